@@ -1,0 +1,117 @@
+/* The run folder: everything about a run, durable, readable from its first second.
+ *
+ *   runs/<id>/
+ *     <institution>__<cell>__<date>_<nnn>.bdf.csv        the data: a Battery Data Format table
+ *     <institution>__<cell>__<date>_<nnn>.bdf.metadata.json
+ *     journal.sqlite                                      steps, results, cycles, events, one mark
+ *     protocol/…                                          the protocol and all it includes
+ *
+ * One writer per run, one thread. A row is acknowledged once a mark covers it.
+ */
+#ifndef CYC_STORE_STORE_H
+#define CYC_STORE_STORE_H
+
+#include "base/status.h"
+#include "base/text.h"
+#include "core/core.h"
+
+#include <stddef.h>
+
+#define CYC_RUN_ID_SIZE 96
+#define CYC_PATH_SIZE   1024
+
+struct cyc_run_file { /* to be copied into the folder */
+    const char *name;
+    const char *text;
+    size_t size;
+    const char *sha256;
+};
+
+/* What is known when a run starts. Strings are borrowed during cyc_run_create(). */
+struct cyc_run_identity {
+    const char *institution; /* "LAB" if NULL */
+    const char *cell;
+    const char *protocol_name;
+    const char *protocol_source;
+    const char *kind; /* "dry" or "live" */
+    const char *command; /* command line, for the record */
+    const char *settings_json;
+    const char *cell_json;
+    int64_t start_unix_ns; /* anchor: Unix time of run time 0 */
+    double active_mass_g, area_cm2, one_c_A, nominal_capacity_Ah; /* NaN: unknown */
+    const char *one_c_from; /* "one_c" or "nominal_capacity" */
+    int voltage_decimals, current_decimals, capacity_decimals; /* digits of the data file */
+    const struct cyc_run_file *files;
+    unsigned file_count;
+    bool sync; /* live: fsync; dry: never */
+};
+
+struct cyc_run; /* a run that is being written */
+
+/* Makes runs_dir and a new folder in it. Ids are `<date>-<cell>-<nnn>`, unique. */
+int cyc_run_create(const char *runs_dir, const struct cyc_run_identity *identity,
+                   struct cyc_run **run, struct cyc_err *err);
+const char *cyc_run_id(const struct cyc_run *run);
+const char *cyc_run_folder(const struct cyc_run *run);
+const char *cyc_run_data_path(const struct cyc_run *run);
+
+/* One row of data; buffered. */
+int cyc_run_row(struct cyc_run *run, const struct cyc_record *record, const char *step_type,
+                struct cyc_err *err);
+int cyc_run_step_begin(struct cyc_run *run, const struct cyc_step *step, uint32_t step_count,
+                       int64_t t_ns, struct cyc_err *err);
+int cyc_run_step_end(struct cyc_run *run, const struct cyc_step *step,
+                     const struct cyc_result *result, struct cyc_err *err);
+int cyc_run_cycle(struct cyc_run *run, const struct cyc_cycle *cycle, struct cyc_err *err);
+/* The event log: who ("protocol", "operator", "executor"), what ("note", "pause", …), why. */
+int cyc_run_event(struct cyc_run *run, int64_t t_ns, const char *who, const char *what,
+                  const char *why, struct cyc_err *err);
+/* An `expect` row at the end. */
+int cyc_run_expectation(struct cyc_run *run, const char *name, const char *unit, double value,
+                        double is, double tolerance, const char *source, struct cyc_err *err);
+/* Flushes rows and commits the journal with the mark. */
+int cyc_run_commit(struct cyc_run *run, struct cyc_err *err);
+/* Writes how it ended ("done", "stopped", "failed", "fault", "interrupted") and closes. The folder
+ * is valid also without it: a reader then says "interrupted". Frees run in any case. */
+int cyc_run_finish(struct cyc_run *run, const char *end, const char *why, int64_t t_ns,
+                   struct cyc_err *err);
+
+/* ---- Reading -------------------------------------------------------------------------------------- */
+
+struct cyc_run_info {
+    char id[CYC_RUN_ID_SIZE];
+    char folder[CYC_PATH_SIZE];
+    char data_file[CYC_PATH_SIZE];
+    char protocol_name[256], protocol_source[256], cell[64], kind[8];
+    char end[16];  /* "" while it runs, "interrupted" when its writer is gone */
+    char why[512];
+    int64_t start_unix_ns, t_ns; /* run time covered */
+    uint64_t row_count, step_count, cycle_count, event_count;
+    double active_mass_g, area_cm2, one_c_A, nominal_capacity_Ah;
+};
+
+typedef int (*cyc_run_info_fn)(void *context, const struct cyc_run_info *info);
+typedef int (*cyc_run_cycle_fn)(void *context, const struct cyc_cycle *cycle);
+typedef int (*cyc_run_step_fn)(void *context, uint32_t cycle_number, const char *name,
+                               const char *type, uint32_t step_id, const char *text,
+                               const struct cyc_result *result, bool ended);
+typedef int (*cyc_run_event_fn)(void *context, int64_t t_ns, const char *who, const char *what,
+                                const char *why);
+typedef int (*cyc_run_expectation_fn)(void *context, const char *name, const char *unit,
+                                      double value, double is, double tolerance,
+                                      const char *source);
+
+/* All runs, newest first. A callback that returns non-zero ends the walk with that value. */
+int cyc_runs_each(const char *runs_dir, cyc_run_info_fn fn, void *context, struct cyc_err *err);
+/* One run, by id, by a unique beginning of an id, by folder, or "last". */
+int cyc_run_find(const char *runs_dir, const char *word, struct cyc_run_info *info,
+                 struct cyc_err *err);
+int cyc_run_each_cycle(const char *folder, cyc_run_cycle_fn fn, void *context,
+                       struct cyc_err *err);
+int cyc_run_each_step(const char *folder, cyc_run_step_fn fn, void *context, struct cyc_err *err);
+int cyc_run_each_event(const char *folder, cyc_run_event_fn fn, void *context,
+                       struct cyc_err *err);
+int cyc_run_each_expectation(const char *folder, cyc_run_expectation_fn fn, void *context,
+                             struct cyc_err *err);
+
+#endif
