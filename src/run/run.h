@@ -31,6 +31,8 @@ struct cyc_dry_options {
     const char *runs_dir;    /* NULL: no run folder is written */
     const char *institution; /* may be NULL */
     const char *command;
+    const struct cyc_setting *settings; /* as given to the protocol, for the record */
+    unsigned setting_count;
     int64_t sample_ns;       /* 0: find crossings; else sample on this grid without root-finding */
     int64_t start_unix_ns;   /* synthetic anchor */
     const char *trace_path;  /* NULL: none; else every event and action, as text */

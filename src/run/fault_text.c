@@ -1,0 +1,121 @@
+#include "run/session.h"
+
+#include "base/quantity.h"
+
+#include <math.h>
+
+/* The kind of a signal, for its unit in messages. */
+static enum cyc_kind kind_of(enum cyc_signal signal)
+{
+    switch (signal) {
+    case CYC_SIGNAL_VOLTAGE:
+    case CYC_SIGNAL_PEAK:
+        return CYC_KIND_VOLTAGE;
+    case CYC_SIGNAL_CURRENT:
+        return CYC_KIND_CURRENT;
+    case CYC_SIGNAL_POWER:
+        return CYC_KIND_POWER;
+    case CYC_SIGNAL_TEMPERATURE:
+    case CYC_SIGNAL_AMBIENT:
+        return CYC_KIND_TEMPERATURE;
+    case CYC_SIGNAL_PRESSURE:
+        return CYC_KIND_PRESSURE;
+    case CYC_SIGNAL_TIME:
+    case CYC_SIGNAL_HOLD_TIME:
+        return CYC_KIND_TIME;
+    case CYC_SIGNAL_CHARGE_CAPACITY:
+    case CYC_SIGNAL_DISCHARGE_CAPACITY:
+    case CYC_SIGNAL_NET_CAPACITY:
+    case CYC_SIGNAL_CAPACITY:
+        return CYC_KIND_CAPACITY;
+    case CYC_SIGNAL_CHARGE_ENERGY:
+    case CYC_SIGNAL_DISCHARGE_ENERGY:
+    case CYC_SIGNAL_NET_ENERGY:
+    case CYC_SIGNAL_ENERGY:
+        return CYC_KIND_ENERGY;
+    case CYC_SIGNAL_AUX:
+    case CYC_SIGNAL_SLOPE:
+    case CYC_SIGNAL_COUNT:
+        return CYC_KIND_NUMBER;
+    }
+    return CYC_KIND_NUMBER;
+}
+
+static const char *level_name(uint8_t level)
+{
+    switch ((enum cyc_level)level) {
+    case CYC_LEVEL_STEP:
+        return "step's";
+    case CYC_LEVEL_PROTOCOL:
+        return "protocol's";
+    case CYC_LEVEL_CHANNEL:
+        return "channel's";
+    }
+    return "?";
+}
+
+static void put_limit(const struct cyc_fault *fault, struct cyc_text *out)
+{
+    char value[64];
+    char bound[64];
+    const enum cyc_kind kind = kind_of((enum cyc_signal)fault->signal);
+    cyc_text_format(out, "%s of %s is %s the %s limit of %s", cyc_signal_name(fault->signal),
+                    cyc_quantity_text(value, sizeof value, fault->value, kind),
+                    fault->value > fault->bound ? "above" : "below", level_name(fault->level),
+                    cyc_quantity_text(bound, sizeof bound, fault->bound, kind));
+}
+
+static void put_time_bound(const struct cyc_fault *fault, const char *what, struct cyc_text *out)
+{
+    char bound[64];
+    cyc_text_append(out, what);
+    if (isfinite(fault->bound) && fault->bound > 0.0) {
+        cyc_text_format(out, " of %s",
+                        cyc_quantity_text(bound, sizeof bound, fault->bound, CYC_KIND_TIME));
+    }
+}
+
+void cyc_fault_text(const struct cyc_fault *fault, struct cyc_text *out)
+{
+    switch (fault->kind) {
+    case CYC_FAULT_NONE:
+        cyc_text_append(out, "no fault");
+        return;
+    case CYC_FAULT_LIMIT:
+        put_limit(fault, out);
+        return;
+    case CYC_FAULT_TIMEOUT:
+        put_time_bound(fault, "the step did not end within its timeout", out);
+        return;
+    case CYC_FAULT_BOUND:
+        put_time_bound(fault, "the step did not end within its derived bound", out);
+        cyc_text_append(out, "; state a cutoff on time, or a timeout, if it may take longer");
+        return;
+    case CYC_FAULT_PAUSE:
+        put_time_bound(fault, "the pause did not resume within its timeout", out);
+        return;
+    case CYC_FAULT_STALE:
+        cyc_text_append(out, "no fresh data from the instrument");
+        return;
+    case CYC_FAULT_INVALID:
+        cyc_text_format(out, "the %s is not a number", cyc_signal_name(fault->signal));
+        return;
+    case CYC_FAULT_REPLY:
+        cyc_text_append(out, "the instrument refused or did not answer a command");
+        return;
+    case CYC_FAULT_PROTECTION:
+        cyc_text_append(out, "a protection of the instrument tripped");
+        return;
+    case CYC_FAULT_INFEASIBLE:
+        cyc_text_append(out, "the cell cannot follow the setpoint: no current gives this power "
+                             "or voltage");
+        return;
+    case CYC_FAULT_PROGRESS:
+        cyc_text_append(out, "the protocol makes no progress: steps follow each other without "
+                             "charge or time passing");
+        return;
+    case CYC_FAULT_INVARIANT:
+        cyc_text_append(out, "internal error in the executor");
+        return;
+    }
+}

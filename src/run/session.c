@@ -1,0 +1,460 @@
+/* How a run goes on.
+ *
+ *              ┌────────────────────────────────────────────────────────────┐
+ *              ▼                                                            │
+ *   event ─► executor ─► actions in order ─► STEP_DONE? ── no ─► back to the host
+ *                                               │ yes
+ *                                               ▼
+ *                             source: notes and cycles to the run folder,
+ *                             then STEP or END, which is the next event ────┘
+ *
+ * The loop is turned here and not in the executor, so that any number of steps may follow each
+ * other in zero time without recursion; executor and source bound that number themselves.
+ *
+ * Four things end a run: the FINISH action; a fault (there is no operator in a dry run who could
+ * acknowledge it); the operator's word; an error of the source, which is handed to the executor as
+ * an end in fault, so that outputs go off by the same path as always. Errors of the disk are
+ * returned to the host, which gives up: the folder then says "interrupted".
+ */
+#include "run/session.h"
+
+#include "run/run_int.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cyc_session {
+    const struct cyc_dry_options *options;   /* borrowed */
+    struct cyc_dry_listener listener;
+    struct cyc_host host;
+    struct cyc_core *core;     /* owned */
+    struct cyc_source *source; /* owned */
+    struct cyc_run *run;       /* owned; NULL: no run folder */
+    struct cyc_trace *trace;   /* owned; NULL: none */
+    const struct cyc_step *step; /* of the source; NULL between steps */
+    struct cyc_actions actions;
+    struct cyc_sample last;    /* the last sample, for showing */
+    uint32_t step_count;
+    uint64_t row_count, sample_count;
+    bool step_done; /* the source is to be asked */
+    bool stopping;  /* the source is not to be asked again */
+    bool interrupted;
+    bool over;
+    enum cyc_finish finish;
+    struct cyc_err why; /* text only */
+};
+
+/* ---- Opening and closing --------------------------------------------------------------------- */
+
+int cyc_session_open(const struct cyc_dry_options *options,
+                     const struct cyc_dry_listener *listener, const struct cyc_host *host,
+                     struct cyc_session **session, struct cyc_err *err)
+{
+    struct cyc_session *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the run");
+    }
+    opened->options = options;
+    if (listener != NULL) {
+        opened->listener = *listener;
+    }
+    opened->host = *host;
+    opened->core = calloc(1, cyc_core_size());
+    int status = CYC_OK;
+    if (opened->core == NULL) {
+        status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the executor");
+    } else {
+        cyc_core_init(opened->core);
+        status = cyc_source_open(options->protocol, &opened->source, err);
+    }
+    if (status == CYC_OK && options->trace_path != NULL) {
+        status = cyc_trace_open(options->trace_path, &opened->trace, err);
+    }
+    if (status == CYC_OK && options->runs_dir != NULL) {
+        status = cyc_identity_create_run(options, &opened->run, err);
+    }
+    if (status != CYC_OK) {
+        cyc_session_close(opened);
+        return status;
+    }
+    opened->last.voltage_V = NAN;
+    *session = opened;
+    return CYC_OK;
+}
+
+void cyc_session_close(struct cyc_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    if (session->run != NULL) {
+        const char *why = session->why.text[0] != '\0' ? session->why.text : "given up";
+        (void)cyc_run_finish(session->run, "interrupted", why, session->last.t_ns, NULL);
+    }
+    (void)cyc_trace_close(session->trace, NULL);
+    if (session->source != NULL) {
+        cyc_source_close(session->source);
+    }
+    free(session->core);
+    free(session);
+}
+
+/* ---- Actions of the executor ------------------------------------------------------------------ */
+
+static int log_event(struct cyc_session *session, int64_t t_ns, const char *who, const char *what,
+                     const char *why, struct cyc_err *err)
+{
+    if (session->listener.note != NULL) {
+        session->listener.note(session->listener.context, t_ns, why);
+    }
+    return session->run == NULL ? CYC_OK : cyc_run_event(session->run, t_ns, who, what, why, err);
+}
+
+static int put_record(struct cyc_session *session, struct cyc_err *err)
+{
+    session->row_count++;
+    if (session->run == NULL) {
+        return CYC_OK;
+    }
+    const char *type = session->step != NULL ? session->step->type : "REST";
+    return cyc_run_row(session->run, &session->actions.record, type, err);
+}
+
+/* Steps that never ran are worth a line: the author may have meant another value. */
+static int log_entry(struct cyc_session *session, const struct cyc_step *step,
+                     const struct cyc_result *result, struct cyc_err *err)
+{
+    struct cyc_text text = {0};
+    cyc_text_format(&text, "step %" PRIu32, step->id);
+    if (step->name[0] != '\0') {
+        cyc_text_format(&text, " '%s'", step->name);
+    }
+    cyc_text_format(&text, " ended at once: its cutoff (%s) was already met",
+                    cyc_reason_name(result->reason));
+    const int status =
+        log_event(session, result->end_ns, "executor", "note", cyc_text_get(&text), err);
+    cyc_text_release(&text);
+    return status;
+}
+
+static int log_fault(struct cyc_session *session, const struct cyc_fault *fault,
+                     struct cyc_err *err)
+{
+    struct cyc_text text = {0};
+    if (session->step != NULL) {
+        cyc_text_format(&text, "step %" PRIu32, session->step->id);
+        cyc_text_format(&text, session->step->name[0] != '\0' ? " '%s': " : "%s: ",
+                        session->step->name);
+    }
+    cyc_fault_text(fault, &text);
+    (void)cyc_err_set(&session->why, CYC_E_BOUND, "%s", cyc_text_get(&text));
+    const int status =
+        log_event(session, fault->t_ns, "executor", "fault", cyc_text_get(&text), err);
+    cyc_text_release(&text);
+    return status;
+}
+
+static int end_step(struct cyc_session *session, struct cyc_err *err)
+{
+    const struct cyc_step *step = session->step;
+    const struct cyc_result *result = &session->actions.result;
+    if (!CYC_ASSERT(step != NULL)) {
+        return cyc_err_set(err, CYC_E_BUG, "a step ended that never began");
+    }
+    int status = CYC_OK;
+    if (session->run != NULL) {
+        status = cyc_run_step_end(session->run, step, result, err);
+    }
+    if (status == CYC_OK && (result->flags & CYC_RESULT_AT_ENTRY) != 0) {
+        status = log_entry(session, step, result, err);
+    }
+    if (session->listener.step != NULL) {
+        session->listener.step(session->listener.context, step, result);
+    }
+    session->step_done = result->reason != CYC_REASON_FAULT;
+    return status;
+}
+
+static int pause_event(struct cyc_session *session, int64_t t_ns, const struct cyc_action *action,
+                       struct cyc_err *err)
+{
+    if (action->kind == CYC_ACTION_RESUMED) {
+        return log_event(session, t_ns, "executor", "resume", "the pause is over", err);
+    }
+    const bool asked = action->as.tag < 0;
+    return log_event(session, t_ns, asked ? "operator" : "protocol", "pause",
+                     asked ? "paused by the operator" : "paused by a cutoff", err);
+}
+
+static int carry_out(struct cyc_session *session, int64_t t_ns, const struct cyc_action *action,
+                     struct cyc_err *err)
+{
+    const struct cyc_host *host = &session->host;
+    switch (action->kind) {
+    case CYC_ACTION_SETPOINT:
+        return host->apply(host->context, &action->as.setpoint, err);
+    case CYC_ACTION_ENVIRONMENT:
+        return host->environment(host->context, &action->as.environment, err);
+    case CYC_ACTION_SAFE:
+        return host->safe(host->context, err);
+    case CYC_ACTION_RECORD:
+        return put_record(session, err);
+    case CYC_ACTION_STEP_DONE:
+        return end_step(session, err);
+    case CYC_ACTION_PAUSED:
+    case CYC_ACTION_RESUMED:
+        return pause_event(session, t_ns, action, err);
+    case CYC_ACTION_FINISH:
+        session->over = true;
+        session->finish = action->as.finish;
+        return CYC_OK;
+    }
+    return cyc_err_set(err, CYC_E_BUG, "the executor gave an action that does not exist");
+}
+
+/* One event to the executor, and all it answers with. */
+static int feed(struct cyc_session *session, const struct cyc_event *event, struct cyc_err *err)
+{
+    if (session->trace != NULL) {
+        cyc_trace_event(session->trace, session->step, event);
+    }
+    const bool faulty = cyc_core_state(session->core) == CYC_STATE_FAULT;
+    cyc_core_handle(session->core, session->step, event, &session->actions);
+    if (session->trace != NULL) {
+        cyc_trace_actions(session->trace, &session->actions);
+    }
+    int status = CYC_OK;
+    if (!faulty && cyc_core_state(session->core) == CYC_STATE_FAULT) {
+        status = log_fault(session, cyc_core_fault(session->core), err);
+        session->over = true;
+        session->finish = CYC_FINISH_FAULT;
+    }
+    for (unsigned i = 0; status == CYC_OK && i < session->actions.count; i++) {
+        status = carry_out(session, event->t_ns, &session->actions.items[i], err);
+    }
+    return status;
+}
+
+/* ---- The source ---------------------------------------------------------------------------------- */
+
+static int begin_step(struct cyc_session *session, const struct cyc_step *step, int64_t t_ns,
+                      struct cyc_err *err)
+{
+    session->step = step;
+    session->step_count++;
+    if (session->run != NULL) {
+        const int status = cyc_run_step_begin(session->run, step, session->step_count, t_ns, err);
+        if (status != CYC_OK) {
+            return status;
+        }
+    }
+    const struct cyc_event event = {.kind = CYC_EVENT_STEP, .t_ns = t_ns};
+    return feed(session, &event, err);
+}
+
+static int end_of_source(struct cyc_session *session, enum cyc_finish finish, const char *why,
+                         int64_t t_ns, struct cyc_err *err)
+{
+    if (session->why.text[0] == '\0' && why != NULL) {
+        (void)cyc_err_set(&session->why, CYC_OK, "%s", why);
+    }
+    session->step = NULL;
+    const struct cyc_event event = {.kind = CYC_EVENT_END, .t_ns = t_ns, .finish = finish};
+    const int status = feed(session, &event, err);
+    session->over = true;
+    session->finish = finish;
+    return status;
+}
+
+static int end_cycle(struct cyc_session *session, const struct cyc_cycle *cycle,
+                     struct cyc_err *err)
+{
+    if (session->listener.cycle != NULL) {
+        session->listener.cycle(session->listener.context, cycle);
+    }
+    return session->run == NULL ? CYC_OK : cyc_run_cycle(session->run, cycle, err);
+}
+
+/* Notes and cycles may stand between two steps; each is carried out as it comes. */
+static int next_step(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
+{
+    const struct cyc_result *result = session->step != NULL ? &session->actions.result : NULL;
+    session->step_done = false;
+    for (;;) {
+        struct cyc_item item = {0};
+        struct cyc_err problem = {0};
+        int status = cyc_source_next(session->source, result, &item, &problem);
+        if (status != CYC_OK) {
+            (void)log_event(session, t_ns, "protocol", "error", problem.text, NULL);
+            return end_of_source(session, CYC_FINISH_FAULT, problem.text, t_ns, err);
+        }
+        result = NULL;
+        switch (item.kind) {
+        case CYC_ITEM_STEP:
+            return begin_step(session, item.step, t_ns, err);
+        case CYC_ITEM_END:
+            return end_of_source(session, item.finish, item.text, t_ns, err);
+        case CYC_ITEM_NOTE:
+            status = log_event(session, t_ns, "protocol", "note", item.text, err);
+            break;
+        case CYC_ITEM_CYCLE:
+            status = end_cycle(session, &item.cycle, err);
+            break;
+        }
+        if (status != CYC_OK) {
+            return status;
+        }
+    }
+}
+
+static int go_on(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
+{
+    int status = CYC_OK;
+    while (status == CYC_OK && session->step_done && !session->over && !session->stopping) {
+        status = next_step(session, t_ns, err);
+    }
+    return status;
+}
+
+int cyc_session_start(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
+{
+    session->step_done = true;
+    return go_on(session, t_ns, err);
+}
+
+int cyc_session_event(struct cyc_session *session, const struct cyc_event *event,
+                      struct cyc_err *err)
+{
+    if (event->kind == CYC_EVENT_SAMPLE) {
+        session->last = *event->sample;
+        session->sample_count++;
+    }
+    const int status = feed(session, event, err);
+    return status != CYC_OK || !session->step_done ? status : go_on(session, event->t_ns, err);
+}
+
+int cyc_session_stop(struct cyc_session *session, int64_t t_ns, bool interrupted, const char *why,
+                     struct cyc_err *err)
+{
+    if (session->over) {
+        return CYC_OK;
+    }
+    session->stopping = true;
+    session->interrupted = interrupted;
+    (void)cyc_err_set(&session->why, CYC_OK, "%s", why);
+    const struct cyc_event event = {
+        .kind = CYC_EVENT_OPERATOR, .t_ns = t_ns, .operator_word = CYC_OPERATOR_STOP};
+    int status = feed(session, &event, err);
+    if (status == CYC_OK) {
+        status = log_event(session, t_ns, "operator", interrupted ? "interrupt" : "stop", why, err);
+    }
+    session->over = true;
+    session->finish = CYC_FINISH_STOPPED;
+    return status;
+}
+
+/* ---- Looking at a session ----------------------------------------------------------------------- */
+
+bool cyc_session_is_over(const struct cyc_session *session)
+{
+    return session->over;
+}
+
+const struct cyc_actions *cyc_session_wait(const struct cyc_session *session)
+{
+    return &session->actions;
+}
+
+const struct cyc_step *cyc_session_step(const struct cyc_session *session)
+{
+    return session->step;
+}
+
+enum cyc_state cyc_session_state(const struct cyc_session *session)
+{
+    return cyc_core_state(session->core);
+}
+
+void cyc_session_progress(const struct cyc_session *session, struct cyc_progress *progress)
+{
+    struct cyc_source_progress plan = {0};
+    cyc_source_progress(session->source, &plan);
+    const struct cyc_sums *sums = cyc_core_sums(session->core, CYC_SCOPE_STEP);
+    *progress = (struct cyc_progress){
+        .t_ns = session->last.t_ns,
+        .cycle_number = plan.cycle,
+        .cycle_count = plan.cycle_count,
+        .step_count = session->step_count,
+        .step = session->step,
+        .voltage_V = session->last.voltage_V,
+        .current_A = session->last.current_A,
+        .temperature_degC = session->last.temperature_degC,
+        .step_capacity_Ah = sums->charge_Ah + sums->discharge_Ah,
+    };
+}
+
+/* ---- The end --------------------------------------------------------------------------------------- */
+
+int cyc_session_commit(struct cyc_session *session, struct cyc_err *err)
+{
+    return session->run == NULL ? CYC_OK : cyc_run_commit(session->run, err);
+}
+
+static int put_expectations(struct cyc_session *session, struct cyc_err *err)
+{
+    const struct cyc_expectation *rows = NULL;
+    const unsigned count = cyc_source_expectations(session->source, &rows);
+    int status = CYC_OK;
+    for (unsigned i = 0; status == CYC_OK && i < count; i++) {
+        const struct cyc_expectation *row = &rows[i];
+        if (session->listener.expectation != NULL) {
+            session->listener.expectation(session->listener.context, row);
+        }
+        if (session->run != NULL) {
+            status = cyc_run_expectation(session->run, row->name, row->unit, row->value, row->is,
+                                         row->tolerance, row->source, err);
+        }
+    }
+    return status;
+}
+
+static void fill_outcome(const struct cyc_session *session, int64_t t_ns,
+                         struct cyc_dry_outcome *outcome)
+{
+    *outcome = (struct cyc_dry_outcome){
+        .finish = session->finish,
+        .interrupted = session->interrupted,
+        .t_ns = t_ns,
+        .row_count = session->row_count,
+        .step_count = session->step_count,
+        .sample_count = session->sample_count,
+        .fault = *cyc_core_fault(session->core),
+    };
+    (void)cyc_copy(outcome->why, sizeof outcome->why, session->why.text);
+    if (session->run != NULL) {
+        (void)cyc_copy(outcome->run_id, sizeof outcome->run_id, cyc_run_id(session->run));
+        (void)cyc_copy(outcome->folder, sizeof outcome->folder, cyc_run_folder(session->run));
+        (void)cyc_copy(outcome->data_path, sizeof outcome->data_path,
+                       cyc_run_data_path(session->run));
+    }
+}
+
+int cyc_session_finish(struct cyc_session *session, int64_t t_ns,
+                       struct cyc_dry_outcome *outcome, struct cyc_err *err)
+{
+    fill_outcome(session, t_ns, outcome);
+    int status = put_expectations(session, err);
+    if (status == CYC_OK && session->run != NULL) {
+        const char *end =
+            session->interrupted ? "interrupted" : cyc_finish_name(session->finish);
+        struct cyc_run *run = session->run;
+        session->run = NULL;
+        status = cyc_run_finish(run, end, session->why.text, t_ns, err);
+    }
+    struct cyc_trace *trace = session->trace;
+    session->trace = NULL;
+    const int traced = cyc_trace_close(trace, status == CYC_OK ? err : NULL);
+    return status != CYC_OK ? status : traced;
+}

@@ -1,0 +1,396 @@
+#include "run/trace.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRACE_BUFFER_SIZE 65536u
+
+struct cyc_trace {
+    FILE *file;
+    struct cyc_text line; /* the lines of the present event */
+    bool failed;
+};
+
+static const char *control_name(enum cyc_control control)
+{
+    switch (control) {
+    case CYC_CONTROL_OPEN:
+        return "open";
+    case CYC_CONTROL_CURRENT:
+        return "current";
+    case CYC_CONTROL_VOLTAGE:
+        return "voltage";
+    case CYC_CONTROL_POWER:
+        return "power";
+    case CYC_CONTROL_LOAD:
+        return "load";
+    }
+    return "?";
+}
+
+static const char *reply_name(enum cyc_reply reply)
+{
+    switch (reply) {
+    case CYC_REPLY_OK:
+        return "ok";
+    case CYC_REPLY_FAILED:
+        return "failed";
+    case CYC_REPLY_STALE:
+        return "stale";
+    case CYC_REPLY_INFEASIBLE:
+        return "infeasible";
+    }
+    return "?";
+}
+
+static const char *operator_name(enum cyc_operator word)
+{
+    switch (word) {
+    case CYC_OPERATOR_PAUSE:
+        return "pause";
+    case CYC_OPERATOR_RESUME:
+        return "resume";
+    case CYC_OPERATOR_SKIP:
+        return "skip";
+    case CYC_OPERATOR_STOP:
+        return "stop";
+    case CYC_OPERATOR_ANSWER:
+        return "answer";
+    case CYC_OPERATOR_ACKNOWLEDGE:
+        return "acknowledge";
+    }
+    return "?";
+}
+
+int cyc_trace_open(const char *path, struct cyc_trace **trace, struct cyc_err *err)
+{
+    struct cyc_trace *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the trace");
+    }
+    opened->file = fopen(path, "we");
+    if (opened->file == NULL) {
+        const int reason = errno;
+        free(opened);
+        return cyc_err_set(err, CYC_E_FILE, "cannot write the trace '%s': %s", path,
+                           strerror(reason));
+    }
+    (void)setvbuf(opened->file, NULL, _IOFBF, TRACE_BUFFER_SIZE);
+    cyc_text_append(&opened->line, "cyclostat trace 1\n");
+    *trace = opened;
+    return CYC_OK;
+}
+
+static void put_line(struct cyc_trace *trace)
+{
+    const struct cyc_text *line = &trace->line;
+    if (line->failed || fwrite(cyc_text_get(line), 1, line->length, trace->file) != line->length) {
+        trace->failed = true;
+    }
+    cyc_text_clear(&trace->line);
+}
+
+static void put(struct cyc_text *line, const char *name, double value)
+{
+    char number[CYC_NUMBER_SIZE];
+    cyc_text_format(line, " %s %s", name, cyc_number_exact(number, value));
+}
+
+static void put_time(struct cyc_text *line, const char *name, int64_t t_ns)
+{
+    if (t_ns == CYC_NEVER) {
+        cyc_text_format(line, " %s never", name);
+    } else {
+        cyc_text_format(line, " %s %" PRId64, name, t_ns);
+    }
+}
+
+static void put_sums(struct cyc_text *line, const struct cyc_sums *sums)
+{
+    put(line, "Q+", sums->charge_Ah);
+    put(line, "Q-", sums->discharge_Ah);
+    put(line, "E+", sums->charge_Wh);
+    put(line, "E-", sums->discharge_Wh);
+}
+
+static void put_ops(struct cyc_text *line, const struct cyc_step *step,
+                    const struct cyc_condition *condition)
+{
+    for (unsigned i = 0; i < condition->count; i++) {
+        const struct cyc_op *op = &step->ops[condition->first + i];
+        if (op->code == CYC_OP_CONST) {
+            put(line, "const", op->value);
+        } else if (op->code == CYC_OP_SIGNAL) {
+            cyc_text_format(line, " %s:%u:%u", cyc_signal_name(op->signal), op->scope, op->index);
+        } else {
+            cyc_text_format(line, " op:%u", op->code);
+        }
+    }
+}
+
+static void put_cutoff(struct cyc_text *line, const struct cyc_step *step,
+                       const struct cyc_cutoff *cutoff)
+{
+    cyc_text_format(line, "  cutoff %s %s entry %d%s", cyc_reason_name(cutoff->reason),
+                    cyc_follow_up_name(cutoff->action), (int)cutoff->entry,
+                    cutoff->hold_only ? " hold_only" : "");
+    put_time(line, "lasting", cutoff->lasting_ns);
+    put_time(line, "after", cutoff->after_ns);
+    cyc_text_format(line, " tag %" PRId32 " when", cutoff->tag);
+    put_ops(line, step, &cutoff->when);
+    if (cutoff->action == CYC_FOLLOW_PAUSE) {
+        put_time(line, "timeout", cutoff->pause_timeout_ns);
+        cyc_text_append(line, " resume");
+        put_ops(line, step, &cutoff->resume);
+    }
+    cyc_text_append(line, "\n");
+}
+
+static void put_record_rule(struct cyc_text *line, const struct cyc_record_rule *rule)
+{
+    cyc_text_append(line, "  rule");
+    put_time(line, "every", rule->every_ns);
+    put(line, "V", rule->voltage_V);
+    put(line, "I", rule->current_A);
+    put(line, "Q", rule->capacity_Ah);
+    put(line, "T", rule->temperature_K);
+    put(line, "p", rule->pressure_Pa);
+    for (unsigned i = 0; i < rule->burst_count; i++) {
+        put_time(line, "burst", rule->bursts[i].during_ns);
+        put_time(line, "every", rule->bursts[i].every_ns);
+    }
+    cyc_text_append(line, "\n");
+}
+
+static void put_environment(struct cyc_text *line, const struct cyc_environment *environment)
+{
+    put(line, "T", environment->temperature_degC);
+    put(line, "ramp", environment->ramp_K_per_s);
+    put(line, "p", environment->pressure_Pa);
+    cyc_text_format(line, "%s%s\n", environment->temperature_off ? " T_off" : "",
+                    environment->pressure_off ? " p_off" : "");
+}
+
+static void put_segments(struct cyc_text *line, const struct cyc_step *step)
+{
+    for (uint32_t i = 0; i < step->segment_count; i++) {
+        const struct cyc_segment *segment = &step->segments[i];
+        cyc_text_format(line, "  segment %s", control_name(segment->control));
+        put(line, "value", segment->value);
+        put(line, "slope", segment->slope_per_s);
+        put_time(line, "during", segment->duration_ns);
+        cyc_text_append(line, segment->pulse ? " pulse\n" : "\n");
+    }
+}
+
+/* A step with all that the executor reads of it, on indented lines of its own. */
+static void put_step(struct cyc_text *line, const struct cyc_step *step)
+{
+    cyc_text_format(line, " id %" PRIu32 " cycle %" PRIu32 "%s %s %s \"%s\"\n", step->id,
+                    step->cycle_number, step->in_cycle ? " in" : "", cyc_mode_name(step->mode),
+                    step->type, step->name);
+    cyc_text_format(line, "  step %s resets %" PRIu32 " depth %u repeat %" PRIu32 "%s",
+                    step->charging ? "charging" : "discharging", step->scope_resets,
+                    step->block_depth, step->repeat_count,
+                    step->sweep_from_present ? " from_present" : "");
+    put(line, "hold", step->hold_V);
+    put(line, "min", step->current_min_A);
+    put(line, "max", step->current_max_A);
+    put_time(line, "timeout", step->timeout_ns);
+    cyc_text_append(line, step->timeout_derived ? " derived\n" : "\n");
+    cyc_text_append(line, "  environment");
+    put_environment(line, &step->environment);
+    put_segments(line, step);
+    for (unsigned i = 0; i < step->cutoff_count; i++) {
+        put_cutoff(line, step, &step->cutoffs[i]);
+    }
+    for (unsigned i = 0; i < step->limit_count; i++) {
+        cyc_text_format(line, "  limit %s level %u", cyc_signal_name(step->limits[i].signal),
+                        step->limits[i].level);
+        put(line, "low", step->limits[i].low);
+        put(line, "high", step->limits[i].high);
+        cyc_text_append(line, "\n");
+    }
+    for (unsigned i = 0; i < step->slope_count; i++) {
+        cyc_text_format(line, "  slope %s", cyc_signal_name(step->slopes[i].signal));
+        put_time(line, "over", step->slopes[i].window_ns);
+        cyc_text_append(line, "\n");
+    }
+    put_record_rule(line, &step->record);
+    for (unsigned i = 0; i < step->resistance_at_count; i++) {
+        cyc_text_format(line, "  resistance_at %" PRId64 "\n", step->resistance_at_ns[i]);
+    }
+}
+
+static void put_sample(struct cyc_text *line, const struct cyc_sample *sample)
+{
+    cyc_text_format(line, " %" PRIu32 " flags %" PRIu32, sample->setpoint_number, sample->flags);
+    put(line, "V", sample->voltage_V);
+    put(line, "I", sample->current_A);
+    put(line, "T", sample->temperature_degC);
+    put(line, "Ta", sample->ambient_degC);
+    put(line, "p", sample->pressure_Pa);
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        if (sample->aux[i] != 0.0) {
+            cyc_text_format(line, " aux:%u", i);
+            put(line, "", sample->aux[i]);
+        }
+    }
+    put_time(line, "T_age", sample->temperature_age_ns);
+    put_time(line, "p_age", sample->pressure_age_ns);
+    put_sums(line, &(const struct cyc_sums){sample->charge_Ah, sample->discharge_Ah,
+                                            sample->charge_Wh, sample->discharge_Wh});
+    cyc_text_append(line, "\n");
+}
+
+void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
+                     const struct cyc_event *event)
+{
+    struct cyc_text *line = &trace->line;
+    cyc_text_format(line, "> %" PRId64 " ", event->t_ns);
+    switch (event->kind) {
+    case CYC_EVENT_STEP:
+        cyc_text_append(line, "step");
+        put_step(line, step);
+        break;
+    case CYC_EVENT_SAMPLE:
+        cyc_text_append(line, "sample");
+        put_sample(line, event->sample);
+        break;
+    case CYC_EVENT_DEADLINE:
+        cyc_text_append(line, "deadline\n");
+        break;
+    case CYC_EVENT_REPLY:
+        cyc_text_format(line, "reply %s\n", reply_name(event->reply));
+        break;
+    case CYC_EVENT_OPERATOR:
+        cyc_text_format(line, "operator %s\n", operator_name(event->operator_word));
+        break;
+    case CYC_EVENT_END:
+        cyc_text_format(line, "end %s\n", cyc_finish_name(event->finish));
+        break;
+    }
+    put_line(trace);
+}
+
+static void put_record(struct cyc_text *line, const struct cyc_record *record)
+{
+    cyc_text_format(line,
+                    "< record %" PRIu64 " t %" PRId64 " step %" PRIu32 " id %" PRIu32
+                    " cycle %" PRIu32,
+                    record->index, record->sample.t_ns, record->step_count, record->step_id,
+                    record->cycle_number);
+    put_time(line, "step_time", record->step_time_ns);
+    put_sums(line, &record->test);
+    cyc_text_append(line, "\n");
+}
+
+static void put_result(struct cyc_text *line, const struct cyc_result *result)
+{
+    cyc_text_format(line, "< step_done %" PRIu32 " %s cutoff %d %s tag %" PRId32 " flags %" PRIu32,
+                    result->step_count, cyc_reason_name(result->reason), result->cutoff,
+                    cyc_follow_up_name(result->action), result->tag, result->flags);
+    put_time(line, "start", result->start_ns);
+    put_time(line, "end", result->end_ns);
+    put_time(line, "time", result->step_time_ns);
+    put_time(line, "hold", result->hold_time_ns);
+    put_sums(line, &result->sums);
+    put(line, "V", result->voltage_V);
+    put(line, "I", result->current_A);
+    put(line, "T", result->temperature_degC);
+    put(line, "p", result->pressure_Pa);
+    for (unsigned i = 0; i < result->resistance_count; i++) {
+        put(line, "R", result->resistances_ohm[i]);
+    }
+    if (result->fault.kind != CYC_FAULT_NONE) {
+        cyc_text_format(line, " fault %s %s level %u", cyc_fault_name(result->fault.kind),
+                        cyc_signal_name(result->fault.signal), result->fault.level);
+        put(line, "value", result->fault.value);
+        put(line, "bound", result->fault.bound);
+    }
+    cyc_text_append(line, "\n");
+}
+
+static void put_setpoint(struct cyc_text *line, const struct cyc_setpoint *setpoint)
+{
+    cyc_text_format(line, "< setpoint %" PRIu32 " %s", setpoint->number,
+                    control_name(setpoint->control));
+    put(line, "value", setpoint->value);
+    put(line, "slope", setpoint->slope_per_s);
+    put(line, "min", setpoint->current_min_A);
+    put(line, "max", setpoint->current_max_A);
+    cyc_text_append(line, "\n");
+}
+
+static void put_action(struct cyc_text *line, const struct cyc_action *action,
+                       const struct cyc_actions *actions)
+{
+    switch (action->kind) {
+    case CYC_ACTION_SETPOINT:
+        put_setpoint(line, &action->as.setpoint);
+        break;
+    case CYC_ACTION_ENVIRONMENT:
+        cyc_text_append(line, "< environment");
+        put_environment(line, &action->as.environment);
+        break;
+    case CYC_ACTION_SAFE:
+        cyc_text_append(line, "< safe\n");
+        break;
+    case CYC_ACTION_RECORD:
+        put_record(line, &actions->record);
+        break;
+    case CYC_ACTION_STEP_DONE:
+        put_result(line, &actions->result);
+        break;
+    case CYC_ACTION_PAUSED:
+        cyc_text_format(line, "< paused tag %" PRId32 "\n", action->as.tag);
+        break;
+    case CYC_ACTION_RESUMED:
+        cyc_text_append(line, "< resumed\n");
+        break;
+    case CYC_ACTION_FINISH:
+        cyc_text_format(line, "< finish %s\n", cyc_finish_name(action->as.finish));
+        break;
+    }
+}
+
+void cyc_trace_actions(struct cyc_trace *trace, const struct cyc_actions *actions)
+{
+    struct cyc_text *line = &trace->line;
+    for (unsigned i = 0; i < actions->count; i++) {
+        put_action(line, &actions->items[i], actions);
+    }
+    cyc_text_append(line, "=");
+    put_time(line, "until", actions->deadline_ns);
+    if (actions->sampled) {
+        cyc_text_append(line, " sampled");
+    }
+    for (unsigned i = 0; i < actions->watch_count; i++) {
+        const struct cyc_watch *watch = &actions->watches[i];
+        cyc_text_format(line, " %s", watch->magnitude ? "abs" : "watch");
+        put(line, cyc_signal_name(watch->signal), watch->value);
+    }
+    cyc_text_append(line, "\n");
+    put_line(trace);
+}
+
+int cyc_trace_close(struct cyc_trace *trace, struct cyc_err *err)
+{
+    if (trace == NULL) {
+        return CYC_OK;
+    }
+    put_line(trace);
+    const bool closed = fclose(trace->file) == 0;
+    const bool failed = trace->failed || !closed;
+    cyc_text_release(&trace->line);
+    free(trace);
+    if (failed) {
+        return cyc_err_set(err, CYC_E_FILE, "the trace could not be written completely");
+    }
+    return CYC_OK;
+}

@@ -1,0 +1,33 @@
+/* The trace: every event that reached the executor and every action it answered with, as text.
+ *
+ * One line per event or action, numbers exact (shortest text that reads back as the same double),
+ * times in integer nanoseconds of run time, so that two traces of the same run are the same bytes:
+ *
+ *     cyclostat trace 1
+ *     > 0 step 1 id 1 cycle 0 cc CC_CHG "formation" ...      an event: `>` time kind ...
+ *     < setpoint 1 current 9.026e-05 ...                      an action that followed: `<` kind ...
+ *     > 0 sample 1 flags 37 V 3 I 9.026e-05 T 30 ...
+ *     < record 1 ...
+ *     = until 60000000000 watch voltage 3.01 ...             when the executor wants to be called
+ *     > 60000000000 sample ...
+ *
+ * A value that is not known is written `nan`, no deadline `never`.
+ */
+#ifndef CYC_RUN_TRACE_H
+#define CYC_RUN_TRACE_H
+
+#include "base/status.h"
+#include "core/core.h"
+
+struct cyc_trace;
+
+/* Creates or overwrites the file. */
+int cyc_trace_open(const char *path, struct cyc_trace **trace, struct cyc_err *err);
+/* `step` is the step that goes with the event, as for cyc_core_handle(). */
+void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
+                     const struct cyc_event *event);
+void cyc_trace_actions(struct cyc_trace *trace, const struct cyc_actions *actions);
+/* Closes and frees in any case; CYC_E_FILE when something could not be written. */
+int cyc_trace_close(struct cyc_trace *trace, struct cyc_err *err);
+
+#endif
