@@ -52,6 +52,7 @@ struct cyc_diag_file {
 struct cyc_diags {
     struct cyc_arena arena; /* owns all strings */
     struct cyc_diag items[CYC_DIAG_ERRORS_MAX + CYC_DIAG_WARNINGS_MAX];
+    struct cyc_diag scratch; /* handed out beyond the maximum */
     unsigned count;
     unsigned error_count;   /* found, also those beyond the maximum */
     unsigned warning_count;

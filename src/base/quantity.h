@@ -67,10 +67,19 @@ int cyc_nominal_capacity_Ah(const struct cyc_cell_basis *cell, double *capacity_
 
 /* Reads one quantity from a whole string (surrounding blanks allowed). The err says what is wrong
  * and what would be right: unknown unit with the nearest one, "60 C" where a temperature is due,
- * `1:30:00`, `1,5`, `1 h 30 min`, a missing unit. */
+ * `1:30:00`, `1,5`, `1 h 30 min`, a missing unit. Its text is "<what is wrong>; write <what would be
+ * right>", with "; write " exactly once, so that a caller may show the two apart. */
 int cyc_quantity_parse(const char *string, size_t size, struct cyc_quantity *quantity,
                        struct cyc_err *err);
-/* As above for the longest quantity at the start of the string (for expressions); *used gets the
+/* As above where the kind is known: a bare number is read where CYC_KIND_NUMBER is due, and a
+ * quantity of another kind is refused with what to write instead ("60 C": write 60 degC). */
+int cyc_quantity_parse_as(const char *string, size_t size, enum cyc_kind due,
+                          struct cyc_quantity *quantity, struct cyc_err *err);
+/* CYC_OK when the quantity that was read from the string is of the kind that is due, else
+ * CYC_E_KIND with the same words. */
+int cyc_quantity_expect(const char *string, size_t size, const struct cyc_quantity *found,
+                        enum cyc_kind due, struct cyc_err *err);
+/* Reads the longest quantity at the start of the string (for expressions); *used gets the
  * bytes read. A number without unit gives CYC_KIND_NUMBER. */
 int cyc_quantity_scan(const char *string, size_t size, struct cyc_quantity *quantity, size_t *used,
                       struct cyc_err *err);
