@@ -83,8 +83,11 @@ struct cyc_expr_scope {
 
 struct cyc_expr; /* owned by the arena */
 
-/* Parses a whole text; every mistake goes to diags with its place inside pos (line of pos, column
- * advanced). NULL when there was one. A lone quantity is an expression too. */
+/* Parses a whole text; the first mistake goes to diags with its place inside pos (line of pos,
+ * column advanced). NULL when there was one. A lone quantity is an expression too.
+ *
+ * Texts: last.reason == "voltage". A rate of current compared with a relative rate
+ * (`abs(dI/dt) < 1 %/h`) is taken relative to the magnitude of the present current. */
 const struct cyc_expr *cyc_expr_parse(const char *text, size_t size, struct cyc_pos pos,
                                       const struct cyc_expr_scope *scope,
                                       struct cyc_arena *arena, struct cyc_diags *diags);
@@ -95,7 +98,8 @@ enum cyc_kind cyc_expr_kind(const struct cyc_expr *expr); /* BOOLEAN for conditi
 bool cyc_expr_is_constant(const struct cyc_expr *expr, double *value);
 struct cyc_pos cyc_expr_pos(const struct cyc_expr *expr);
 
-/* What is known when a value is computed. */
+/* What is known when a value is computed. Outside leave_when the only fields asked of
+ * CYC_SUBJECT_PASS are NUMBER and PASS: those of the cycle that is running. */
 struct cyc_expr_env {
     int (*variable)(void *context, int index, double *value, struct cyc_err *err);
     /* NaN for what does not exist yet (say, `previous` in the first pass). */
@@ -105,11 +109,14 @@ struct cyc_expr_env {
     int (*present)(void *context, const struct cyc_op *signal, double *value,
                    struct cyc_err *err);
     void *context;
-    /* soc = soc_at_start + net_capacity of the step / full_capacity_Ah */
+    /* soc = soc_at_start + net_capacity of the step / full_capacity_Ah; cyc_expr_value() takes
+     * soc_at_start as it is. */
     double soc_at_start, full_capacity_Ah;
+    double one_c_A; /* what 1C means now (`let: one_c`); 0 or NaN: as when the text was read */
 };
 
-/* The value now. A comparison with NaN is false. Booleans give 0 or 1. */
+/* The value now. Booleans give 0 or 1; a comparison with NaN is unknown, and a condition that
+ * comes out unknown is false (also `not` and `~=` of what does not exist). */
 int cyc_expr_value(const struct cyc_expr *expr, const struct cyc_expr_env *env, double *value,
                    struct cyc_err *err);
 /* Appends the condition to step->ops (slopes to step->slopes) with all but the present folded.
@@ -129,11 +136,17 @@ struct cyc_expr_use {
     bool magnitude;
     enum cyc_op_code comparison;
     double value;
+    bool names_electrode; /* a voltage in it says `vs` */
+    bool bare_potential;  /* it compares a potential with a voltage that does not say `vs` */
 };
 void cyc_expr_use(const struct cyc_expr *expr, struct cyc_expr_use *use);
 /* Calls fn for every reference (for "no step has this id"). */
 void cyc_expr_each_ref(const struct cyc_expr *expr,
                        void (*fn)(void *context, const struct cyc_ref *ref), void *context);
+/* "discharge_capacity": the word of a field; "" for NONE. */
+const char *cyc_field_name(enum cyc_field field);
+/* The field of a step's result or of a cycle; false: it has no such field. */
+bool cyc_field_find(const char *word, bool of_cycle, enum cyc_field *field, enum cyc_kind *kind);
 /* Names that no parameter, variable or id may have; ended by NULL. */
 const char *const *cyc_reserved_words(void);
 
