@@ -126,13 +126,16 @@ static void set_anchor(struct cyc_expr *node, enum cyc_op_code code, const struc
                                 other->dim.kind == CYC_KIND_VOLTAGE);
 }
 
+static bool lacks_unit(const struct cyc_expr *expr, const struct cyc_expr *other)
+{
+    return expr->type == CYC_EXPR_CONSTANT && expr->dim.kind == CYC_KIND_NUMBER &&
+           other->dim.kind != CYC_KIND_TEMPERATURE && other->dim.kind != CYC_KIND_BOOLEAN;
+}
+
 /* Where a mixture of kinds is shown: at the operand without a unit, else at the operator. */
 static struct cyc_pos blame(const struct cyc_expr *a, const struct cyc_expr *b, struct cyc_pos pos)
 {
-    if (b->type == CYC_EXPR_CONSTANT && b->dim.kind == CYC_KIND_NUMBER) {
-        return b->pos;
-    }
-    return a->type == CYC_EXPR_CONSTANT && a->dim.kind == CYC_KIND_NUMBER ? a->pos : pos;
+    return lacks_unit(b, a) ? b->pos : lacks_unit(a, b) ? a->pos : pos;
 }
 
 static struct cyc_expr *make_binary(struct cyc_expr_parser *parser, enum cyc_op_code code,
