@@ -144,10 +144,10 @@ pressure)
 dems)
     dry p11-dems.yaml --cell lno-n-lmro
     near "charge in mAh/g at 30 degC (paper)" "$(expected activation)" 350 0.01
-    near "hours of the charge at 30 degC" "$(journal "select step_time_ns / 3600e9 from steps where name = 'activation'")" 37.3 0.1
+    near "hours of the charge at 30 degC" "$(journal "select step_time_ns / 3600e9 from step join definition on definition.id = step.definition where name = 'activation'")" 37.3 0.1
     dry p11-dems.yaml --cell lno-n-lmro --set test_temperature='60 degC'
     near "charge in mAh/g at 60 degC (paper)" "$(expected activation)" 350 0.01
-    near "hours of the charge at 60 degC" "$(journal "select step_time_ns / 3600e9 from steps where name = 'activation'")" 36.2 0.1
+    near "hours of the charge at 60 degC" "$(journal "select step_time_ns / 3600e9 from step join definition on definition.id = step.definition where name = 'activation'")" 36.2 0.1
     ;;
 *)
     echo "no case '$case'"
