@@ -1,0 +1,124 @@
+#include "cli/cli.h"
+
+static const char help[] =
+    "cyclostat check PROTOCOL [--cell FILE|NAME] [--set NAME=VALUE]… [--json] [--quiet]\n\n"
+    "Reads a protocol (YAML or Lua) and says every mistake with its place and what would be\n"
+    "right; then prints the plan with its numbers in A and V, and what it asks of a channel.\n\n"
+    "  --cell FILE|NAME   the cell under test, instead of the protocol's own `cell`;\n"
+    "                     `cyclostat cells` lists the names\n"
+    "  --set NAME=VALUE   another value for a parameter of the protocol\n"
+    "  --json             diagnostics and plan as one JSON object\n"
+    "  --quiet            diagnostics only\n\n"
+    "Exit codes: 0 no errors (there may be warnings), 1 errors, 2 usage, 4 files or memory.\n";
+
+static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
+                                        {"cell", required_argument, NULL, 'c'},
+                                        {"set", required_argument, NULL, 's'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"quiet", no_argument, NULL, 'q'},
+                                        {0}};
+
+struct check {
+    struct cyc_cli_protocol loaded;
+    bool json, quiet;
+};
+
+static int read_options(int argc, char **argv, struct check *check)
+{
+    int exit_code = 0;
+    for (;;) {
+        const int option = cyc_cli_option(argc, argv, options, help, &exit_code);
+        if (option < 0) {
+            break;
+        }
+        if (option == 'c') {
+            check->loaded.cell = optarg;
+        } else if (option == 'j') {
+            check->json = true;
+        } else if (option == 'q') {
+            check->quiet = true;
+        } else {
+            const int status = cyc_cli_setting(&check->loaded, argv[0], optarg);
+            if (status != CYC_EXIT_OK) {
+                return status;
+            }
+        }
+    }
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    if (optind + 1 != argc) {
+        return optind == argc ? cyc_cli_usage(argv[0], "which protocol?")
+                              : cyc_cli_usage(argv[0], "one protocol at a time, not also '%s'",
+                                              argv[optind + 1]);
+    }
+    check->loaded.path = argv[optind];
+    return -1;
+}
+
+static void print_json(struct check *check, const struct cyc_err *err)
+{
+    struct cyc_text text = {0};
+    struct cyc_json json;
+    cyc_json_init(&json, &text);
+    cyc_json_open(&json, '{');
+    cyc_json_key(&json, "ok");
+    cyc_json_bool(&json, check->loaded.protocol != NULL);
+    cyc_cli_key_string(&json, "error", check->loaded.protocol != NULL ? NULL : err->text);
+    cyc_json_key(&json, "diagnostics");
+    cyc_diags_json(&check->loaded.diags, &json);
+    if (check->loaded.protocol != NULL) {
+        cyc_json_key(&json, "plan");
+        cyc_protocol_json(check->loaded.protocol, &json);
+    }
+    cyc_json_close(&json, '}');
+    cyc_text_append(&text, "\n");
+    cyc_cli_put(stdout, &text);
+    cyc_text_release(&text);
+}
+
+static void print_plan(const struct cyc_protocol *protocol)
+{
+    struct cyc_text text = {0};
+    cyc_protocol_print(protocol, &text);
+    cyc_cli_put(stdout, &text);
+    cyc_text_release(&text);
+}
+
+/* Mistakes with a place were printed as diagnostics; the rest (no such file) is said here. */
+static int refused(const struct check *check, const struct cyc_err *err)
+{
+    if (check->loaded.diags.error_count == 0) {
+        return cyc_cli_error(err);
+    }
+    const unsigned count = check->loaded.diags.error_count;
+    (void)fprintf(stderr, "%u error%s in %s\n", count, count == 1 ? "" : "s",
+                  check->loaded.path);
+    return CYC_EXIT_MISTAKE;
+}
+
+int cyc_cli_check(int argc, char **argv)
+{
+    struct check check = {0};
+    struct cyc_err err = {0};
+    int exit_code = read_options(argc, argv, &check);
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    const int status = cyc_cli_load(&check.loaded, &err);
+    if (check.json) {
+        print_json(&check, &err);
+    } else {
+        cyc_cli_print_diags(&check.loaded.diags);
+    }
+    if (status != CYC_OK) {
+        exit_code = refused(&check, &err);
+    } else {
+        exit_code = CYC_EXIT_OK;
+        if (!check.json && !check.quiet) {
+            print_plan(check.loaded.protocol);
+        }
+    }
+    cyc_cli_release(&check.loaded);
+    return exit_code;
+}

@@ -1,0 +1,99 @@
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"check", cyc_cli_check, "read a protocol, say every mistake, print the plan"},
+    {"dry-run", cyc_cli_dry_run, "run a protocol on a simulated cell, now"},
+    {"runs", cyc_cli_runs, "list the runs"},
+    {"show", cyc_cli_show, "show one run: identity, end, steps, events"},
+    {"cycles", cyc_cli_cycles, "the table of cycles of a run"},
+    {"cells", cyc_cli_cells, "the simulated cells that come with the program"},
+    {"schema", cyc_cli_schema, "the JSON Schema of protocols, for editors"},
+    {NULL, NULL, NULL},
+};
+
+static void help(FILE *stream)
+{
+    (void)fputs("cyclostat runs battery tests: a protocol once written is checked, dry-run on a\n"
+                "simulated cell, and kept with everything that became of it.\n\n"
+                "  cyclostat VERB …            cyclostat VERB --help\n\n",
+                stream);
+    for (const struct verb *verb = verbs; verb->name != NULL; verb++) {
+        (void)fprintf(stream, "  %-8s  %s\n", verb->name, verb->help);
+    }
+    (void)fputs("\n"
+                "Start with   cyclostat dry-run protocols/song2024/p02-formation-30degC.yaml\n\n"
+                "Results go to stdout, messages to stderr; --json makes the results machine-readable.\n"
+                "Exit codes: 0 all is well; 1 mistakes in a protocol or cell file, nothing was\n"
+                "started; 2 the command line is wrong; 3 the run ended in a fault (a limit or bound\n"
+                "was reached); 4 trouble with files, disk or memory; 5 the run ended failed, by the\n"
+                "protocol's own verdict; 130 interrupted.\n"
+                "Environment: CYCLOSTAT_RUNS, the folder of the runs (default ./runs); NO_COLOR.\n",
+                stream);
+}
+
+static int unknown_verb(const char *word)
+{
+    const char *names[sizeof verbs / sizeof verbs[0] + 1] = {NULL};
+    for (size_t i = 0; verbs[i].name != NULL; i++) {
+        names[i] = verbs[i].name;
+    }
+    const char *nearest = cyc_nearest(word, names);
+    (void)fprintf(stderr, "cyclostat: there is no '%s'", word);
+    if (nearest != NULL) {
+        (void)fprintf(stderr, "; did you mean '%s'?\n", nearest);
+    } else {
+        (void)fputs("; `cyclostat --help` lists what there is\n", stderr);
+    }
+    return CYC_EXIT_USAGE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *word = argv[1];
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        (void)puts("cyclostat " CYC_VERSION);
+        return CYC_EXIT_OK;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        help(stdout);
+        return CYC_EXIT_OK;
+    }
+    if (strcmp(word, "help") == 0) {
+        help(stdout);
+        return CYC_EXIT_OK;
+    }
+    for (const struct verb *verb = verbs; verb->name != NULL; verb++) {
+        if (strcmp(word, verb->name) == 0) {
+            return verb->run(argc - 1, argv + 1);
+        }
+    }
+    return unknown_verb(word);
+}
+
+/* A full disk or a closed pipe behind stdout must not look like success. */
+static int flush(int exit_code)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && exit_code == CYC_EXIT_OK) {
+        (void)fputs("cyclostat: the output could not be written\n", stderr);
+        return CYC_EXIT_HOST;
+    }
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help(stderr);
+        return CYC_EXIT_USAGE;
+    }
+    return flush(dispatch(argc, argv));
+}
