@@ -63,6 +63,9 @@ int cyc_run_step_begin(struct cyc_run *run, const struct cyc_step *step, uint32_
 int cyc_run_step_end(struct cyc_run *run, const struct cyc_step *step,
                      const struct cyc_result *result, struct cyc_err *err);
 int cyc_run_cycle(struct cyc_run *run, const struct cyc_cycle *cycle, struct cyc_err *err);
+/* A resolved step as JSON with exact numbers, on one line: the same step gives the same bytes. Left
+ * out are the cycle number and what is neutral (NaN, an endless time). text->failed: no memory. */
+void cyc_run_step_text(const struct cyc_step *step, struct cyc_text *text);
 /* The event log: who ("protocol", "operator", "executor"), what ("note", "pause", …), why. */
 int cyc_run_event(struct cyc_run *run, int64_t t_ns, const char *who, const char *what,
                   const char *why, struct cyc_err *err);

@@ -1,0 +1,327 @@
+/* The data file: a Battery Data Format table (Battery Data Alliance, ontology 1.3.0) that any tool
+ * can read while it grows.
+ *
+ * One header line with preferred labels, then rows; UTF-8, ',', '.', LF, nothing before the header.
+ * Required columns come first, then the recommended, then the optional ones. Charging current is
+ * positive. The four totals count from the start of the test and never reset; cycle and step totals
+ * stand in the journal. A quantity that is not known leaves its field empty.
+ *
+ * Rows are written as scaled integers into a buffer that goes to the kernel when it is full or the
+ * run is committed, whole lines only, so that what a killed writer leaves ends in a line feed or in
+ * one torn line. Times come from integer nanoseconds, rounded to milliseconds: Unix time is the
+ * anchor (whole milliseconds) plus the very number that Test Time shows, so the two columns never
+ * drift apart. Most columns repeat from row to row (a chamber at rest, the charging total while the
+ * cell discharges), so each keeps the text of its last value.
+ *
+ * When a part would exceed its size, the next number begins, with a header of its own. After the
+ * first failed write nothing more is written: the file is cut back to its last whole line, if the
+ * file system still lets us, and all later calls return the same status.
+ */
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MS_NS             INT64_C(1000000)
+#define TAIL_SIZE         (2u * CYC_ROW_SIZE)
+#define TEMPERATURE_DECIMALS 3
+#define PRESSURE_DECIMALS 0
+#define DECIMALS_MAX      12
+
+const char cyc_data_header[] =
+    "Test Time / s,Voltage / V,Current / A,"
+    "Unix Time / s,Cycle Count / 1,Step Count / 1,Ambient Temperature / degC,"
+    "Step ID,Step Type,Step Time / s,Record Index / 1,"
+    "Charging Capacity / Ah,Discharging Capacity / Ah,Charging Energy / Wh,Discharging Energy / Wh,"
+    "Temperature T1 / degC,Applied Pressure / Pa\n";
+
+void cyc_data_name(char name[CYC_FILE_NAME_SIZE + 48], const char *stem, unsigned number,
+                   const char *suffix)
+{
+    (void)snprintf(name, CYC_FILE_NAME_SIZE + 48, "%s_%03u%s", stem, number, suffix);
+}
+
+/* ---- Parts ------------------------------------------------------------------------------------ */
+
+static int fail(struct cyc_data *data, int status)
+{
+    data->status = status;
+    return status;
+}
+
+static int write_buffer(struct cyc_data *data, struct cyc_err *err)
+{
+    size_t written = 0;
+    const int status = cyc_file_write(data->fd, data->buffer, data->fill, data->path, &written,
+                                      err);
+    if (status != CYC_OK) {
+        const char *end = memrchr(data->buffer, '\n', written);
+        const size_t whole = end != NULL ? (size_t)(end - data->buffer) + 1 : 0;
+        /* A torn line would be the readers' business then; they know how. */
+        if (ftruncate(data->fd, (off_t)(data->length + whole)) != 0) {
+            return fail(data, status);
+        }
+        written = whole;
+    }
+    cyc_checksum_add(&data->checksum, data->buffer, written);
+    data->length += written;
+    data->fill = 0;
+    return status == CYC_OK ? CYC_OK : fail(data, status);
+}
+
+/* A row may begin while the fill is below `room`: it must fit into buffer and part. */
+static void set_room(struct cyc_data *data)
+{
+    const uint64_t left = data->part_size_max > data->length ? data->part_size_max - data->length
+                                                             : 0;
+    const uint64_t most = left < CYC_DATA_BUFFER_SIZE ? left : CYC_DATA_BUFFER_SIZE;
+    data->room = most > CYC_ROW_SIZE ? (size_t)(most - CYC_ROW_SIZE) : 0;
+}
+
+static int open_part(struct cyc_data *data, struct cyc_err *err)
+{
+    char name[CYC_FILE_NAME_SIZE + 48];
+    cyc_data_name(name, data->stem, data->number, CYC_DATA_SUFFIX);
+    const int status = cyc_path_join(data->path, data->folder, name, err);
+    if (status != CYC_OK) {
+        return fail(data, status);
+    }
+    data->fd = open(data->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    if (data->fd < 0) {
+        return fail(data, cyc_file_failed(err, "create", data->path, errno));
+    }
+    data->length = 0;
+    cyc_checksum_init(&data->checksum);
+    data->fill = strlen(cyc_data_header);
+    memcpy(data->buffer, cyc_data_header, data->fill);
+    return CYC_OK;
+}
+
+int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
+                  const struct cyc_run_identity *identity, struct cyc_err *err)
+{
+    const int digits[CYC_FIELD_COUNT] = {
+        [CYC_FIELD_VOLTAGE] = identity->voltage_decimals,
+        [CYC_FIELD_CURRENT] = identity->current_decimals,
+        [CYC_FIELD_AMBIENT] = TEMPERATURE_DECIMALS,
+        [CYC_FIELD_CHARGE_AH] = identity->capacity_decimals,
+        [CYC_FIELD_DISCHARGE_AH] = identity->capacity_decimals,
+        [CYC_FIELD_CHARGE_WH] = identity->capacity_decimals,
+        [CYC_FIELD_DISCHARGE_WH] = identity->capacity_decimals,
+        [CYC_FIELD_TEMPERATURE] = TEMPERATURE_DECIMALS,
+        [CYC_FIELD_PRESSURE] = PRESSURE_DECIMALS,
+    };
+    for (int i = 0; i < CYC_FIELD_COUNT; i++) {
+        const int decimals = digits[i] < 0 ? 0 : digits[i] > DECIMALS_MAX ? DECIMALS_MAX : digits[i];
+        data->decimals[i] = (uint8_t)decimals;
+        data->fields[i] = (struct cyc_field){.value = (double)NAN};
+    }
+    (void)cyc_copy(data->folder, sizeof data->folder, folder);
+    (void)cyc_copy(data->stem, sizeof data->stem, stem);
+    data->number = number;
+    data->first_number = number;
+    data->sync = identity->sync;
+    data->anchor_ms = identity->start_unix_ns / MS_NS;
+    int status = open_part(data, err);
+    if (status == CYC_OK) {
+        status = cyc_data_flush(data, err);
+    }
+    return status;
+}
+
+int cyc_data_flush(struct cyc_data *data, struct cyc_err *err)
+{
+    if (data->status != CYC_OK) {
+        return cyc_err_set(err, data->status, "the data file %s could not be written before",
+                           data->path);
+    }
+    int status = data->fill > 0 ? write_buffer(data, err) : CYC_OK;
+    if (status == CYC_OK && data->sync) {
+        status = cyc_file_sync(data->fd, data->path, err);
+        data->status = status;
+    }
+    set_room(data);
+    return status;
+}
+
+void cyc_data_close(struct cyc_data *data)
+{
+    if (data->fd >= 0) {
+        (void)close(data->fd); /* all that counts was synced or is the kernel's by now */
+        data->fd = -1;
+    }
+}
+
+/* The buffer or the part is full. */
+static int make_room(struct cyc_data *data, struct cyc_err *err)
+{
+    int status = data->status == CYC_OK && data->fill == 0 ? CYC_OK : cyc_data_flush(data, err);
+    if (status == CYC_OK && data->room == 0) {
+        cyc_data_close(data);
+        data->number++;
+        status = open_part(data, err);
+        set_room(data);
+        if (data->room <= data->fill) {
+            data->room = data->fill + 1; /* each part holds at least one row */
+        }
+    }
+    return status;
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------- */
+
+static char *put_integer(char *at, uint64_t number)
+{
+    char digits[20];
+    char *begin = digits + sizeof digits;
+    do {
+        *--begin = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    const size_t size = (size_t)(digits + sizeof digits - begin);
+    memcpy(at, begin, size);
+    return at + size;
+}
+
+static char *put_time(char *at, int64_t time_ms)
+{
+    uint64_t ms = (uint64_t)time_ms;
+    if (time_ms < 0) {
+        *at++ = '-';
+        ms = 0 - ms;
+    }
+    at = put_integer(at, ms / 1000);
+    const unsigned rest = (unsigned)(ms % 1000);
+    at[0] = '.';
+    at[1] = (char)('0' + rest / 100);
+    at[2] = (char)('0' + rest / 10 % 10);
+    at[3] = (char)('0' + rest % 10);
+    at[4] = ',';
+    return at + 5;
+}
+
+static int64_t round_ms(int64_t t_ns)
+{
+    return (t_ns + MS_NS / 2) / MS_NS;
+}
+
+static char *put_number(char *at, struct cyc_data *data, enum cyc_field_index index, double value)
+{
+    struct cyc_field *field = &data->fields[index];
+    if (!(field->value == value)) {
+        field->value = value;
+        field->size = 0;
+        if (isfinite(value)) {
+            field->size = (unsigned)cyc_number_fixed(field->text, value, data->decimals[index]);
+        }
+        field->text[field->size++] = ',';
+    }
+    memcpy(at, field->text, sizeof field->text); /* of a fixed size: two moves, no call */
+    return at + field->size;
+}
+
+static char *put_word(char *at, const char *word)
+{
+    for (unsigned i = 0; i < sizeof((struct cyc_step *)0)->type && word[i] != '\0'; i++) {
+        const char c = word[i];
+        *at++ = c == ',' || c == '"' || (unsigned char)c < 0x20u ? '_' : c;
+    }
+    *at = ',';
+    return at + 1;
+}
+
+static char *put_place(char *at, const struct cyc_record *record)
+{
+    at = put_integer(at, record->cycle_number);
+    *at++ = ',';
+    at = put_integer(at, record->step_count);
+    *at++ = ',';
+    return at;
+}
+
+int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const char *step_type,
+                 struct cyc_err *err)
+{
+    if (data->fill >= data->room) {
+        const int status = make_room(data, err);
+        if (status != CYC_OK) {
+            return status;
+        }
+    }
+    const struct cyc_sample *sample = &record->sample;
+    const int64_t time_ms = round_ms(sample->t_ns);
+    char *at = data->buffer + data->fill;
+    at = put_time(at, time_ms);
+    at = put_number(at, data, CYC_FIELD_VOLTAGE, sample->voltage_V);
+    at = put_number(at, data, CYC_FIELD_CURRENT, sample->current_A);
+    at = put_time(at, data->anchor_ms + time_ms);
+    at = put_place(at, record);
+    at = put_number(at, data, CYC_FIELD_AMBIENT, sample->ambient_degC);
+    at = put_integer(at, record->step_id);
+    *at++ = ',';
+    at = put_word(at, step_type);
+    at = put_time(at, round_ms(record->step_time_ns));
+    at = put_integer(at, record->index);
+    *at++ = ',';
+    at = put_number(at, data, CYC_FIELD_CHARGE_AH, record->test.charge_Ah);
+    at = put_number(at, data, CYC_FIELD_DISCHARGE_AH, record->test.discharge_Ah);
+    at = put_number(at, data, CYC_FIELD_CHARGE_WH, record->test.charge_Wh);
+    at = put_number(at, data, CYC_FIELD_DISCHARGE_WH, record->test.discharge_Wh);
+    at = put_number(at, data, CYC_FIELD_TEMPERATURE, sample->temperature_degC);
+    at = put_number(at, data, CYC_FIELD_PRESSURE, sample->pressure_Pa);
+    at[-1] = '\n';
+    data->fill = (size_t)(at - data->buffer);
+    data->row_count++;
+    data->t_ns = sample->t_ns;
+    return CYC_OK;
+}
+
+/* ---- Reading the end ------------------------------------------------------------------------------ */
+
+static bool parse_last_row(const char *line, size_t size, uint64_t *row_count, int64_t *t_ns)
+{
+    double value;
+    size_t used;
+    unsigned column = 0;
+    bool have_time = false;
+    for (size_t at = 0; at < size; column++) {
+        const char *comma = memchr(line + at, ',', size - at);
+        const size_t next = comma != NULL ? (size_t)(comma - line) + 1 : size;
+        if (column == 0 && cyc_number_parse(line, size, &value, &used)) {
+            *t_ns = (int64_t)(value * 1e3 + 0.5) * MS_NS;
+            have_time = true;
+        }
+        if (column == 10 && cyc_number_parse(line + at, size - at, &value, &used)) {
+            *row_count = (uint64_t)value;
+            return have_time;
+        }
+        at = next;
+    }
+    return false;
+}
+
+bool cyc_data_last_row(const char *path, uint64_t *row_count, int64_t *t_ns)
+{
+    char tail[TAIL_SIZE];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    struct stat status;
+    ssize_t size = -1;
+    if (fstat(fd, &status) == 0) {
+        const off_t from = status.st_size > (off_t)sizeof tail ? status.st_size - (off_t)sizeof tail
+                                                               : 0;
+        size = pread(fd, tail, sizeof tail, from);
+    }
+    (void)close(fd);
+    const char *end = size > 0 ? memrchr(tail, '\n', (size_t)size) : NULL;
+    const char *before = end != NULL ? memrchr(tail, '\n', (size_t)(end - tail)) : NULL;
+    return before != NULL &&
+           parse_last_row(before + 1, (size_t)(end - before - 1), row_count, t_ns);
+}
