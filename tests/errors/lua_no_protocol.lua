@@ -1,0 +1,1 @@
+charge("0.05 C", { cutoff = "3.98 V" })
