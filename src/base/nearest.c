@@ -1,13 +1,10 @@
 #include "base/diag.h"
 
+#include "base/text_int.h"
+
 #include <string.h>
 
 #define WORD_SIZE_MAX 64
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -28,10 +25,10 @@ static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_s
         const unsigned *two_above = rows[(i + 1) % 3];
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= b_size; j++) {
-            const bool same = lower(a[i - 1]) == lower(b[j - 1]);
+            const bool same = cyc_ascii_lower(a[i - 1]) == cyc_ascii_lower(b[j - 1]);
             row[j] = least(above[j - 1] + (same ? 0u : 1u), least(above[j], row[j - 1]) + 1u);
-            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-                lower(a[i - 2]) == lower(b[j - 1])) {
+            if (i > 1 && j > 1 && cyc_ascii_lower(a[i - 1]) == cyc_ascii_lower(b[j - 2]) &&
+                cyc_ascii_lower(a[i - 2]) == cyc_ascii_lower(b[j - 1])) {
                 row[j] = least(row[j], two_above[j - 2] + 1u);
             }
         }

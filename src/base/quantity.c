@@ -159,8 +159,7 @@ static bool starts_with_word(const char *string, size_t size, const char *word)
         return false;
     }
     for (size_t i = 0; i < length; i++) {
-        const char c = string[i];
-        if ((c >= 'A' && c <= 'Z' ? (char)(c + 32) : c) != word[i]) {
+        if (cyc_ascii_lower(string[i]) != word[i]) {
             return false;
         }
     }

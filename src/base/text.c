@@ -10,6 +10,11 @@
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
+char cyc_ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static bool is_continuation(char byte)
 {
     return ((unsigned char)byte & 0xC0u) == 0x80u;

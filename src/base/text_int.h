@@ -14,6 +14,9 @@ size_t cyc_format_list(char *buffer, size_t size, const char *format, va_list ar
 size_t cyc_format(char *buffer, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ASCII only: under a Turkish locale tolower() and strcasecmp() know other letters. */
+char cyc_ascii_lower(char c);
+
 /* Bytes of the character at the start of a non-empty string: 1 to 4, or 0 when it is not valid
  * UTF-8. */
 size_t cyc_utf8_size(const char *string, size_t size);
