@@ -207,7 +207,8 @@ static int check_number(const char *string, size_t size, size_t used, struct cyc
     quote(quoted, sizeof quoted, string, size);
     const size_t sign = string[0] == '-' ? 1 : 0;
     const char next = used < size ? string[used] : '\0';
-    if (string[sign] == '0' && (next == 'x' || next == 'X' || next == 'o' || next == 'b')) {
+    const bool radix = next == 'x' || next == 'X' || next == 'o' || next == 'b';
+    if (radix && used == sign + 1 && string[sign] == '0' && is_digit_at(string, size, used + 1)) {
         return cyc_err_set(err, CYC_E_SYNTAX, "%s is not a decimal number; write it in decimal",
                            quoted);
     }
@@ -386,6 +387,14 @@ static int explain_comma(const char *quoted, const char *string, size_t size, si
                        (int)comma, string, left, behind);
 }
 
+static size_t used_by_number(const char *string, size_t size)
+{
+    double value = 0.0;
+    size_t used = 0;
+    (void)cyc_number_parse(string, size, &value, &used);
+    return used;
+}
+
 /* A quantity is read, but more follows from `used` on. */
 static int explain_rest(const char *string, size_t size, size_t used, struct cyc_err *err)
 {
@@ -394,6 +403,11 @@ static int explain_rest(const char *string, size_t size, size_t used, struct cyc
     const char next = string[used];
     if (used <= QUOTE_SIZE_MAX && next == ',' && is_digit_at(string, size, used + 1)) {
         return explain_comma(quoted, string, size, used, err);
+    }
+    const size_t start = skip_blanks(string, size, used_by_number(string, size));
+    const size_t span = cyc_unit_span(string + start, size - start);
+    if (start + span > used) { /* "1 mAh/gg": in an expression the rest might have been a name */
+        return unknown_unit(string + start, span, err);
     }
     if (next == ':') {
         return explain_clock_time(quoted, string, size, err);
@@ -469,10 +483,8 @@ int cyc_quantity_parse(const char *string, size_t size, struct cyc_quantity *qua
 /* The number as it was written, for a hint that repeats it with another unit. */
 static void number_of(const char *string, size_t size, char *buffer, size_t buffer_size)
 {
-    double value = 0.0;
-    size_t used = 0;
     trim(&string, &size);
-    (void)cyc_number_parse(string, size, &value, &used);
+    const size_t used = used_by_number(string, size);
     (void)cyc_format(buffer, buffer_size, "%.*s",
                      (int)(used < QUOTE_SIZE_MAX ? used : QUOTE_SIZE_MAX), string);
 }

@@ -1,0 +1,26 @@
+#include "check/check.h"
+
+#include <locale.h>
+
+extern const struct cyc_check check_status[];
+extern const struct cyc_check check_arena[];
+extern const struct cyc_check check_text[];
+extern const struct cyc_check check_number[];
+extern const struct cyc_check check_json[];
+extern const struct cyc_check check_hash[];
+extern const struct cyc_check check_unit[];
+extern const struct cyc_check check_quantity[];
+extern const struct cyc_check check_diag[];
+
+int main(int argc, char **argv)
+{
+    /* Everything here must come out the same under any locale of the user. */
+    (void)setlocale(LC_ALL, "");
+    static const struct cyc_check_suite suites[] = {
+        {"status", check_status}, {"arena", check_arena},       {"text", check_text},
+        {"number", check_number}, {"json", check_json},         {"hash", check_hash},
+        {"unit", check_unit},     {"quantity", check_quantity}, {"diag", check_diag},
+        {NULL, NULL},
+    };
+    return cyc_check_main(argc, argv, suites);
+}
