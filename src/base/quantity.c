@@ -406,7 +406,7 @@ static int explain_rest(const char *string, size_t size, size_t used, struct cyc
     }
     const size_t start = skip_blanks(string, size, used_by_number(string, size));
     const size_t span = cyc_unit_span(string + start, size - start);
-    if (start + span > used) { /* "1 mAh/gg": in an expression the rest might have been a name */
+    if (span > 0 && start + span > used) { /* "1 mAh/gg": in an expression the rest might have been a name */
         return unknown_unit(string + start, span, err);
     }
     if (next == ':') {

@@ -1,7 +1,5 @@
 #include "check/check.h"
 
-#include <locale.h>
-
 extern const struct cyc_check check_status[];
 extern const struct cyc_check check_arena[];
 extern const struct cyc_check check_text[];
@@ -14,8 +12,6 @@ extern const struct cyc_check check_diag[];
 
 int main(int argc, char **argv)
 {
-    /* Everything here must come out the same under any locale of the user. */
-    (void)setlocale(LC_ALL, "");
     static const struct cyc_check_suite suites[] = {
         {"status", check_status}, {"arena", check_arena},       {"text", check_text},
         {"number", check_number}, {"json", check_json},         {"hash", check_hash},

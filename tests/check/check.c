@@ -1,6 +1,7 @@
 #include "check/check.h"
 
 #include <CUnit/Basic.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,8 @@ int cyc_check_main(int argc, char **argv, const struct cyc_check_suite *suites)
 {
     const char *only = argc > 1 ? argv[1] : NULL;
     unsigned count = 0;
+    /* Everything must come out the same under any locale of the user. */
+    (void)setlocale(LC_ALL, "");
     if (CU_initialize_registry() != CUE_SUCCESS) {
         return 2;
     }
