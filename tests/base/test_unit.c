@@ -123,7 +123,7 @@ static void units_that_mean_nothing_here_are_refused(void)
     static const char *const units[] = {
         "v",    "a",     "mA/h/g", "C/h",  "s/h",   "V/g",   "ohm/cm2", "K/d2", "degC/min", "F",
         "degF", "Ah/s",  "min/s",  "m",    "kg",    "%/g",   "mAhg",    "/h",   "mA/",      "W/s",
-        "MV",   "KPa",   "cm",     "V2",   "\xC2\xB0", "\xC2\xB0" "F", "\xC2\xB5", "Cs", "mA/ms",
+        "MV",   "KPa",   "cm",     "V2",   "\xC2\xB0", "\xC2\xB0\x46", "\xC2\xB5", "Cs", "mA/ms",
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         char text[64];
