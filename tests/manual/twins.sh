@@ -16,16 +16,19 @@ steps_of() {
 }
 
 bad=0 pairs=0
-for lua in protocols/song2024/*.lua; do
+for lua in protocols/song2024/*.lua protocols/library/*.lua; do
     yaml=${lua%.lua}.yaml
     [ -e "$yaml" ] || continue
     pairs=$((pairs + 1))
-    options=()
-    case $lua in *p03-*) options=(--set main_cycles=3 --set formation_cycles=2) ;; esac
+    cell=n-lmro options=()
+    case $lua in
+    *p03-*) options=(--set main_cycles=3 --set formation_cycles=2) ;;
+    *cc-cv-*) cell=nca-18650 options=(--set cycle_count=3) ;;
+    esac
     for file in "$yaml" "$lua"; do
         form=${file##*.}
         rm -rf "$folder/$form"
-        if ! said=$("$cyclostat" dry-run "$file" --cell n-lmro "${options[@]}" --runs "$folder/$form" --quiet 2>&1); then
+        if ! said=$("$cyclostat" dry-run "$file" --cell $cell "${options[@]}" --runs "$folder/$form" --quiet 2>&1); then
             bad=1
             printf -- '--- %s\n%s\n' "$file" "$(tail -n 6 <<< "$said")"
             continue 2
@@ -39,4 +42,4 @@ for lua in protocols/song2024/*.lua; do
     fi
 done
 echo "$pairs pairs"
-[ $bad -eq 0 ] && [ $pairs -ge 5 ]
+[ $bad -eq 0 ] && [ $pairs -ge 6 ]
