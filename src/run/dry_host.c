@@ -224,8 +224,11 @@ static int run_to_end(struct dry_host *host, struct cyc_dry_outcome *outcome, st
     while (status == CYC_OK && !cyc_session_is_over(host->session)) {
         status = turn(host, err);
     }
-    return status != CYC_OK ? status
-                            : cyc_session_finish(host->session, host->now_ns, outcome, err);
+    if (status == CYC_OK) {
+        status = cyc_session_finish(host->session, host->now_ns, outcome, err);
+        outcome->net_charge_Ah = cyc_cell_net_charge_Ah(host->cell);
+    }
+    return status;
 }
 
 int cyc_dry_run(const struct cyc_dry_options *options, const struct cyc_dry_listener *listener,

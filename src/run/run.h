@@ -50,6 +50,7 @@ struct cyc_dry_outcome {
     char data_path[CYC_PATH_SIZE];
     int64_t t_ns;
     uint64_t row_count, step_count, sample_count;
+    double net_charge_Ah; /* into the simulated cell, as the cell itself counts it */
     struct cyc_fault fault;
 };
 
