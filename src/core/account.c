@@ -1,0 +1,152 @@
+/* Charge, energy and time: what is counted, and since when.
+ *
+ * A step's sums begin at zero; the sums of every scope around it (test, cycle, blocks) are a base,
+ * closed when a step ends, plus the running step: a cycle is exactly the sum of its steps. Charge
+ * that passes between two steps, or under the setpoint of the step before, belongs to the running
+ * or the coming step, so that the steps together hold all charge of the run.
+ *
+ * Where an instrument counts by itself (CYC_SAMPLE_EXACT) its figures are taken. Else charge is
+ * the trapezoid over integer nanoseconds between two valid samples, and energy that of V * I. When
+ * the current changes its sign in between, both are split at the zero of the straight line.
+ */
+#include "core/core_int.h"
+
+#include <string.h>
+
+static bool exact_is_valid(const struct cyc_sample *sample)
+{
+    /* Written so that NaN is not valid. */
+    const double infinite = INFINITY;
+    return sample->charge_Ah >= 0 && sample->charge_Ah < infinite && sample->discharge_Ah >= 0 &&
+           sample->discharge_Ah < infinite && sample->charge_Wh >= 0 &&
+           sample->charge_Wh < infinite && sample->discharge_Wh >= 0 &&
+           sample->discharge_Wh < infinite;
+}
+
+/* Half a trapezoid's worth on each side; a triangle on each side of a sign change. */
+static void trapezoid(const struct cyc_core *core, const struct cyc_sample *sample,
+                      struct cyc_sums *passed)
+{
+    const double hours = (double)(sample->t_ns - core->previous_ns) / CYC_NS_PER_HOUR;
+    const double from_A = core->previous_A;
+    const double to_A = sample->current_A;
+    double from_h = 0.5 * hours; /* weight of the earlier reading */
+    double to_h = 0.5 * hours;
+    if (from_A * to_A < 0) {
+        const double share = from_A / (from_A - to_A);
+        from_h *= share;
+        to_h *= 1.0 - share;
+    }
+    const double ends_Ah[2] = {from_A * from_h, to_A * to_h};
+    const double ends_Wh[2] = {ends_Ah[0] * core->previous_V, ends_Ah[1] * sample->voltage_V};
+    for (unsigned i = 0; i < 2; i++) {
+        if (ends_Ah[i] > 0) {
+            passed->charge_Ah += ends_Ah[i];
+            passed->charge_Wh += ends_Wh[i];
+        } else {
+            passed->discharge_Ah -= ends_Ah[i];
+            passed->discharge_Wh -= ends_Wh[i];
+        }
+    }
+}
+
+static void add(struct cyc_sums *sums, const struct cyc_sums *more)
+{
+    sums->charge_Ah += more->charge_Ah;
+    sums->discharge_Ah += more->discharge_Ah;
+    sums->charge_Wh += more->charge_Wh;
+    sums->discharge_Wh += more->discharge_Wh;
+}
+
+static void pass(struct cyc_core *core, const struct cyc_sums *passed)
+{
+    add(&core->total[CYC_SCOPE_STEP], passed);
+    const unsigned scopes = CYC_SCOPE_BLOCK + (unsigned)core->block_depth;
+    for (unsigned scope = CYC_SCOPE_TEST; scope < scopes; scope++) {
+        core->total[scope] = core->base[scope];
+        add(&core->total[scope], &core->total[CYC_SCOPE_STEP]);
+    }
+}
+
+void cyc_core_account(struct cyc_core *core, const struct cyc_sample *sample)
+{
+    const bool valid = isfinite(sample->voltage_V) && isfinite(sample->current_A);
+    struct cyc_sums passed = {0};
+    if ((sample->flags & CYC_SAMPLE_EXACT) != 0 && exact_is_valid(sample)) {
+        passed.charge_Ah = sample->charge_Ah;
+        passed.discharge_Ah = sample->discharge_Ah;
+        passed.charge_Wh = sample->charge_Wh;
+        passed.discharge_Wh = sample->discharge_Wh;
+    } else if (valid && core->has_previous && sample->t_ns > core->previous_ns) {
+        trapezoid(core, sample, &passed);
+        core->exact = false;
+    }
+    if (passed.charge_Ah > 0 || passed.discharge_Ah > 0) {
+        pass(core, &passed);
+    }
+    /* A count that is not a number is made good by the trapezoid; the charge of an invalid reading
+     * by the trapezoid from the last valid one to the next. */
+    if (valid && (!core->has_previous || sample->t_ns >= core->previous_ns)) {
+        core->has_previous = true;
+        core->previous_ns = sample->t_ns;
+        core->previous_V = sample->voltage_V;
+        core->previous_A = sample->current_A;
+    }
+}
+
+void cyc_core_scope_reset(struct cyc_core *core, uint32_t scopes, int64_t t_ns)
+{
+    for (unsigned scope = CYC_SCOPE_TEST; scope < CYC_SCOPES_MAX; scope++) {
+        if ((scopes & (1u << scope)) != 0) {
+            core->base[scope] = (struct cyc_sums){0};
+            core->scope_start_ns[scope] = t_ns;
+        }
+        core->total[scope] = core->base[scope];
+        add(&core->total[scope], &core->total[CYC_SCOPE_STEP]);
+    }
+}
+
+void cyc_core_close_sums(struct cyc_core *core)
+{
+    for (unsigned scope = CYC_SCOPE_TEST; scope < CYC_SCOPES_MAX; scope++) {
+        add(&core->base[scope], &core->total[CYC_SCOPE_STEP]);
+        core->total[scope] = core->base[scope];
+    }
+    core->total[CYC_SCOPE_STEP] = (struct cyc_sums){0};
+}
+
+double cyc_sums_get(const struct cyc_sums *sums, unsigned signal)
+{
+    switch (signal) {
+    case CYC_SIGNAL_CHARGE_CAPACITY:
+        return sums->charge_Ah;
+    case CYC_SIGNAL_DISCHARGE_CAPACITY:
+        return sums->discharge_Ah;
+    case CYC_SIGNAL_NET_CAPACITY:
+        return sums->charge_Ah - sums->discharge_Ah;
+    case CYC_SIGNAL_CAPACITY:
+        return sums->charge_Ah + sums->discharge_Ah;
+    case CYC_SIGNAL_CHARGE_ENERGY:
+        return sums->charge_Wh;
+    case CYC_SIGNAL_DISCHARGE_ENERGY:
+        return sums->discharge_Wh;
+    case CYC_SIGNAL_NET_ENERGY:
+        return sums->charge_Wh - sums->discharge_Wh;
+    default:
+        return sums->charge_Wh + sums->discharge_Wh;
+    }
+}
+
+int64_t cyc_core_time_ns(const struct cyc_core *core, unsigned signal, unsigned scope)
+{
+    if (signal == CYC_SIGNAL_HOLD_TIME) {
+        return core->hold_time_ns;
+    }
+    return scope == CYC_SCOPE_STEP ? core->step_time_ns
+                                   : core->now_ns - core->scope_start_ns[scope];
+}
+
+const struct cyc_sums *cyc_core_sums(const struct cyc_core *core, unsigned scope)
+{
+    return &core->total[scope < CYC_SCOPES_MAX ? scope : CYC_SCOPE_STEP];
+}

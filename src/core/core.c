@@ -1,0 +1,350 @@
+/* The executor's entrance: one event in, actions out.
+ *
+ * One switch dispatches on the kind of event; everything that happens inside a step is step.c's.
+ *
+ *            STEP              entry, settling             cutoff, end of list, operator
+ *   IDLE ───────────► SETTLE ─────────────────► RUN/HOLD ───────────────────────────► IDLE
+ *    │                   any state: a fault ──► FAULT ── ACKNOWLEDGE ──► FINISHED
+ *    └── END ──► FINISHED
+ *
+ * Invariants: there is exactly one SAFE per fault and the first reason stays; nothing but an
+ * operator's ACKNOWLEDGE leaves FAULT, nothing leaves FINISHED. A sample is taken apart in the
+ * same order everywhere: accumulate, limits, cutoffs in written order, record, transition. A
+ * sample older than the one before ends nothing; only its own charge count is added. Transitions
+ * that take no time are counted: more than CYC_STILL_MAX at one moment are a fault.
+ *
+ * Bad data (stale, NaN, infinite) of voltage, current and whatever a limit or an active condition
+ * reads are tolerated for CYC_STALE_NS from the first bad sample on. So is the lack of any sample,
+ * from the moment on at which one was asked for; that is noticed at the host's DEADLINE events.
+ */
+#include "core/core_int.h"
+
+#include <string.h>
+
+unsigned long cyc_core_size(void)
+{
+    return sizeof(struct cyc_core);
+}
+
+void cyc_core_init(struct cyc_core *core)
+{
+    memset(core, 0, sizeof *core);
+    core->exact = true;
+    core->bad_since_ns = CYC_NEVER;
+    core->demand_ns = CYC_NEVER;
+    for (unsigned i = 0; i < CYC_DIRECT; i++) {
+        core->direct[i] = NAN;
+    }
+}
+
+enum cyc_state cyc_core_state(const struct cyc_core *core)
+{
+    return core->state;
+}
+
+const struct cyc_fault *cyc_core_fault(const struct cyc_core *core)
+{
+    return &core->fault;
+}
+
+struct cyc_action *cyc_core_act(struct cyc_turn *turn, enum cyc_action_kind kind)
+{
+    struct cyc_actions *out = turn->out;
+    const bool fits = CYC_ASSERT(out->count < CYC_ACTIONS_MAX);
+    struct cyc_action *action = &out->items[fits ? out->count++ : CYC_ACTIONS_MAX - 1];
+    action->kind = kind;
+    return action;
+}
+
+void cyc_core_enter(struct cyc_turn *turn, enum cyc_state state)
+{
+    struct cyc_core *core = turn->core;
+    core->state = state;
+    core->rewatch = true;
+    core->still_count = core->still_ns == core->now_ns ? core->still_count + 1 : 0;
+    core->still_ns = core->now_ns;
+}
+
+void cyc_core_trip(struct cyc_turn *turn, const struct cyc_fault *fault)
+{
+    struct cyc_core *core = turn->core;
+    if (core->state == CYC_STATE_FAULT || core->state == CYC_STATE_FINISHED) {
+        return;
+    }
+    core->fault = *fault;
+    core->fault.t_ns = turn->t_ns;
+    core->setpoint.control = CYC_CONTROL_OPEN;
+    (void)cyc_core_act(turn, CYC_ACTION_SAFE);
+    if (cyc_core_in_step(core)) {
+        if (core->started) {
+            cyc_core_record_force(turn);
+        }
+        cyc_core_step_end(turn, CYC_REASON_FAULT, -1, CYC_FOLLOW_FAIL);
+    }
+    cyc_core_act(turn, CYC_ACTION_FINISH)->as.finish = CYC_FINISH_FAULT;
+    cyc_core_enter(turn, CYC_STATE_FAULT);
+}
+
+void cyc_core_trip_kind(struct cyc_turn *turn, enum cyc_fault_kind kind)
+{
+    const struct cyc_fault fault = {.kind = kind, .value = NAN, .bound = NAN};
+    cyc_core_trip(turn, &fault);
+}
+
+/* ---- Samples ------------------------------------------------------------------------------------- */
+
+static void take(struct cyc_core *core, const struct cyc_sample *sample)
+{
+    core->last = *sample;
+    core->has_sample = true;
+    core->recorded = false;
+    core->ask_now = false;
+    core->direct[CYC_SIGNAL_VOLTAGE] = sample->voltage_V;
+    core->direct[CYC_SIGNAL_CURRENT] = sample->current_A;
+    core->direct[CYC_SIGNAL_POWER] = sample->voltage_V * sample->current_A;
+    core->direct[CYC_SIGNAL_TEMPERATURE] = sample->temperature_degC;
+    core->direct[CYC_SIGNAL_AMBIENT] = sample->ambient_degC;
+    core->direct[CYC_SIGNAL_PRESSURE] = sample->pressure_Pa;
+}
+
+static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before)
+{
+    struct cyc_core *core = turn->core;
+    if (core->bad_kind == CYC_FAULT_NONE) {
+        core->rewake = core->rewake || core->bad_since_ns != CYC_NEVER;
+        core->bad_since_ns = CYC_NEVER;
+        return;
+    }
+    if (kind_before == CYC_FAULT_NONE) {
+        core->bad_since_ns = turn->t_ns;
+        core->rewake = true;
+        return;
+    }
+    core->bad_kind = kind_before;
+    if (turn->t_ns - core->bad_since_ns >= CYC_STALE_NS) {
+        const struct cyc_fault fault = {
+            .kind = core->bad_kind, .signal = core->bad_signal, .value = NAN, .bound = NAN};
+        cyc_core_trip(turn, &fault);
+    }
+}
+
+/* What every sample goes through, inside a step or not. */
+static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *sample)
+{
+    struct cyc_core *core = turn->core;
+    const enum cyc_fault_kind bad_before = core->bad_kind;
+    const uint32_t breached_before = core->breached;
+    const bool own = core->setpoint.number == sample->setpoint_number && !core->entry_pending;
+    core->bad_kind = CYC_FAULT_NONE;
+    take(core, sample);
+    cyc_core_account(core, sample);
+    for (uint8_t signal = CYC_SIGNAL_VOLTAGE; signal <= CYC_SIGNAL_CURRENT; signal++) {
+        if (!isfinite(core->direct[signal])) {
+            cyc_core_note_bad(core, CYC_TRUTH_INVALID, signal);
+        }
+    }
+    if ((sample->flags & CYC_SAMPLE_PROTECTION) != 0) {
+        cyc_core_trip_kind(turn, CYC_FAULT_PROTECTION);
+        return;
+    }
+    struct cyc_fault breach;
+    if (cyc_core_breach(core, &breach)) {
+        cyc_core_trip(turn, &breach);
+        return;
+    }
+    core->rewake = core->rewake || core->breached != breached_before;
+    if (core->state == CYC_STATE_SETTLE && core->settle_count < UINT8_MAX) {
+        core->settle_count++;
+    }
+    if (cyc_core_in_step(core)) {
+        cyc_core_step_sample(turn, own);
+    }
+    check_bad(turn, bad_before);
+}
+
+static void on_sample(struct cyc_turn *turn, const struct cyc_sample *sample)
+{
+    struct cyc_core *core = turn->core;
+    if (core->state == CYC_STATE_FINISHED) {
+        return;
+    }
+    if (core->has_sample && sample->t_ns < core->last.t_ns) {
+        if ((sample->flags & CYC_SAMPLE_EXACT) != 0) {
+            cyc_core_account(core, sample);
+        }
+        return;
+    }
+    const int64_t gap_ns = core->has_sample ? sample->t_ns - core->last.t_ns : CYC_NEVER;
+    if (core->state == CYC_STATE_FAULT) { /* the cell is looked after; nothing is decided */
+        take(core, sample);
+        cyc_core_account(core, sample);
+        return;
+    }
+    on_fresh_sample(turn, sample);
+    const bool dull = turn->out->count == 0 &&
+                      (gap_ns < CYC_DULL_GAP_NS || core->dull_count >= CYC_DULL_MAX);
+    core->dull_count = dull ? (uint8_t)(core->dull_count + (core->dull_count < UINT8_MAX)) : 0;
+}
+
+/* ---- Other events -------------------------------------------------------------------------------- */
+
+static void on_step(struct cyc_turn *turn)
+{
+    struct cyc_core *core = turn->core;
+    if (core->state == CYC_STATE_FAULT || core->state == CYC_STATE_FINISHED) {
+        return;
+    }
+    if (core->state != CYC_STATE_IDLE) {
+        cyc_core_trip_kind(turn, CYC_FAULT_INVARIANT);
+        return;
+    }
+    cyc_core_step_begin(turn);
+}
+
+static void on_deadline(struct cyc_turn *turn)
+{
+    struct cyc_core *core = turn->core;
+    if (!cyc_core_in_step(core)) {
+        return;
+    }
+    if (core->demand_ns != CYC_NEVER && turn->t_ns - core->demand_ns >= CYC_STALE_NS) {
+        cyc_core_trip_kind(turn, CYC_FAULT_STALE);
+        return;
+    }
+    cyc_core_step_deadline(turn);
+}
+
+static void on_reply(struct cyc_turn *turn, enum cyc_reply reply)
+{
+    switch (reply) {
+    case CYC_REPLY_OK:
+        return;
+    case CYC_REPLY_FAILED:
+        cyc_core_trip_kind(turn, CYC_FAULT_REPLY);
+        return;
+    case CYC_REPLY_STALE:
+        cyc_core_trip_kind(turn, CYC_FAULT_STALE);
+        return;
+    case CYC_REPLY_INFEASIBLE:
+        cyc_core_trip_kind(turn, CYC_FAULT_INFEASIBLE);
+        return;
+    }
+    cyc_core_trip_kind(turn, CYC_FAULT_INVARIANT);
+}
+
+static void finish(struct cyc_turn *turn, enum cyc_finish how)
+{
+    struct cyc_core *core = turn->core;
+    if (core->setpoint.control != CYC_CONTROL_OPEN) {
+        core->setpoint = (struct cyc_setpoint){.number = core->setpoint.number + 1};
+        cyc_core_act(turn, CYC_ACTION_SETPOINT)->as.setpoint = core->setpoint;
+    }
+    cyc_core_act(turn, CYC_ACTION_FINISH)->as.finish = how;
+    cyc_core_enter(turn, CYC_STATE_FINISHED);
+}
+
+static void on_end(struct cyc_turn *turn, enum cyc_finish how)
+{
+    struct cyc_core *core = turn->core;
+    if (core->state == CYC_STATE_IDLE) {
+        finish(turn, how);
+    } else {
+        cyc_core_trip_kind(turn, CYC_FAULT_INVARIANT);
+    }
+}
+
+static void end_by_operator(struct cyc_turn *turn, enum cyc_follow_up action)
+{
+    cyc_core_step_clock(turn, false);
+    if (turn->core->started) {
+        cyc_core_record_force(turn);
+    }
+    cyc_core_step_end(turn, CYC_REASON_OPERATOR, -1, action);
+}
+
+static void on_operator(struct cyc_turn *turn, enum cyc_operator word)
+{
+    struct cyc_core *core = turn->core;
+    const bool in_step = cyc_core_in_step(core);
+    switch (word) {
+    case CYC_OPERATOR_PAUSE:
+        if (in_step && core->state != CYC_STATE_PAUSED) {
+            cyc_core_step_clock(turn, false);
+            cyc_core_step_pause(turn, CYC_CUTOFFS_MAX);
+        }
+        break;
+    case CYC_OPERATOR_RESUME:
+        if (core->state == CYC_STATE_PAUSED) {
+            cyc_core_step_clock(turn, false);
+            cyc_core_step_resume(turn);
+        }
+        break;
+    case CYC_OPERATOR_SKIP:
+        if (in_step) {
+            end_by_operator(turn, CYC_FOLLOW_NEXT);
+        }
+        break;
+    case CYC_OPERATOR_STOP:
+        if (in_step) {
+            end_by_operator(turn, CYC_FOLLOW_STOP);
+        } else if (core->state == CYC_STATE_IDLE) {
+            finish(turn, CYC_FINISH_STOPPED);
+        }
+        break;
+    case CYC_OPERATOR_ANSWER:
+        if (in_step && turn->step->mode == CYC_MODE_ASK) {
+            end_by_operator(turn, CYC_FOLLOW_NEXT);
+        }
+        break;
+    case CYC_OPERATOR_ACKNOWLEDGE:
+        if (core->state == CYC_STATE_FAULT) {
+            cyc_core_enter(turn, CYC_STATE_FINISHED);
+        }
+        break;
+    }
+}
+
+void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
+                     const struct cyc_event *event, struct cyc_actions *actions)
+{
+    const bool is_sample = event->kind == CYC_EVENT_SAMPLE;
+    struct cyc_turn turn = {.core = core,
+                            .step = step,
+                            .out = actions,
+                            .t_ns = is_sample ? event->sample->t_ns : event->t_ns};
+    actions->count = 0;
+    core->now_ns = turn.t_ns > core->now_ns ? turn.t_ns : core->now_ns;
+    if (!CYC_ASSERT(step != NULL ||
+                    (event->kind != CYC_EVENT_STEP && !cyc_core_in_step(core)))) {
+        cyc_core_trip_kind(&turn, CYC_FAULT_INVARIANT);
+        cyc_core_wake(&turn);
+        return;
+    }
+    switch (event->kind) {
+    case CYC_EVENT_STEP:
+        on_step(&turn);
+        break;
+    case CYC_EVENT_SAMPLE:
+        on_sample(&turn, event->sample);
+        break;
+    case CYC_EVENT_DEADLINE:
+        on_deadline(&turn);
+        break;
+    case CYC_EVENT_REPLY:
+        on_reply(&turn, event->reply);
+        break;
+    case CYC_EVENT_OPERATOR:
+        on_operator(&turn, event->operator_word);
+        break;
+    case CYC_EVENT_END:
+        on_end(&turn, event->finish);
+        break;
+    }
+    if (core->still_count > CYC_STILL_MAX) {
+        cyc_core_trip_kind(&turn, CYC_FAULT_PROGRESS);
+    }
+    cyc_core_wake(&turn);
+    if (event->kind != CYC_EVENT_DEADLINE) {
+        core->demand_ns = actions->deadline_ns;
+    }
+}

@@ -1,0 +1,98 @@
+/* Safety limits: the tightest bound of each signal, tested on every sample of a run, between steps
+ * and in pauses too.
+ *
+ * A breach is a value beyond a bound by more than CYC_LIMIT_SLACK of it. One sample can be a
+ * glitch, so a breach has to be seen in two samples in a row; the second is asked for
+ * CYC_LIMIT_CONFIRM_NS later. A value beyond the bound by more than CYC_LIMIT_FAR of the band's
+ * width needs no second opinion. A value that is not there is no value inside the band: it counts
+ * as bad data, which trip a fault of their own when they last.
+ */
+#include "core/core_int.h"
+
+static struct cyc_band *band_of(struct cyc_core *core, uint8_t signal)
+{
+    for (unsigned i = 0; i < core->band_count; i++) {
+        if (core->bands[i].signal == signal) {
+            return &core->bands[i];
+        }
+    }
+    if (core->band_count >= CYC_BANDS_MAX) {
+        return NULL;
+    }
+    struct cyc_band *band = &core->bands[core->band_count++];
+    *band = (struct cyc_band){
+        .low_bound = -INFINITY, .high_bound = INFINITY, .signal = signal};
+    return band;
+}
+
+bool cyc_core_set_limits(struct cyc_core *core, const struct cyc_step *step)
+{
+    core->band_count = 0;
+    for (unsigned i = 0; i < step->limit_count; i++) {
+        const struct cyc_limit *limit = &step->limits[i];
+        const bool testable = limit->signal < CYC_DIRECT ||
+                              (limit->signal > CYC_SIGNAL_HOLD_TIME &&
+                               limit->signal < CYC_SIGNAL_COUNT);
+        struct cyc_band *band = testable ? band_of(core, limit->signal) : NULL;
+        if (band == NULL || isnan(limit->low) || isnan(limit->high)) {
+            return false;
+        }
+        if (limit->low > band->low_bound) {
+            band->low_bound = limit->low;
+            band->low_level = limit->level;
+        }
+        if (limit->high < band->high_bound) {
+            band->high_bound = limit->high;
+            band->high_level = limit->level;
+        }
+    }
+    for (unsigned i = 0; i < core->band_count; i++) {
+        struct cyc_band *band = &core->bands[i];
+        band->low = band->low_bound - CYC_LIMIT_SLACK * fabs(band->low_bound);
+        band->high = band->high_bound + CYC_LIMIT_SLACK * fabs(band->high_bound);
+    }
+    return true;
+}
+
+static bool is_far(const struct cyc_band *band, double value)
+{
+    const double bound = value < band->low ? band->low_bound : band->high_bound;
+    const double width = band->high_bound - band->low_bound;
+    const double scale = isfinite(width) ? width : fabs(bound);
+    return fabs(value - bound) > CYC_LIMIT_FAR * scale;
+}
+
+bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
+{
+    const uint32_t before = core->breached;
+    core->breached = 0;
+    for (unsigned i = 0; i < core->band_count; i++) {
+        const struct cyc_band *band = &core->bands[i];
+        double value;
+        if (band->signal < CYC_DIRECT) {
+            value = core->direct[band->signal];
+            const enum cyc_truth truth = cyc_core_validity(core, band->signal);
+            if (truth != CYC_TRUTH_TRUE) {
+                cyc_core_note_bad(core, truth, band->signal);
+                core->breached |= before & (1u << band->signal); /* neither confirmed nor cleared */
+                continue;
+            }
+        } else {
+            value = cyc_sums_get(&core->total[CYC_SCOPE_STEP], band->signal);
+        }
+        if (value >= band->low && value <= band->high) {
+            continue;
+        }
+        core->breached |= 1u << band->signal;
+        if ((before & (1u << band->signal)) != 0 || is_far(band, value)) {
+            const bool low = value < band->low;
+            *fault = (struct cyc_fault){.kind = CYC_FAULT_LIMIT,
+                                        .signal = band->signal,
+                                        .level = low ? band->low_level : band->high_level,
+                                        .value = value,
+                                        .bound = low ? band->low_bound : band->high_bound};
+            return true;
+        }
+    }
+    return false;
+}
