@@ -1,0 +1,477 @@
+/* Time and watches of a simulated cell.
+ *
+ * A model knows one thing: the state a span after its base state, under the present setpoint, and
+ * what is seen there. This file drives it:
+ *
+ *        base            now                    end = base + reach, or until
+ *     ────┼───────────────┼───────────────────────┼──────────►  t, whole nanoseconds
+ *         │ kept          │ seen last             │ tried: has a watch changed sides?
+ *
+ * - Steps run from the base state. When a model's own step is complete, its end becomes the base.
+ *   Where `until` or a crossing cuts a step short, the state there is looked at; it becomes the
+ *   base when a setpoint changes, or at once where the model's steps are exact anyway.
+ * - A watch has a side at the start of the call, below or above its value. The first nanosecond on
+ *   the other side is found by trying the same step with other spans (root.c); the state there is
+ *   the state of a step, not an interpolation. The earliest of several watches wins.
+ * - A watch that stands exactly on its value at the start is crossed when it leaves it.
+ * - Between two instants on one side a voltage may have been on the other for a while; where the
+ *   model's bounds say so, shorter steps are tried down to 1 s.
+ *
+ * Each call moves time by at least one nanosecond if there is any time to move, and never beyond
+ * `until`. Sums are those of whole steps plus the one on trial, so a step that is cut short and
+ * later completed counts once.
+ *
+ * The layers in which faults will be injected have their places: the cell's physics in the models,
+ * wiring and instrument between cyc_point and cyc_sample in fill(), surroundings in climate.c.
+ */
+#include "base/text.h"
+#include "cell/cell_int.h"
+#include "cell/root.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DOUBTFUL_NS CYC_S_NS /* crossings there and back within this may be overlooked */
+
+/* ---- Making a cell ---------------------------------------------------------------------------------- */
+
+static const struct cyc_cell_model *const models[] = {&cyc_linear_model, &cyc_n_lmro_model};
+
+static const struct cyc_cell_model *find_model(const char *name)
+{
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        if (strcmp(models[i]->name, name) == 0) {
+            return models[i];
+        }
+    }
+    return NULL;
+}
+
+const struct cyc_cell_parameter *cyc_cell_parameters(const char *model)
+{
+    const struct cyc_cell_model *found = find_model(model);
+    return found != NULL ? found->parameters : NULL;
+}
+
+int cyc_cell_spec_init(struct cyc_cell_spec *spec, const char *model, struct cyc_err *err)
+{
+    const struct cyc_cell_model *found = find_model(model);
+    if (found == NULL) {
+        return cyc_err_set(err, CYC_E_UNKNOWN_NAME,
+                           "there is no cell model '%s'; known are linear and n_lmro", model);
+    }
+    memset(spec, 0, sizeof *spec);
+    (void)cyc_copy(spec->model, sizeof spec->model, model);
+    (void)cyc_copy(spec->name, sizeof spec->name, model);
+    found->spec_defaults(spec);
+    return CYC_OK;
+}
+
+double cyc_cell_spec_value(const struct cyc_cell_spec *spec,
+                           const struct cyc_cell_parameter *parameter)
+{
+    for (unsigned i = 0; i < spec->parameter_count; i++) {
+        if (strcmp(spec->parameters[i].name, parameter->name) == 0) {
+            return spec->parameters[i].value;
+        }
+    }
+    return parameter->value;
+}
+
+int cyc_cell_spec_values(const struct cyc_cell_spec *spec,
+                         const struct cyc_cell_parameter *table, double *values,
+                         struct cyc_err *err)
+{
+    for (unsigned i = 0; i < spec->parameter_count; i++) {
+        const struct cyc_cell_parameter *row = table;
+        while (row->name != NULL && strcmp(row->name, spec->parameters[i].name) != 0) {
+            row++;
+        }
+        if (row->name == NULL) {
+            return cyc_err_set(err, CYC_E_INPUT, "the model %s has no parameter '%s'", spec->model,
+                               spec->parameters[i].name);
+        }
+    }
+    for (unsigned i = 0; table[i].name != NULL; i++) {
+        values[i] = cyc_cell_spec_value(spec, &table[i]);
+        if (!isfinite(values[i])) {
+            return cyc_err_set(err, CYC_E_INPUT, "the parameter '%s' is not a finite number",
+                               table[i].name);
+        }
+    }
+    return CYC_OK;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+double cyc_cell_scatter(uint64_t *seed)
+{
+    if (*seed == 0) {
+        return 1;
+    }
+    *seed += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t z = *seed;
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    z ^= z >> 31;
+    return 0.99 + 0.02 * ((double)(z >> 11) * 0x1p-53);
+}
+
+static void look_at_once(struct cyc_cell *cell)
+{
+    cell->model->applied(cell);
+    cell->infeasible =
+        cell->model->step(cell, 0, &cell->states[1 - cell->base], &cell->now) != CYC_OK;
+}
+
+int cyc_cell_new(const struct cyc_cell_spec *spec, struct cyc_cell **cell, struct cyc_err *err)
+{
+    const struct cyc_cell_model *model = find_model(spec->model);
+    if (model == NULL) {
+        return cyc_err_set(err, CYC_E_INPUT,
+                           "there is no cell model '%s'; known are linear and n_lmro",
+                           spec->model);
+    }
+    struct cyc_cell *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a simulated cell");
+    }
+    made->model = model;
+    const int status = model->init(made, spec, err);
+    if (status != CYC_OK) {
+        free(made);
+        return status;
+    }
+    cyc_climate_init(&made->climate, &cyc_cell_base(made)->climate,
+                     isfinite(spec->temperature_degC) ? spec->temperature_degC : 25,
+                     isfinite(spec->pressure_Pa) ? spec->pressure_Pa : 1e5);
+    look_at_once(made);
+    *cell = made;
+    return CYC_OK;
+}
+
+void cyc_cell_free(struct cyc_cell *cell)
+{
+    free(cell);
+}
+
+/* ---- Setpoints ---------------------------------------------------------------------------------------- */
+
+/* The state seen last becomes the base, complete step or not. The other state is the one on trial,
+ * and the last trial was always for now_ns. */
+static void rebase(struct cyc_cell *cell)
+{
+    if (cell->now_ns > cell->base_ns) {
+        cell->base = 1 - cell->base;
+        cell->base_ns = cell->now_ns;
+        cell->net_Ah += cell->now.net_Ah;
+    }
+    cell->now.net_Ah = 0;
+    cell->now.sums = (struct cyc_sums){0, 0, 0, 0};
+}
+
+void cyc_cell_apply(struct cyc_cell *cell, const struct cyc_setpoint *setpoint)
+{
+    rebase(cell);
+    cell->setpoint = *setpoint;
+    cell->applied_ns = cell->now_ns;
+    look_at_once(cell);
+}
+
+void cyc_cell_environment(struct cyc_cell *cell, const struct cyc_environment *environment)
+{
+    rebase(cell);
+    cyc_climate_command(&cell->climate, &cyc_cell_base(cell)->climate, environment);
+    look_at_once(cell);
+}
+
+/* ---- Watches -------------------------------------------------------------------------------------------- */
+
+static double of_sums(const struct cyc_sums *sums, unsigned signal)
+{
+    switch ((enum cyc_signal)signal) {
+    case CYC_SIGNAL_CHARGE_CAPACITY:
+        return sums->charge_Ah;
+    case CYC_SIGNAL_DISCHARGE_CAPACITY:
+        return sums->discharge_Ah;
+    case CYC_SIGNAL_NET_CAPACITY:
+        return sums->charge_Ah - sums->discharge_Ah;
+    case CYC_SIGNAL_CAPACITY:
+        return sums->charge_Ah + sums->discharge_Ah;
+    case CYC_SIGNAL_CHARGE_ENERGY:
+        return sums->charge_Wh;
+    case CYC_SIGNAL_DISCHARGE_ENERGY:
+        return sums->discharge_Wh;
+    case CYC_SIGNAL_NET_ENERGY:
+        return sums->charge_Wh - sums->discharge_Wh;
+    case CYC_SIGNAL_ENERGY:
+        return sums->charge_Wh + sums->discharge_Wh;
+    case CYC_SIGNAL_VOLTAGE:
+    case CYC_SIGNAL_CURRENT:
+    case CYC_SIGNAL_POWER:
+    case CYC_SIGNAL_TEMPERATURE:
+    case CYC_SIGNAL_AMBIENT:
+    case CYC_SIGNAL_PRESSURE:
+    case CYC_SIGNAL_AUX:
+    case CYC_SIGNAL_PEAK:
+    case CYC_SIGNAL_SLOPE:
+    case CYC_SIGNAL_TIME:
+    case CYC_SIGNAL_HOLD_TIME:
+    case CYC_SIGNAL_COUNT:
+        break;
+    }
+    return NAN; /* not a cell's to watch: never crossed */
+}
+
+static double watched(const struct cyc_cell *cell, const struct cyc_point *point,
+                      const struct cyc_watch *watch)
+{
+    double value = 0;
+    if (watch->signal < CYC_INSTANT_COUNT) {
+        value = point->signal[watch->signal];
+    } else {
+        const struct cyc_sums sums = {cell->carried.charge_Ah + point->sums.charge_Ah,
+                                      cell->carried.discharge_Ah + point->sums.discharge_Ah,
+                                      cell->carried.charge_Wh + point->sums.charge_Wh,
+                                      cell->carried.discharge_Wh + point->sums.discharge_Wh};
+        value = of_sums(&sums, watch->signal);
+    }
+    return watch->magnitude ? fabs(value) : value;
+}
+
+/* -1 below, 1 above, 0 on the value or not to be watched. */
+static int side_of(const struct cyc_cell *cell, const struct cyc_point *point,
+                   const struct cyc_watch *watch)
+{
+    const double value = watched(cell, point, watch);
+    return value < watch->value ? -1 : value > watch->value ? 1 : 0;
+}
+
+/* A watch that started on its value is crossed off it, any other on or beyond it. */
+static inline bool crossed(const struct cyc_cell *cell, const struct cyc_point *point,
+                           const struct cyc_watch *watch, int start)
+{
+    const double value = watched(cell, point, watch);
+    if (start < 0) {
+        return value >= watch->value;
+    }
+    if (start > 0) {
+        return value <= watch->value;
+    }
+    return value < watch->value || value > watch->value;
+}
+
+/* Whether a watched voltage or current may have been on the other side in between. */
+static bool doubtful(const struct cyc_point *point, const struct cyc_watch *watches,
+                     unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct cyc_watch *watch = &watches[i];
+        if (watch->signal == CYC_SIGNAL_VOLTAGE && watch->value > point->low_V &&
+            watch->value < point->high_V) {
+            return true;
+        }
+        if (watch->signal == CYC_SIGNAL_CURRENT &&
+            ((watch->value > point->low_A && watch->value < point->high_A) ||
+             (watch->magnitude && -watch->value > point->low_A &&
+              -watch->value < point->high_A))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct search {
+    struct cyc_cell *cell;
+    struct cyc_cell_state *to;
+    struct cyc_point *point;
+    const struct cyc_watch *watch;
+    int start;
+};
+
+static double search_side(void *context, int64_t span_ns)
+{
+    const struct search *search = context;
+    if (search->cell->model->step(search->cell, span_ns, search->to, search->point) != CYC_OK) {
+        return INFINITY;
+    }
+    const double off = watched(search->cell, search->point, search->watch) - search->watch->value;
+    if (search->start != 0) {
+        return search->start < 0 ? off : -off;
+    }
+    return off != 0 ? fabs(off) : -1;
+}
+
+/* ---- Time --------------------------------------------------------------------------------------------- */
+
+/* The span of the first crossing in (now, span_ns], where one is known to be. State on trial and
+ * `point` are those at span_ns before and at the crossing after. */
+static int64_t first_crossing(struct cyc_cell *cell, const struct cyc_watch *watches,
+                              const int8_t *starts, unsigned count, int64_t span_ns,
+                              struct cyc_point *point)
+{
+    int64_t found_ns = span_ns;
+    const int64_t now_span_ns = cell->now_ns - cell->base_ns;
+    struct search search = {cell, &cell->states[1 - cell->base], point, NULL, 0};
+    for (unsigned i = 0; i < count; i++) {
+        if (!crossed(cell, point, &watches[i], starts[i])) {
+            continue;
+        }
+        const double off = watched(cell, &cell->now, &watches[i]) - watches[i].value;
+        search.watch = &watches[i];
+        search.start = starts[i];
+        const double high = search_side(&search, found_ns);
+        found_ns = cyc_first_beyond(now_span_ns, -fabs(off), found_ns, high, search_side, &search);
+    }
+    return found_ns;
+}
+
+/* The last span in (near, far) that the setpoint can be met for; 0: none. */
+static int64_t last_feasible_ns(struct cyc_cell *cell, int64_t near_ns, int64_t far_ns,
+                                struct cyc_point *point)
+{
+    struct cyc_cell_state *to = &cell->states[1 - cell->base];
+    const int64_t start_ns = near_ns;
+    while (far_ns - near_ns > 1) {
+        const int64_t middle_ns = near_ns + (far_ns - near_ns) / 2;
+        if (cell->model->step(cell, middle_ns, to, point) == CYC_OK) {
+            near_ns = middle_ns;
+        } else {
+            far_ns = middle_ns;
+        }
+    }
+    return near_ns > start_ns && cell->model->step(cell, near_ns, to, point) == CYC_OK ? near_ns
+                                                                                         : 0;
+}
+
+static void add(struct cyc_sums *sums, const struct cyc_sums *more)
+{
+    sums->charge_Ah += more->charge_Ah;
+    sums->discharge_Ah += more->discharge_Ah;
+    sums->charge_Wh += more->charge_Wh;
+    sums->discharge_Wh += more->discharge_Wh;
+}
+
+/* The state on trial, seen at span_ns, is now; and the new base where the step is complete. */
+static void move(struct cyc_cell *cell, int64_t span_ns, const struct cyc_point *point,
+                 bool complete)
+{
+    cell->now = *point;
+    cell->now_ns = cell->base_ns + span_ns;
+    if (complete) {
+        add(&cell->carried, &point->sums);
+        rebase(cell);
+    }
+}
+
+static void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
+{
+    const struct cyc_point *now = &cell->now;
+    const bool on = cell->setpoint.control != CYC_CONTROL_OPEN;
+    sample->t_ns = cell->now_ns;
+    sample->setpoint_number = cell->setpoint.number;
+    sample->flags = (uint32_t)CYC_SAMPLE_EXACT | (uint32_t)CYC_SAMPLE_SETTLED |
+                    (on ? (uint32_t)CYC_SAMPLE_OUTPUT_ON : 0) |
+                    (now->regulated ? (uint32_t)CYC_SAMPLE_CV : 0);
+    sample->voltage_V = now->signal[CYC_SIGNAL_VOLTAGE];
+    sample->current_A = now->signal[CYC_SIGNAL_CURRENT];
+    sample->temperature_degC = now->signal[CYC_SIGNAL_TEMPERATURE];
+    sample->ambient_degC = now->signal[CYC_SIGNAL_AMBIENT];
+    sample->pressure_Pa = now->signal[CYC_SIGNAL_PRESSURE];
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        sample->aux[i] = NAN;
+    }
+    sample->temperature_age_ns = 0;
+    sample->pressure_age_ns = 0;
+    sample->charge_Ah = fmax(cell->carried.charge_Ah + now->sums.charge_Ah, 0);
+    sample->discharge_Ah = fmax(cell->carried.discharge_Ah + now->sums.discharge_Ah, 0);
+    sample->charge_Wh = fmax(cell->carried.charge_Wh + now->sums.charge_Wh, 0);
+    sample->discharge_Wh = fmax(cell->carried.discharge_Wh + now->sums.discharge_Wh, 0);
+}
+
+static bool any_crossed(const struct cyc_cell *cell, const struct cyc_point *point,
+                        const struct cyc_watch *watches, const int8_t *starts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (crossed(cell, point, &watches[i], starts[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tries the step that ends at span_ns at the latest; *span_ns gets where it ended. */
+static int try_step(struct cyc_cell *cell, int64_t *span_ns, struct cyc_point *point)
+{
+    struct cyc_cell_state *to = &cell->states[1 - cell->base];
+    if (cell->model->step(cell, *span_ns, to, point) == CYC_OK) {
+        return CYC_OK;
+    }
+    const int64_t now_span_ns = cell->now_ns - cell->base_ns;
+    *span_ns = last_feasible_ns(cell, now_span_ns, *span_ns, point);
+    if (*span_ns > 0) {
+        return CYC_OK;
+    }
+    (void)cell->model->step(cell, now_span_ns, to, point); /* the state on trial is that of now */
+    return CYC_E_INFEASIBLE;
+}
+
+/* One stretch towards until_ns. *crossing: it ended at a watch. CYC_E_INFEASIBLE: time stands. */
+static int stretch(struct cyc_cell *cell, int64_t until_ns, const struct cyc_watch *watches,
+                   const int8_t *starts, unsigned count, bool *crossing)
+{
+    struct cyc_point point;
+    const int64_t limit_ns = until_ns - cell->base_ns;
+    const int64_t now_span_ns = cell->now_ns - cell->base_ns;
+    const int64_t reach_ns = cell->model->reach_ns(cell, limit_ns);
+    int64_t span_ns = reach_ns < limit_ns ? reach_ns : limit_ns;
+    int status = try_step(cell, &span_ns, &point);
+    *crossing = status == CYC_OK && any_crossed(cell, &point, watches, starts, count);
+    while (status == CYC_OK && !*crossing && span_ns - now_span_ns > DOUBTFUL_NS &&
+           doubtful(&point, watches, count)) {
+        span_ns = now_span_ns + (span_ns - now_span_ns) / 2;
+        status = try_step(cell, &span_ns, &point);
+        *crossing = status == CYC_OK && any_crossed(cell, &point, watches, starts, count);
+    }
+    if (status != CYC_OK) {
+        return status;
+    }
+    if (*crossing) {
+        span_ns = first_crossing(cell, watches, starts, count, span_ns, &point);
+    }
+    move(cell, span_ns, &point, span_ns == reach_ns || cell->model->keeps_cuts);
+    return CYC_OK;
+}
+
+int cyc_cell_advance(struct cyc_cell *cell, int64_t until_ns, const struct cyc_watch *watches,
+                     unsigned watch_count, struct cyc_sample *sample, struct cyc_err *err)
+{
+    int8_t starts[CYC_WATCHES_MAX];
+    const int64_t start_ns = cell->now_ns;
+    const unsigned count = watch_count < CYC_WATCHES_MAX ? watch_count : CYC_WATCHES_MAX;
+    int status = cell->infeasible ? CYC_E_INFEASIBLE : CYC_OK;
+    bool crossing = false;
+    cell->carried = (struct cyc_sums){-cell->now.sums.charge_Ah, -cell->now.sums.discharge_Ah,
+                                      -cell->now.sums.charge_Wh, -cell->now.sums.discharge_Wh};
+    for (unsigned i = 0; i < count; i++) {
+        starts[i] = (int8_t)side_of(cell, &cell->now, &watches[i]);
+    }
+    while (status == CYC_OK && cell->now_ns < until_ns && !crossing) {
+        status = stretch(cell, until_ns, watches, starts, count, &crossing);
+    }
+    if (status != CYC_OK && cell->now_ns == start_ns) {
+        return cyc_err_set(err, status, "no current satisfies the setpoint");
+    }
+    fill(cell, sample);
+    return CYC_OK;
+}
+
+double cyc_cell_net_charge_Ah(const struct cyc_cell *cell)
+{
+    return cell->net_Ah + cell->now.net_Ah;
+}
+
+double cyc_cell_inner(const struct cyc_cell *cell, const char *name)
+{
+    return cell->model->inner(cell, name);
+}

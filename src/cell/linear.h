@@ -1,0 +1,83 @@
+/* Types of the linear reference cell; the essay is in linear.c. */
+#ifndef CYC_CELL_LINEAR_H
+#define CYC_CELL_LINEAR_H
+
+#include "cell/climate.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CYC_LINEAR_PARAMETERS(X)                                                                   \
+    X(R0, "ohm", 0.02, "series resistance")                                                        \
+    X(Ea, "kJ/mol", 0, "activation energy of all resistances, from 25 degC")                       \
+    X(dU_dT, "V/K", 0, "entropy coefficient, for the cell's heat")                                 \
+    CYC_CLIMATE_PARAMETERS(X)
+
+struct cyc_linear_values {
+#define CYC_LINEAR_FIELD(name, unit, value, help) double name;
+    CYC_LINEAR_PARAMETERS(CYC_LINEAR_FIELD)
+#undef CYC_LINEAR_FIELD
+};
+
+#define CYC_LINEAR_RC_MAX  8
+#define CYC_LINEAR_OCV_MAX 512
+
+struct cyc_linear_state {
+    double soc;
+    double ocv_V;
+    double rc_V[CYC_LINEAR_RC_MAX];
+    uint32_t segment; /* of the OCV table, last used */
+};
+
+/* A current that a stretch of time runs under. */
+enum cyc_linear_drive {
+    CYC_LINEAR_CURRENT, /* current_A + slope t */
+    CYC_LINEAR_BOUND,   /* (voltage_V + slope t - E) / rho: voltage hold, sweep, load */
+    CYC_LINEAR_POWER
+};
+
+/* Modes of the cell while its current follows from its own state (linear_bound.c). */
+struct cyc_linear_modes {
+    uint32_t segment; /* what they were worked out for */
+    double rho_ohm;
+    double factor;
+    unsigned count;
+    unsigned first; /* 1 where the OCV is flat: its mode is left out */
+    double rate[CYC_LINEAR_RC_MAX + 1];    /* 1/s */
+    double gap[CYC_LINEAR_RC_MAX + 1][CYC_LINEAR_RC_MAX + 1]; /* [state][mode] own rate - mode's */
+    double norm[CYC_LINEAR_RC_MAX + 1];
+    /* From the base state: */
+    double amplitude_A[CYC_LINEAR_RC_MAX + 1];
+    double steady_A, steady_A_per_s;
+};
+
+struct cyc_linear {
+    struct cyc_linear_values values;
+    double capacity_C;
+    unsigned rc_count;
+    double rc_ohm[CYC_LINEAR_RC_MAX]; /* at 25 degC; time constants fall, no two are the same */
+    double rc_tau_s[CYC_LINEAR_RC_MAX];
+    unsigned ocv_count;
+    double soc[CYC_LINEAR_OCV_MAX], ocv_V[CYC_LINEAR_OCV_MAX];
+    double slope_V[CYC_LINEAR_OCV_MAX]; /* per unit of SOC, of the segment that begins here */
+    double area_V[CYC_LINEAR_OCV_MAX];  /* integral of the OCV over SOC from the first point */
+    double initial_soc;
+
+    /* At the base state: */
+    double factor; /* of all resistances, by temperature */
+    double factor_degC;
+    double r0_ohm;
+    double r_ohm[CYC_LINEAR_RC_MAX];
+    enum cyc_linear_drive drive;
+    double drive_value, drive_slope; /* A, V, W; per s */
+    double rho_ohm;
+    /* Exponentials of the last span asked for. */
+    int64_t span_ns;
+    double span_s;
+    double decay[CYC_LINEAR_RC_MAX];
+    int64_t bound_ns; /* the same for the modes */
+    double bound_decay[CYC_LINEAR_RC_MAX + 1];
+    struct cyc_linear_modes modes;
+};
+
+#endif
