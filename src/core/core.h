@@ -19,7 +19,14 @@
  * set of thresholds, so samples are needed at most CYC_SAMPLE_GAP_NS apart.
  *
  * The caller passes the current step with each event; it must not change between the STEP event
- * and the action STEP_DONE.
+ * and the action STEP_DONE. Between steps it may be NULL.
+ *
+ * The time of a SAMPLE event is sample->t_ns. A deadline equal to now asks for a sample at once:
+ * after a setpoint the first one under it, at the very first step one before any setpoint
+ * (setpoint_number 0). A fault gives, in this order, SAFE, the last RECORD and STEP_DONE of the
+ * step that was running (reason FAULT: the source is not asked again), FINISH with FAULT. When a
+ * sample that was asked for does not come, a live host sends DEADLINE events instead: they change
+ * segments on time and, CYC_STALE_NS after the sample was due, trip a fault.
  */
 #ifndef CYC_CORE_CORE_H
 #define CYC_CORE_CORE_H

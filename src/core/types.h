@@ -288,7 +288,9 @@ struct cyc_step {
     double hold_V;         /* CCCV, CPCV: the voltage at which the hold begins; else NaN */
     double current_min_A;  /* compliance of VOLTAGE control */
     double current_max_A;
-    bool sweep_from_present; /* the first segment's value is replaced by the voltage at entry */
+    bool sweep_from_present; /* the first segment starts from the voltage at entry instead of its
+                                value; its end (value + slope * duration) and the magnitude of its
+                                slope stay, its duration and sign follow */
     struct cyc_environment environment; /* NaN: unchanged */
 
     uint32_t scope_resets; /* bit per scope that begins anew with this step (1u << scope) */
