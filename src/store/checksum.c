@@ -88,8 +88,8 @@ void cyc_checksum_add(struct cyc_checksum *checksum, const void *bytes, size_t s
 
 static uint64_t fold_lanes(const uint64_t lanes[4])
 {
-    uint64_t value = rotate(lanes[0], 1) + rotate(lanes[1], 7) + rotate(lanes[2], 12) +
-                     rotate(lanes[3], 18);
+    uint64_t value =
+        rotate(lanes[0], 1) + rotate(lanes[1], 7) + rotate(lanes[2], 12) + rotate(lanes[3], 18);
     for (int i = 0; i < 4; i++) {
         value = (value ^ mix(0, lanes[i])) * PRIME_1 + PRIME_4;
     }

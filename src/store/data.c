@@ -27,11 +27,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MS_NS             INT64_C(1000000)
-#define TAIL_SIZE         (2u * CYC_ROW_SIZE)
+#define MS_NS                INT64_C(1000000)
+#define TAIL_SIZE            (2u * CYC_ROW_SIZE)
 #define TEMPERATURE_DECIMALS 3
-#define PRESSURE_DECIMALS 0
-#define DECIMALS_MAX      12
+#define PRESSURE_DECIMALS    0
+#define DECIMALS_MAX         12
+#define STEP_TYPE_SIZE       16
 
 const char cyc_data_header[] =
     "Test Time / s,Voltage / V,Current / A,"
@@ -46,7 +47,7 @@ void cyc_data_name(char name[CYC_FILE_NAME_SIZE + 48], const char *stem, unsigne
     (void)snprintf(name, CYC_FILE_NAME_SIZE + 48, "%s_%03u%s", stem, number, suffix);
 }
 
-/* ---- Parts ------------------------------------------------------------------------------------ */
+/* ---- Parts ----------------------------------------------------------------------------------- */
 
 static int fail(struct cyc_data *data, int status)
 {
@@ -57,8 +58,8 @@ static int fail(struct cyc_data *data, int status)
 static int write_buffer(struct cyc_data *data, struct cyc_err *err)
 {
     size_t written = 0;
-    const int status = cyc_file_write(data->fd, data->buffer, data->fill, data->path, &written,
-                                      err);
+    const int status =
+        cyc_file_write(data->fd, data->buffer, data->fill, data->path, &written, err);
     if (status != CYC_OK) {
         const char *end = memrchr(data->buffer, '\n', written);
         const size_t whole = end != NULL ? (size_t)(end - data->buffer) + 1 : 0;
@@ -71,14 +72,19 @@ static int write_buffer(struct cyc_data *data, struct cyc_err *err)
     cyc_checksum_add(&data->checksum, data->buffer, written);
     data->length += written;
     data->fill = 0;
+    for (int i = 0; i < CYC_FIELD_COUNT; i++) {
+        data->fields[i].value = (double)NAN; /* its text will be overwritten */
+    }
+    data->place.size = 0;
+    data->kind.size = 0;
     return status == CYC_OK ? CYC_OK : fail(data, status);
 }
 
 /* A row may begin while the fill is below `room`: it must fit into buffer and part. */
 static void set_room(struct cyc_data *data)
 {
-    const uint64_t left = data->part_size_max > data->length ? data->part_size_max - data->length
-                                                             : 0;
+    const uint64_t left =
+        data->part_size_max > data->length ? data->part_size_max - data->length : 0;
     const uint64_t most = left < CYC_DATA_BUFFER_SIZE ? left : CYC_DATA_BUFFER_SIZE;
     data->room = most > CYC_ROW_SIZE ? (size_t)(most - CYC_ROW_SIZE) : 0;
 }
@@ -117,9 +123,10 @@ int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, u
         [CYC_FIELD_PRESSURE] = PRESSURE_DECIMALS,
     };
     for (int i = 0; i < CYC_FIELD_COUNT; i++) {
-        const int decimals = digits[i] < 0 ? 0 : digits[i] > DECIMALS_MAX ? DECIMALS_MAX : digits[i];
+        const int decimals = digits[i] < 0              ? 0
+                             : digits[i] > DECIMALS_MAX ? DECIMALS_MAX
+                                                        : digits[i];
         data->decimals[i] = (uint8_t)decimals;
-        data->fields[i] = (struct cyc_field){.value = (double)NAN};
     }
     (void)cyc_copy(data->folder, sizeof data->folder, folder);
     (void)cyc_copy(data->stem, sizeof data->stem, stem);
@@ -173,19 +180,55 @@ static int make_room(struct cyc_data *data, struct cyc_err *err)
     return status;
 }
 
-/* ---- Rows ------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                  "25262728293031323334353637383940414243444546474849"
+                                  "50515253545556575859606162636465666768697071727374"
+                                  "75767778798081828384858687888990919293949596979899";
+
+static unsigned count_digits(uint64_t number)
+{
+    static const uint64_t powers[] = {0,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      UINT64_C(1000000000000),
+                                      UINT64_C(10000000000000),
+                                      UINT64_C(100000000000000),
+                                      UINT64_C(1000000000000000),
+                                      UINT64_C(10000000000000000),
+                                      UINT64_C(100000000000000000),
+                                      UINT64_C(1000000000000000000),
+                                      UINT64_C(10000000000000000000)};
+    /* 1233 / 4096 is log10(2) closely enough for 64 bits. */
+    const unsigned bits = 64 - (unsigned)__builtin_clzll(number | 1);
+    const unsigned guess = bits * 1233 >> 12;
+    return guess + (number >= powers[guess]);
+}
 
 static char *put_integer(char *at, uint64_t number)
 {
-    char digits[20];
-    char *begin = digits + sizeof digits;
-    do {
-        *--begin = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    const size_t size = (size_t)(digits + sizeof digits - begin);
-    memcpy(at, begin, size);
-    return at + size;
+    char *const end = at + count_digits(number);
+    char *to = end;
+    for (; number >= 100; number /= 100) {
+        to -= 2;
+        memcpy(to, digit_pairs + 2 * (number % 100), 2);
+    }
+    if (number >= 10) {
+        memcpy(at, digit_pairs + 2 * number, 2);
+    } else {
+        *at = (char)('0' + number);
+    }
+    return end;
 }
 
 static char *put_time(char *at, int64_t time_ms)
@@ -199,8 +242,7 @@ static char *put_time(char *at, int64_t time_ms)
     const unsigned rest = (unsigned)(ms % 1000);
     at[0] = '.';
     at[1] = (char)('0' + rest / 100);
-    at[2] = (char)('0' + rest / 10 % 10);
-    at[3] = (char)('0' + rest % 10);
+    memcpy(at + 2, digit_pairs + 2 * (rest % 100), 2);
     at[4] = ',';
     return at + 5;
 }
@@ -213,35 +255,66 @@ static int64_t round_ms(int64_t t_ns)
 static char *put_number(char *at, struct cyc_data *data, enum cyc_field_index index, double value)
 {
     struct cyc_field *field = &data->fields[index];
-    if (!(field->value == value)) {
+    if (field->value == value) {
+        memcpy(at, data->buffer + field->offset, CYC_NUMBER_SIZE); /* a fixed size: no call */
+    } else {
         field->value = value;
-        field->size = 0;
+        field->size = 1;
         if (isfinite(value)) {
-            field->size = (unsigned)cyc_number_fixed(field->text, value, data->decimals[index]);
+            field->size += (unsigned)cyc_number_fixed(at, value, data->decimals[index]);
         }
-        field->text[field->size++] = ',';
+        at[field->size - 1] = ',';
     }
-    memcpy(at, field->text, sizeof field->text); /* of a fixed size: two moves, no call */
+    field->offset = (unsigned)(at - data->buffer);
     return at + field->size;
 }
 
-static char *put_word(char *at, const char *word)
+/* True when the field was copied to `at` from the row before; else the caller writes it. */
+static bool put_again(char *at, const struct cyc_data *data, const struct cyc_step_field *field,
+                      uint32_t step_count)
 {
-    for (unsigned i = 0; i < sizeof((struct cyc_step *)0)->type && word[i] != '\0'; i++) {
-        const char c = word[i];
-        *at++ = c == ',' || c == '"' || (unsigned char)c < 0x20u ? '_' : c;
+    if (field->size == 0 || field->step_count != step_count) {
+        return false;
     }
-    *at = ',';
-    return at + 1;
+    memcpy(at, data->buffer + field->offset, CYC_NUMBER_SIZE);
+    return true;
 }
 
-static char *put_place(char *at, const struct cyc_record *record)
+static char *remember(char *at, const char *end, const struct cyc_data *data,
+                      struct cyc_step_field *field, uint32_t step_count)
 {
-    at = put_integer(at, record->cycle_number);
-    *at++ = ',';
-    at = put_integer(at, record->step_count);
-    *at++ = ',';
-    return at;
+    field->step_count = step_count;
+    field->offset = (unsigned)(at - data->buffer);
+    field->size = (unsigned)(end - at);
+    return at + field->size;
+}
+
+static char *put_place(char *at, struct cyc_data *data, const struct cyc_record *record)
+{
+    char *end = at + data->place.size;
+    if (!put_again(at, data, &data->place, record->step_count)) {
+        end = put_integer(at, record->cycle_number);
+        *end++ = ',';
+        end = put_integer(end, record->step_count);
+        *end++ = ',';
+    }
+    return remember(at, end, data, &data->place, record->step_count);
+}
+
+static char *put_kind(char *at, struct cyc_data *data, const struct cyc_record *record,
+                      const char *step_type)
+{
+    char *end = at + data->kind.size;
+    if (!put_again(at, data, &data->kind, record->step_count)) {
+        end = put_integer(at, record->step_id);
+        *end++ = ',';
+        for (unsigned i = 0; i < STEP_TYPE_SIZE && step_type[i] != '\0'; i++) {
+            const char c = step_type[i];
+            *end++ = c == ',' || c == '"' || (unsigned char)c < 0x20u ? '_' : c;
+        }
+        *end++ = ',';
+    }
+    return remember(at, end, data, &data->kind, record->step_count);
 }
 
 int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const char *step_type,
@@ -260,11 +333,9 @@ int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const c
     at = put_number(at, data, CYC_FIELD_VOLTAGE, sample->voltage_V);
     at = put_number(at, data, CYC_FIELD_CURRENT, sample->current_A);
     at = put_time(at, data->anchor_ms + time_ms);
-    at = put_place(at, record);
+    at = put_place(at, data, record);
     at = put_number(at, data, CYC_FIELD_AMBIENT, sample->ambient_degC);
-    at = put_integer(at, record->step_id);
-    *at++ = ',';
-    at = put_word(at, step_type);
+    at = put_kind(at, data, record, step_type);
     at = put_time(at, round_ms(record->step_time_ns));
     at = put_integer(at, record->index);
     *at++ = ',';
@@ -281,7 +352,7 @@ int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const c
     return CYC_OK;
 }
 
-/* ---- Reading the end ------------------------------------------------------------------------------ */
+/* ---- Reading the end ------------------------------------------------------------------------- */
 
 static bool parse_last_row(const char *line, size_t size, uint64_t *row_count, int64_t *t_ns)
 {
@@ -315,8 +386,8 @@ bool cyc_data_last_row(const char *path, uint64_t *row_count, int64_t *t_ns)
     struct stat status;
     ssize_t size = -1;
     if (fstat(fd, &status) == 0) {
-        const off_t from = status.st_size > (off_t)sizeof tail ? status.st_size - (off_t)sizeof tail
-                                                               : 0;
+        const off_t from =
+            status.st_size > (off_t)sizeof tail ? status.st_size - (off_t)sizeof tail : 0;
         size = pread(fd, tail, sizeof tail, from);
     }
     (void)close(fd);

@@ -68,8 +68,8 @@ static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
     [CYC_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [CYC_STATEMENT_COMMIT] = "COMMIT",
     [CYC_STATEMENT_DEFINITION] = "INSERT INTO definition VALUES(NULL,?,?,?,?,?,?)",
-    [CYC_STATEMENT_STEP] = "INSERT OR REPLACE INTO step VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?," REAL_13
-                           ",?,?,?,?,?,?)",
+    [CYC_STATEMENT_STEP] =
+        "INSERT OR REPLACE INTO step VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?," REAL_13 ",?,?,?,?,?,?)",
     [CYC_STATEMENT_STEP_VALUE] = "INSERT OR REPLACE INTO step_value VALUES(?,?,?,?)",
     [CYC_STATEMENT_CYCLE] = "INSERT OR REPLACE INTO cycle VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [CYC_STATEMENT_EVENT] = "INSERT INTO event VALUES(NULL,?,?,?,?)",
@@ -78,7 +78,7 @@ static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
     [CYC_STATEMENT_END] = "UPDATE run SET outcome = ?, why = ?, end_t_ns = ?",
 };
 
-/* ---- Plumbing ----------------------------------------------------------------------------------- */
+/* ---- Plumbing -------------------------------------------------------------------------------- */
 
 int cyc_journal_failed(struct cyc_err *err, sqlite3 *db, const char *what, const char *path)
 {
@@ -128,24 +128,24 @@ void cyc_bind_text(struct cyc_bind *bind, const char *text)
 static int exec(struct cyc_journal *journal, const char *sql, struct cyc_err *err)
 {
     return sqlite3_exec(journal->db, sql, NULL, NULL, NULL) == SQLITE_OK ? CYC_OK
-                                                                        : failed(journal, err);
+                                                                         : failed(journal, err);
 }
 
-/* Prepares a statement for its values, the first time it is used also for all times. */
-static int prepare(struct cyc_journal *journal, enum cyc_statement which, struct cyc_bind *bind,
-                   struct cyc_err *err)
+int cyc_journal_prepare(struct cyc_journal *journal, enum cyc_statement which,
+                        struct cyc_bind *bind, struct cyc_err *err)
 {
     sqlite3_stmt **statement = &journal->statements[which];
-    if (*statement == NULL && sqlite3_prepare_v3(journal->db, statement_texts[which], -1,
-                                                 SQLITE_PREPARE_PERSISTENT, statement,
-                                                 NULL) != SQLITE_OK) {
+    if (*statement == NULL &&
+        sqlite3_prepare_v3(journal->db, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+                           statement, NULL) != SQLITE_OK) {
         return failed(journal, err);
     }
     *bind = (struct cyc_bind){.statement = *statement};
     return CYC_OK;
 }
 
-static int execute(struct cyc_journal *journal, const struct cyc_bind *bind, struct cyc_err *err)
+int cyc_journal_execute(struct cyc_journal *journal, const struct cyc_bind *bind,
+                        struct cyc_err *err)
 {
     int status = CYC_OK;
     if (bind->status != SQLITE_OK || sqlite3_step(bind->statement) != SQLITE_DONE) {
@@ -155,24 +155,23 @@ static int execute(struct cyc_journal *journal, const struct cyc_bind *bind, str
     return status;
 }
 
-/* As prepare(), within the transaction that the next commit ends. */
-static int begin(struct cyc_journal *journal, enum cyc_statement which, struct cyc_bind *bind,
-                 struct cyc_err *err)
+int cyc_journal_begin(struct cyc_journal *journal, enum cyc_statement which, struct cyc_bind *bind,
+                      struct cyc_err *err)
 {
     int status = CYC_OK;
     /* SQLite ends the transaction by itself after some failures, so it is asked. */
     if (sqlite3_get_autocommit(journal->db) != 0) {
-        status = prepare(journal, CYC_STATEMENT_BEGIN, bind, err);
+        status = cyc_journal_prepare(journal, CYC_STATEMENT_BEGIN, bind, err);
         if (status == CYC_OK) {
-            status = execute(journal, bind, err);
+            status = cyc_journal_execute(journal, bind, err);
         }
     }
-    return status == CYC_OK ? prepare(journal, which, bind, err) : status;
+    return status == CYC_OK ? cyc_journal_prepare(journal, which, bind, err) : status;
 }
 
-/* ---- Opening and closing --------------------------------------------------------------------------- */
+/* ---- Opening and closing --------------------------------------------------------------------- */
 
-static int64_t wall_ns(void)
+int64_t cyc_wall_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
@@ -210,7 +209,7 @@ int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool syn
     }
     struct cyc_bind bind;
     if (status == CYC_OK) {
-        status = begin(journal, CYC_STATEMENT_BEGIN, &bind, err);
+        status = cyc_journal_begin(journal, CYC_STATEMENT_BEGIN, &bind, err);
     }
     if (status == CYC_OK) {
         status = exec(journal, schema, err);
@@ -243,7 +242,7 @@ void cyc_journal_close(struct cyc_journal *journal, bool finished)
     journal->db = NULL;
 }
 
-/* ---- Identity ---------------------------------------------------------------------------------------- */
+/* ---- Identity -------------------------------------------------------------------------------- */
 
 static const char *or_else(const char *text, const char *fallback)
 {
@@ -270,7 +269,7 @@ int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *dat
     cyc_bind_text(&bind, identity->command);
     cyc_bind_text(&bind, identity->settings_json);
     cyc_bind_text(&bind, identity->cell_json);
-    cyc_bind_integer(&bind, wall_ns());
+    cyc_bind_integer(&bind, cyc_wall_ns());
     cyc_bind_integer(&bind, identity->start_unix_ns);
     cyc_bind_real(&bind, identity->active_mass_g);
     cyc_bind_real(&bind, identity->area_cm2);
@@ -278,7 +277,7 @@ int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *dat
     cyc_bind_text(&bind, identity->one_c_from);
     cyc_bind_real(&bind, identity->nominal_capacity_Ah);
     cyc_bind_text(&bind, data_file);
-    const int status = execute(journal, &bind, err);
+    const int status = cyc_journal_execute(journal, &bind, err);
     (void)sqlite3_finalize(bind.statement);
     return status;
 }
@@ -295,284 +294,7 @@ int cyc_journal_file(struct cyc_journal *journal, const struct cyc_run_file *fil
     cyc_bind_text(&bind, stored);
     cyc_bind_integer(&bind, (int64_t)file->size);
     cyc_bind_text(&bind, or_else(file->sha256, ""));
-    const int status = execute(journal, &bind, err);
+    const int status = cyc_journal_execute(journal, &bind, err);
     (void)sqlite3_finalize(bind.statement);
-    return status;
-}
-
-/* ---- Steps -------------------------------------------------------------------------------------------- */
-
-static int insert_definition(struct cyc_journal *journal, const struct cyc_step *step, int64_t *id,
-                             struct cyc_err *err)
-{
-    struct cyc_text text = {0};
-    cyc_run_step_text(step, &text);
-    struct cyc_bind bind;
-    int status = text.failed ? cyc_err_set(err, CYC_E_NO_MEMORY, "out of memory")
-                             : begin(journal, CYC_STATEMENT_DEFINITION, &bind, err);
-    if (status == CYC_OK) {
-        cyc_bind_integer(&bind, step->id);
-        cyc_bind_text(&bind, step->name);
-        cyc_bind_text(&bind, step->label);
-        cyc_bind_text(&bind, cyc_mode_name(step->mode));
-        cyc_bind_text(&bind, step->type);
-        cyc_bind_text(&bind, cyc_text_get(&text));
-        status = execute(journal, &bind, err);
-        *id = sqlite3_last_insert_rowid(journal->db);
-    }
-    cyc_text_release(&text);
-    return status;
-}
-
-/* The number of a step's definition, which is written when it is not among the last ones. */
-static int find_definition(struct cyc_journal *journal, const struct cyc_step *step, int64_t *id,
-                           struct cyc_err *err)
-{
-    struct cyc_text *bytes = &journal->scratch;
-    cyc_text_clear(bytes);
-    cyc_step_bytes(step, bytes);
-    for (unsigned i = 0; i < CYC_DEFINITIONS_MAX && !bytes->failed; i++) {
-        const struct cyc_definition *known = &journal->definitions[i];
-        if (known->id != 0 && known->bytes.length == bytes->length &&
-            memcmp(known->bytes.data, bytes->data, bytes->length) == 0) {
-            *id = known->id;
-            return CYC_OK;
-        }
-    }
-    const int status = insert_definition(journal, step, id, err);
-    if (status != CYC_OK || bytes->failed) {
-        return status;
-    }
-    struct cyc_definition *slot = &journal->definitions[journal->next_slot];
-    journal->next_slot = (journal->next_slot + 1) % CYC_DEFINITIONS_MAX;
-    const struct cyc_text spare = slot->bytes;
-    *slot = (struct cyc_definition){.id = *id, .bytes = *bytes};
-    *bytes = spare;
-    return CYC_OK;
-}
-
-static void bind_fault(struct cyc_bind *bind, const struct cyc_fault *fault)
-{
-    if (fault->kind == CYC_FAULT_NONE) {
-        return; /* the columns were cleared */
-    }
-    cyc_bind_text(bind, cyc_fault_name(fault->kind));
-    cyc_bind_text(bind, cyc_signal_name(fault->signal));
-    cyc_bind_integer(bind, fault->level);
-    cyc_bind_real(bind, fault->value);
-    cyc_bind_real(bind, fault->bound);
-    cyc_bind_integer(bind, fault->t_ns);
-}
-
-static void bind_result(struct cyc_bind *bind, const struct cyc_result *result)
-{
-    cyc_bind_integer(bind, result->end_ns);
-    cyc_bind_text(bind, cyc_reason_name(result->reason));
-    cyc_bind_integer(bind, result->cutoff);
-    cyc_bind_text(bind, cyc_follow_up_name(result->action));
-    cyc_bind_integer(bind, result->tag);
-    cyc_bind_integer(bind, result->flags);
-    cyc_bind_integer(bind, result->step_time_ns);
-    cyc_bind_integer(bind, result->hold_time_ns);
-    cyc_bind_real(bind, result->sums.charge_Ah);
-    cyc_bind_real(bind, result->sums.discharge_Ah);
-    cyc_bind_real(bind, result->sums.charge_Wh);
-    cyc_bind_real(bind, result->sums.discharge_Wh);
-    cyc_bind_real(bind, result->cc_capacity_Ah);
-    cyc_bind_real(bind, result->cv_capacity_Ah);
-    cyc_bind_real(bind, result->start_voltage_V);
-    cyc_bind_real(bind, result->voltage_V);
-    cyc_bind_real(bind, result->current_A);
-    cyc_bind_real(bind, result->temperature_degC);
-    cyc_bind_real(bind, result->ambient_degC);
-    cyc_bind_real(bind, result->pressure_Pa);
-    cyc_bind_real(bind, result->peak_V);
-    bind_fault(bind, &result->fault);
-}
-
-static int write_step(struct cyc_journal *journal, const struct cyc_result *result,
-                      struct cyc_err *err)
-{
-    struct cyc_bind bind;
-    const int status = begin(journal, CYC_STATEMENT_STEP, &bind, err);
-    if (status != CYC_OK) {
-        return status;
-    }
-    (void)sqlite3_clear_bindings(bind.statement);
-    cyc_bind_integer(&bind, journal->begun.step_count);
-    cyc_bind_integer(&bind, journal->begun_definition);
-    cyc_bind_integer(&bind, journal->begun_cycle);
-    cyc_bind_integer(&bind, journal->begun_in_cycle);
-    cyc_bind_integer(&bind, journal->begun.start_ns);
-    if (result != NULL) {
-        bind_result(&bind, result);
-    }
-    return execute(journal, &bind, err);
-}
-
-static int write_values(struct cyc_journal *journal, uint32_t step_count, const char *name,
-                        const double *values, unsigned count, struct cyc_err *err)
-{
-    int status = CYC_OK;
-    for (unsigned i = 0; i < count && status == CYC_OK; i++) {
-        struct cyc_bind bind;
-        if (isnan(values[i])) {
-            continue;
-        }
-        status = begin(journal, CYC_STATEMENT_STEP_VALUE, &bind, err);
-        if (status == CYC_OK) {
-            cyc_bind_integer(&bind, step_count);
-            cyc_bind_text(&bind, name);
-            cyc_bind_integer(&bind, i);
-            cyc_bind_real(&bind, values[i]);
-            status = execute(journal, &bind, err);
-        }
-    }
-    return status;
-}
-
-int cyc_journal_step_begin(struct cyc_journal *journal, const struct cyc_step *step,
-                           uint32_t step_count, int64_t t_ns, struct cyc_err *err)
-{
-    const int status = find_definition(journal, step, &journal->begun_definition, err);
-    journal->begun = (struct cyc_result){.step_count = step_count, .start_ns = t_ns};
-    journal->begun_cycle = step->cycle_number;
-    journal->begun_in_cycle = step->in_cycle;
-    journal->open_step = status == CYC_OK;
-    return status;
-}
-
-int cyc_journal_step_end(struct cyc_journal *journal, const struct cyc_step *step,
-                         const struct cyc_result *result, struct cyc_err *err)
-{
-    journal->begun.step_count = result->step_count;
-    journal->begun.start_ns = result->start_ns;
-    journal->open_step = false;
-    int status = write_step(journal, result, err);
-    if (status == CYC_OK) {
-        status = write_values(journal, result->step_count, "aux", result->aux, CYC_AUX_MAX, err);
-    }
-    if (status == CYC_OK) {
-        status = write_values(journal, result->step_count, "slope", result->slopes,
-                              step->slope_count, err);
-    }
-    if (status == CYC_OK) {
-        status = write_values(journal, result->step_count, "resistance", result->resistances_ohm,
-                              result->resistance_count, err);
-    }
-    return status;
-}
-
-/* ---- Cycles, events, expectations, the end --------------------------------------------------------------- */
-
-int cyc_journal_cycle(struct cyc_journal *journal, const struct cyc_cycle *cycle,
-                      struct cyc_err *err)
-{
-    struct cyc_bind bind;
-    const int status = begin(journal, CYC_STATEMENT_CYCLE, &bind, err);
-    if (status != CYC_OK) {
-        return status;
-    }
-    cyc_bind_integer(&bind, cycle->number);
-    cyc_bind_integer(&bind, cycle->pass);
-    cyc_bind_text(&bind, cycle->block);
-    cyc_bind_integer(&bind, cycle->complete);
-    cyc_bind_integer(&bind, cycle->start_ns);
-    cyc_bind_integer(&bind, cycle->end_ns);
-    cyc_bind_real(&bind, cycle->sums.charge_Ah);
-    cyc_bind_real(&bind, cycle->sums.discharge_Ah);
-    cyc_bind_real(&bind, cycle->sums.charge_Wh);
-    cyc_bind_real(&bind, cycle->sums.discharge_Wh);
-    cyc_bind_real(&bind, cycle->coulombic_efficiency);
-    cyc_bind_real(&bind, cycle->energy_efficiency);
-    cyc_bind_real(&bind, cycle->mean_charge_V);
-    cyc_bind_real(&bind, cycle->mean_discharge_V);
-    cyc_bind_real(&bind, cycle->retention);
-    return execute(journal, &bind, err);
-}
-
-int cyc_journal_event(struct cyc_journal *journal, int64_t t_ns, const char *who,
-                      const char *what, const char *why, struct cyc_err *err)
-{
-    struct cyc_bind bind;
-    const int status = begin(journal, CYC_STATEMENT_EVENT, &bind, err);
-    if (status != CYC_OK) {
-        return status;
-    }
-    cyc_bind_integer(&bind, t_ns);
-    cyc_bind_text(&bind, who);
-    cyc_bind_text(&bind, what);
-    cyc_bind_text(&bind, why);
-    return execute(journal, &bind, err);
-}
-
-int cyc_journal_expectation(struct cyc_journal *journal, const char *name, const char *unit,
-                            double value, double is, double tolerance, const char *source,
-                            struct cyc_err *err)
-{
-    struct cyc_bind bind;
-    const int status = begin(journal, CYC_STATEMENT_EXPECTATION, &bind, err);
-    if (status != CYC_OK) {
-        return status;
-    }
-    cyc_bind_text(&bind, name);
-    cyc_bind_text(&bind, unit);
-    cyc_bind_real(&bind, value);
-    cyc_bind_real(&bind, is);
-    cyc_bind_real(&bind, tolerance);
-    cyc_bind_text(&bind, source);
-    return execute(journal, &bind, err);
-}
-
-int cyc_journal_end(struct cyc_journal *journal, const char *end, const char *why, int64_t t_ns,
-                    struct cyc_err *err)
-{
-    struct cyc_bind bind;
-    const int status = begin(journal, CYC_STATEMENT_END, &bind, err);
-    if (status != CYC_OK) {
-        return status;
-    }
-    cyc_bind_text(&bind, end);
-    cyc_bind_text(&bind, why);
-    cyc_bind_integer(&bind, t_ns);
-    return execute(journal, &bind, err);
-}
-
-static int write_mark(struct cyc_journal *journal, const struct cyc_data *data,
-                      struct cyc_err *err)
-{
-    char name[CYC_FILE_NAME_SIZE + 48], checksum[24];
-    cyc_data_name(name, data->stem, data->number, CYC_DATA_SUFFIX);
-    (void)sqlite3_snprintf(sizeof checksum, checksum, "%016llx",
-                           (unsigned long long)cyc_checksum_value(&data->checksum));
-    struct cyc_bind bind;
-    const int status = begin(journal, CYC_STATEMENT_MARK, &bind, err);
-    if (status != CYC_OK) {
-        return status;
-    }
-    cyc_bind_text(&bind, name);
-    cyc_bind_integer(&bind, (int64_t)data->length);
-    cyc_bind_text(&bind, checksum);
-    cyc_bind_integer(&bind, (int64_t)data->row_count);
-    cyc_bind_integer(&bind, data->t_ns);
-    cyc_bind_integer(&bind, wall_ns());
-    cyc_bind_text(&bind, journal->boot_id);
-    return execute(journal, &bind, err);
-}
-
-int cyc_journal_commit(struct cyc_journal *journal, const struct cyc_data *data,
-                       struct cyc_err *err)
-{
-    int status = journal->open_step ? write_step(journal, NULL, err) : CYC_OK;
-    if (status == CYC_OK) {
-        status = write_mark(journal, data, err);
-    }
-    struct cyc_bind bind;
-    if (status == CYC_OK) {
-        status = prepare(journal, CYC_STATEMENT_COMMIT, &bind, err);
-    }
-    if (status == CYC_OK) {
-        status = execute(journal, &bind, err);
-    }
     return status;
 }

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- One run ------------------------------------------------------------------------------------- */
+/* ---- One run --------------------------------------------------------------------------------- */
 
 /* Whether a living writer holds the folder. */
 static bool is_locked(const char *folder)
@@ -145,7 +145,7 @@ static int load(const char *folder, struct cyc_run_info *info, struct cyc_err *e
     return status;
 }
 
-/* ---- All runs -------------------------------------------------------------------------------------- */
+/* ---- All runs -------------------------------------------------------------------------------- */
 
 struct entry {
     char id[CYC_RUN_ID_SIZE];
@@ -264,7 +264,7 @@ int cyc_runs_each(const char *runs_dir, cyc_run_info_fn fn, void *context, struc
     return status;
 }
 
-/* ---- Finding --------------------------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static int load_named(const char *runs_dir, const char *id, struct cyc_run_info *info,
                       struct cyc_err *err)
@@ -280,10 +280,9 @@ static int tell_ambiguous(const char *word, const struct listing *listing, struc
     for (size_t i = 0; i < listing->count && i < 5; i++) {
         cyc_text_format(&ids, "%s%s", i > 0 ? ", " : "", listing->entries[i].id);
     }
-    const int status = cyc_err_set(err, CYC_E_INPUT,
-                                   "'%s' is the beginning of %zu runs: %s%s; write more of the id",
-                                   word, listing->count, cyc_text_get(&ids),
-                                   listing->count > 5 ? ", …" : "");
+    const int status = cyc_err_set(
+        err, CYC_E_INPUT, "'%s' is the beginning of %zu runs: %s%s; write more of the id", word,
+        listing->count, cyc_text_get(&ids), listing->count > 5 ? ", …" : "");
     cyc_text_release(&ids);
     return status;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- Columns -------------------------------------------------------------------------------------- */
+/* ---- Columns --------------------------------------------------------------------------------- */
 
 int64_t cyc_column_integer(struct cyc_columns *columns)
 {
@@ -26,7 +26,7 @@ const char *cyc_column_text(struct cyc_columns *columns)
     return text != NULL ? (const char *)text : "";
 }
 
-/* ---- Opening ---------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static int read_pragma(sqlite3 *db, const char *sql, int64_t *value)
 {
@@ -116,7 +116,7 @@ int cyc_journal_open_read(const char *folder, sqlite3 **db, struct cyc_err *err)
     return result;
 }
 
-/* ---- Walking a table --------------------------------------------------------------------------------- */
+/* ---- Walking a table ------------------------------------------------------------------------- */
 
 struct walk {
     sqlite3 *db;
@@ -184,8 +184,7 @@ static int cycle_row(struct walk *walk)
     return walk->fn.cycle(walk->context, &cycle);
 }
 
-int cyc_run_each_cycle(const char *folder, cyc_run_cycle_fn fn, void *context,
-                       struct cyc_err *err)
+int cyc_run_each_cycle(const char *folder, cyc_run_cycle_fn fn, void *context, struct cyc_err *err)
 {
     struct walk walk = {.context = context, .row = cycle_row, .fn.cycle = fn};
     return walk_folder(&walk, folder, "SELECT * FROM cycle ORDER BY number", err);
@@ -200,8 +199,7 @@ static int event_row(struct walk *walk)
     return walk->fn.event(walk->context, t_ns, who, what, cyc_column_text(columns));
 }
 
-int cyc_run_each_event(const char *folder, cyc_run_event_fn fn, void *context,
-                       struct cyc_err *err)
+int cyc_run_each_event(const char *folder, cyc_run_event_fn fn, void *context, struct cyc_err *err)
 {
     struct walk walk = {.context = context, .row = event_row, .fn.event = fn};
     return walk_folder(&walk, folder, "SELECT t_ns, who, what, why FROM event ORDER BY id", err);
@@ -229,7 +227,7 @@ int cyc_run_each_expectation(const char *folder, cyc_run_expectation_fn fn, void
                        err);
 }
 
-/* ---- Steps --------------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 /* The value of an enum whose names the core gives; 0 for a name of another version. */
 #define ENUM_OF(type, name_of, word)                                                               \

@@ -23,7 +23,7 @@
 #define LOCK_TRIES 200 /* a reader that looks holds the lock for microseconds */
 #define NAME_SIZE  41
 
-/* ---- The folder --------------------------------------------------------------------------------- */
+/* ---- The folder ------------------------------------------------------------------------------ */
 
 static int make_folder(struct cyc_run *run, const char *runs_dir, const char *date,
                        const char *cell, unsigned *number, struct cyc_err *err)
@@ -106,10 +106,10 @@ static int copy_files(struct cyc_run *run, const struct cyc_run_identity *identi
     return status;
 }
 
-/* ---- Creating -------------------------------------------------------------------------------------- */
+/* ---- Creating -------------------------------------------------------------------------------- */
 
-static int open_data(struct cyc_run *run, const struct cyc_run_identity *identity,
-                     const char *stem, unsigned number, struct cyc_err *err)
+static int open_data(struct cyc_run *run, const struct cyc_run_identity *identity, const char *stem,
+                     unsigned number, struct cyc_err *err)
 {
     char name[CYC_FILE_NAME_SIZE + 48];
     cyc_data_name(name, stem, number, CYC_DATA_SUFFIX);
@@ -210,7 +210,7 @@ const char *cyc_run_data_path(const struct cyc_run *run)
     return run->data_path;
 }
 
-/* ---- Writing ----------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 int cyc_run_row(struct cyc_run *run, const struct cyc_record *record, const char *step_type,
                 struct cyc_err *err)

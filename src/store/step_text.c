@@ -47,7 +47,7 @@ static const char *control_name(enum cyc_control control)
     return "?";
 }
 
-/* ---- The two writers ---------------------------------------------------------------------------- */
+/* ---- The two writers ------------------------------------------------------------------------- */
 
 static void put_bytes(struct walker *walker, const void *bytes, size_t size)
 {
@@ -120,7 +120,7 @@ static void put_word(struct walker *walker, const char *key, const char *value)
     }
 }
 
-/* ---- The walk -------------------------------------------------------------------------------------- */
+/* ---- The walk -------------------------------------------------------------------------------- */
 
 static void op_text(struct cyc_text *text, const struct cyc_op *op)
 {
@@ -133,8 +133,8 @@ static void op_text(struct cyc_text *text, const struct cyc_op *op)
         return;
     }
     if (op->code != CYC_OP_SIGNAL) {
-        cyc_text_append(text, op->code < sizeof op_words / sizeof op_words[0] ? op_words[op->code]
-                                                                              : "?");
+        cyc_text_append(text,
+                        op->code < sizeof op_words / sizeof op_words[0] ? op_words[op->code] : "?");
         return;
     }
     static const char *const scopes[] = {"step", "test", "cycle"};

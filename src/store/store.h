@@ -55,7 +55,9 @@ const char *cyc_run_id(const struct cyc_run *run);
 const char *cyc_run_folder(const struct cyc_run *run);
 const char *cyc_run_data_path(const struct cyc_run *run);
 
-/* One row of data; buffered. */
+/* One row of data; buffered. Cycle number, step id and type are fixed for one step count. Times are
+ * written in milliseconds, temperatures with 3 decimals, pressures with none; energies with the
+ * decimals of the capacities. What is not a number leaves its field empty. */
 int cyc_run_row(struct cyc_run *run, const struct cyc_record *record, const char *step_type,
                 struct cyc_err *err);
 int cyc_run_step_begin(struct cyc_run *run, const struct cyc_step *step, uint32_t step_count,
@@ -79,7 +81,7 @@ int cyc_run_commit(struct cyc_run *run, struct cyc_err *err);
 int cyc_run_finish(struct cyc_run *run, const char *end, const char *why, int64_t t_ns,
                    struct cyc_err *err);
 
-/* ---- Reading -------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------- */
 
 struct cyc_run_info {
     char id[CYC_RUN_ID_SIZE];

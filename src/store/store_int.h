@@ -6,18 +6,18 @@
 
 #include <sqlite3.h>
 
-#define CYC_SCHEMA_VERSION  1
-#define CYC_APPLICATION_ID  0x43594353 /* "CYCS", in the header of journal.sqlite */
-#define CYC_JOURNAL_NAME    "journal.sqlite"
-#define CYC_PROTOCOL_FOLDER "protocol"
-#define CYC_DATA_SUFFIX     ".bdf.csv"
-#define CYC_SIDECAR_SUFFIX  ".bdf.metadata.json"
-#define CYC_PART_SIZE_MAX   (UINT64_C(1) << 30) /* of one data file; then the next number */
+#define CYC_SCHEMA_VERSION   1
+#define CYC_APPLICATION_ID   0x43594353 /* "CYCS", in the header of journal.sqlite */
+#define CYC_JOURNAL_NAME     "journal.sqlite"
+#define CYC_PROTOCOL_FOLDER  "protocol"
+#define CYC_DATA_SUFFIX      ".bdf.csv"
+#define CYC_SIDECAR_SUFFIX   ".bdf.metadata.json"
+#define CYC_PART_SIZE_MAX    (UINT64_C(1) << 30) /* of one data file; then the next number */
 #define CYC_DATA_BUFFER_SIZE (256u * 1024u)
-#define CYC_ROW_SIZE        768u /* longest row: 17 fields */
-#define CYC_FILE_NAME_SIZE  160
-#define CYC_RUN_NUMBER_MAX  99999u
-#define CYC_DEFINITIONS_MAX 64 /* step definitions kept at hand */
+#define CYC_ROW_SIZE         768u /* longest row: 17 fields */
+#define CYC_FILE_NAME_SIZE   160
+#define CYC_RUN_NUMBER_MAX   99999u
+#define CYC_DEFINITIONS_MAX  64 /* step definitions kept at hand */
 
 /* ---- Files (file.c) -------------------------------------------------------------------------- */
 
@@ -46,7 +46,7 @@ void cyc_date_text(char target[16], int64_t unix_ns);
 /* True for `<yyyymmdd>-…-<nnn>`; *number gets nnn. */
 bool cyc_run_id_valid(const char *id, unsigned *number);
 
-/* ---- Checksum (checksum.c): XXH64 with seed 0 -------------------------------------------------- */
+/* ---- Checksum (checksum.c): XXH64 with seed 0 ------------------------------------------------ */
 
 struct cyc_checksum {
     uint64_t lanes[4];
@@ -57,13 +57,19 @@ void cyc_checksum_init(struct cyc_checksum *checksum);
 void cyc_checksum_add(struct cyc_checksum *checksum, const void *bytes, size_t size);
 uint64_t cyc_checksum_value(const struct cyc_checksum *checksum); /* of all bytes so far */
 
-/* ---- Data file (data.c) ------------------------------------------------------------------------ */
+/* ---- Data file (data.c) ---------------------------------------------------------------------- */
 
-/* A number column and the text of its last value: most columns repeat from row to row. */
+/* Where in the buffer the text of a field's last value stands, for most repeat from row to row. */
 struct cyc_field {
-    double value;
-    unsigned size;
-    char text[CYC_NUMBER_SIZE];
+    double value; /* NaN: no text */
+    unsigned offset;
+    unsigned size; /* with the separator behind it */
+};
+/* The same for fields that are fixed during a step. */
+struct cyc_step_field {
+    uint32_t step_count;
+    unsigned offset;
+    unsigned size; /* 0: no text */
 };
 enum cyc_field_index {
     CYC_FIELD_VOLTAGE,
@@ -81,18 +87,19 @@ enum cyc_field_index {
 struct cyc_data {
     int fd; /* -1: closed */
     bool sync;
-    int status; /* the first failure; nothing is written after it */
+    int status;                    /* the first failure; nothing is written after it */
     char stem[CYC_FILE_NAME_SIZE]; /* without number and suffix */
     char folder[CYC_PATH_SIZE];
-    char path[CYC_PATH_SIZE]; /* of the present part */
+    char path[CYC_PATH_SIZE];      /* of the present part */
     unsigned first_number, number; /* nnn of the first and the present part */
     uint64_t part_size_max;
-    uint64_t length; /* bytes of the present part that the kernel has */
+    uint64_t length;              /* bytes of the present part that the kernel has */
     struct cyc_checksum checksum; /* of them */
-    uint64_t row_count; /* of all parts, buffered ones included */
-    int64_t t_ns; /* run time of the last row */
+    uint64_t row_count;           /* of all parts, buffered ones included */
+    int64_t t_ns;                 /* run time of the last row */
     int64_t anchor_ms;
     struct cyc_field fields[CYC_FIELD_COUNT];
+    struct cyc_step_field place, kind; /* cycle and step count; step id and type */
     uint8_t decimals[CYC_FIELD_COUNT];
     size_t room; /* a row may begin below this */
     size_t fill;
@@ -111,13 +118,13 @@ extern const char cyc_data_header[]; /* first line of each part, with its line f
 /* What the last complete row of a data file says; false when there is none. */
 bool cyc_data_last_row(const char *path, uint64_t *row_count, int64_t *t_ns);
 
-/* ---- A step as text (step_text.c) ------------------------------------------------------------------ */
+/* ---- A step as text (step_text.c) ------------------------------------------------------------ */
 
 /* The same fields in the same order as cyc_run_step_text(), as bytes: quick to make and compare,
  * of use within one process only. */
 void cyc_step_bytes(const struct cyc_step *step, struct cyc_text *bytes);
 
-/* ---- Journal (journal*.c) ---------------------------------------------------------------------------- */
+/* ---- Journal (journal*.c) -------------------------------------------------------------------- */
 
 enum cyc_statement {
     CYC_STATEMENT_BEGIN,
@@ -134,7 +141,7 @@ enum cyc_statement {
 };
 
 struct cyc_definition {
-    int64_t id; /* 0: free slot */
+    int64_t id;            /* 0: free slot */
     struct cyc_text bytes; /* owned; see cyc_step_bytes() */
 };
 
@@ -153,6 +160,24 @@ struct cyc_journal {
     bool begun_in_cycle;
 };
 
+/* Values of a prepared statement in order, to and from. */
+struct cyc_bind {
+    sqlite3_stmt *statement;
+    int column;
+    int status; /* the first failure */
+};
+void cyc_bind_integer(struct cyc_bind *bind, int64_t value);
+void cyc_bind_real(struct cyc_bind *bind, double value);     /* NaN becomes NULL */
+void cyc_bind_text(struct cyc_bind *bind, const char *text); /* NULL becomes NULL */
+
+struct cyc_columns {
+    sqlite3_stmt *statement;
+    int column;
+};
+int64_t cyc_column_integer(struct cyc_columns *columns);
+double cyc_column_real(struct cyc_columns *columns);      /* NULL becomes NaN */
+const char *cyc_column_text(struct cyc_columns *columns); /* "" for NULL; until the next step */
+
 int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool sync,
                        struct cyc_err *err);
 int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *data_file,
@@ -165,8 +190,8 @@ int cyc_journal_step_end(struct cyc_journal *journal, const struct cyc_step *ste
                          const struct cyc_result *result, struct cyc_err *err);
 int cyc_journal_cycle(struct cyc_journal *journal, const struct cyc_cycle *cycle,
                       struct cyc_err *err);
-int cyc_journal_event(struct cyc_journal *journal, int64_t t_ns, const char *who,
-                      const char *what, const char *why, struct cyc_err *err);
+int cyc_journal_event(struct cyc_journal *journal, int64_t t_ns, const char *who, const char *what,
+                      const char *why, struct cyc_err *err);
 int cyc_journal_expectation(struct cyc_journal *journal, const char *name, const char *unit,
                             double value, double is, double tolerance, const char *source,
                             struct cyc_err *err);
@@ -178,41 +203,33 @@ int cyc_journal_commit(struct cyc_journal *journal, const struct cyc_data *data,
 /* `finished`: leaves one self-contained file, without a write-ahead log beside it. */
 void cyc_journal_close(struct cyc_journal *journal, bool finished);
 
+/* Makes a statement ready for its values; the first time it is used also for all times. */
+int cyc_journal_prepare(struct cyc_journal *journal, enum cyc_statement which,
+                        struct cyc_bind *bind, struct cyc_err *err);
+/* The same within the transaction that the next commit ends. */
+int cyc_journal_begin(struct cyc_journal *journal, enum cyc_statement which, struct cyc_bind *bind,
+                      struct cyc_err *err);
+int cyc_journal_execute(struct cyc_journal *journal, const struct cyc_bind *bind,
+                        struct cyc_err *err);
+int64_t cyc_wall_ns(void); /* Unix time of the machine */
+
 /* Opens for reading. *db is NULL and CYC_OK returned when the run had not begun to exist. */
 int cyc_journal_open_read(const char *folder, sqlite3 **db, struct cyc_err *err);
 /* An error text for a failed SQLite call, by what the keeper of the machine can do about it. */
 int cyc_journal_failed(struct cyc_err *err, sqlite3 *db, const char *what, const char *path);
 
-/* Values of a prepared statement in order, to and from. */
-struct cyc_bind {
-    sqlite3_stmt *statement;
-    int column;
-    int status; /* the first failure */
-};
-void cyc_bind_integer(struct cyc_bind *bind, int64_t value);
-void cyc_bind_real(struct cyc_bind *bind, double value); /* NaN becomes NULL */
-void cyc_bind_text(struct cyc_bind *bind, const char *text); /* NULL becomes NULL */
-
-struct cyc_columns {
-    sqlite3_stmt *statement;
-    int column;
-};
-int64_t cyc_column_integer(struct cyc_columns *columns);
-double cyc_column_real(struct cyc_columns *columns); /* NULL becomes NaN */
-const char *cyc_column_text(struct cyc_columns *columns); /* "" for NULL; until the next step */
-
-/* ---- Sidecar (sidecar.c) --------------------------------------------------------------------------------- */
+/* ---- Sidecar (sidecar.c) --------------------------------------------------------------------- */
 
 /* Writes the metadata beside each part of the data, from what the journal says. */
 int cyc_sidecar_write(sqlite3 *db, const struct cyc_data *data, struct cyc_err *err);
 
-/* ---- The run (run.c) --------------------------------------------------------------------------------------- */
+/* ---- The run (run.c) ------------------------------------------------------------------------- */
 
 struct cyc_run {
     char id[CYC_RUN_ID_SIZE];
     char folder[CYC_PATH_SIZE];
     char data_path[CYC_PATH_SIZE]; /* of the first part */
-    int folder_fd; /* locked as long as the writer lives */
+    int folder_fd;                 /* locked as long as the writer lives */
     struct cyc_data data;
     struct cyc_journal journal;
 };
