@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include <math.h>
+#include <string.h>
 
 static void an_object_holds_all_kinds_of_values(void)
 {
@@ -71,6 +72,18 @@ static void strings_are_escaped_and_made_valid(void)
     cyc_text_release(&text);
 }
 
+static void overlong_characters_are_not_valid(void)
+{
+    struct cyc_text text = {0};
+    struct cyc_json json;
+    cyc_json_init(&json, &text);
+    cyc_json_string(&json, "\xE0\x9F\xBF|\xF0\x8F\xBF\xBF|\xC1\xBF");
+    CU_ASSERT_EQUAL(text.length, 9 * 3 + 2 + 2);
+    CU_ASSERT_PTR_NULL(strchr(cyc_text_get(&text), '\xE0'));
+    CU_ASSERT_PTR_NULL(strchr(cyc_text_get(&text), '\xF0'));
+    cyc_text_release(&text);
+}
+
 static void too_deep_or_too_many_brackets_are_a_failure(void)
 {
     struct cyc_text text = {0};
@@ -93,6 +106,7 @@ const struct cyc_check check_json[] = {
     CYC_CHECK(an_object_holds_all_kinds_of_values),
     CYC_CHECK(what_is_no_number_becomes_null),
     CYC_CHECK(strings_are_escaped_and_made_valid),
+    CYC_CHECK(overlong_characters_are_not_valid),
     CYC_CHECK(too_deep_or_too_many_brackets_are_a_failure),
     {0},
 };
