@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# One golden case: the steps that a protocol comes to on a simulated cell.
+#
+#   golden.sh <cyclostat> <case folder> [--write]
+#
+# A case holds protocol.yaml or .lua; `cell`, the name or path of a simulated cell; `expected`, the table of
+# `cyclostat show --steps`; and where they are not empty or 0, `options` and `exit`. Compared are
+#
+# 1. the run that finds crossings against `expected`: words must be equal, durations agree within 0.05 s,
+#    voltages within 0.2 mV, charges within 1e-4 of themselves or 1 uAh;
+# 2. the run on a grid of 1 s against the first: the same steps, and each end within one sample. A step ends
+#    late by at most one sample by itself; what the steps before were late by is charge that it has to move
+#    in addition. So its duration may differ by one sample, plus the time that this charge takes at its mean
+#    current.
+#
+# --write replaces `expected` by what came out; read it before you commit it.
+set -uo pipefail
+cyclostat=$1 case=$2
+cd "$case" || exit 2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+protocol=protocol.yaml
+[ -e "$protocol" ] || protocol=protocol.lua
+read -ra options < <(cat options 2> /dev/null; echo)
+code=0
+[ -e exit ] && code=$(cat exit)
+
+# steps <file> [options]: runs the case and leaves its table of steps.
+steps() {
+    local file=$1
+    shift
+    "$cyclostat" dry-run "$protocol" --cell "$(cat cell)" "${options[@]}" "$@" --quiet --runs "$file.runs" 2> "$file.said"
+    local said=$?
+    if [ $said -ne "$code" ]; then
+        echo "ended with $said instead of $code:"
+        cat "$file.said"
+        exit 1
+    fi
+    "$cyclostat" show last --steps --runs "$file.runs" > "$file" || exit 1
+}
+
+steps "$folder/event"
+if [ "${3:-}" = --write ]; then
+    cp "$folder/event" expected
+    exit 0
+fi
+
+# Columns: step, cycle, id, type, reason, duration s, end V, charge mAh.
+awk '
+    function near(a, b, absolute, relative, d) {
+        d = a - b; d = d < 0 ? -d : d
+        b = b < 0 ? -b : b
+        return d <= absolute || d <= relative * b
+    }
+    NR == FNR { expected[FNR] = $0; count = FNR; next }
+    FNR == 1 { next }
+    FNR > count { print "more steps than expected: " $0; bad = 1; next }
+    {
+        split(expected[FNR], e)
+        if ($1 != e[1] || $2 != e[2] || $3 != e[3] || $4 != e[4] || $5 != e[5] || NF != split(expected[FNR], e) ||
+            !near($6, e[6], 0.05, 0) || !near($7, e[7], 2e-4, 0) || !near($8, e[8], 1e-3, 1e-4)) {
+            print "expected: " expected[FNR]; print "came out: " $0; bad = 1
+        }
+    }
+    END { if (FNR != count) { print FNR - 1 " steps instead of " count - 1; bad = 1 } exit bad || count < 2 }
+' expected "$folder/event" || exit 1
+
+steps "$folder/sampled" --sample 1s
+awk '
+    function magnitude(x) { return x < 0 ? -x : x }
+    NR == FNR { event[FNR] = $0; count = FNR; next }
+    FNR == 1 { next }
+    {
+        split(event[FNR], e)
+        if ($1 != e[1] || $2 != e[2] || $3 != e[3] || $4 != e[4] || $5 != e[5]) {
+            print "event:   " event[FNR]; print "sampled: " $0; bad = 1; next
+        }
+        mean = e[6] > 0 ? magnitude(e[8]) / e[6] : 0
+        allowed = 1.001 + (mean > 0 ? magnitude(before_s - before_e) / mean : 0)
+        if (magnitude($6 - e[6]) > allowed) {
+            printf "%s\n%s\nby more than %.3f s apart\n", event[FNR], $0, allowed; bad = 1
+        }
+        before_s += $8; before_e += e[8]
+    }
+    END { if (FNR != count) { print "another number of steps when sampled"; bad = 1 } exit bad }
+' "$folder/event" "$folder/sampled"
