@@ -35,6 +35,7 @@ int cyc_value_get(const struct cyc_value *value, const struct cyc_expr_env *env,
 
 struct cyc_names;
 struct cyc_files;
+struct cyc_ids;
 
 struct cyc_build {
     struct cyc_arena *arena;
@@ -50,6 +51,10 @@ struct cyc_build {
     bool bare_voltage_refused;   /* the cell's reference is not the protocol's: `vs` is a must */
     bool one_c_varies;           /* `let: {one_c: …}` occurs: C-rates stay relative */
     bool script;                 /* steps of a Lua protocol: no goto, no plan around */
+    bool charge_bounded;         /* a block around ends steps by voltage, charge or energy */
+    bool bounded;                /* a block around ends steps by current, time, charge, energy */
+    double capacity_Ah;          /* for derived bounds: nominal, else 2 x 1C x 1 h; NaN: unknown */
+    struct cyc_ids *ids;         /* for uniqueness; NULL: not asked (scripts) */
     uint32_t step_count;         /* steps numbered so far */
     struct {
         const char *key; /* NULL: an index */
@@ -58,6 +63,8 @@ struct cyc_build {
     unsigned path_depth;
 };
 
+/* The charge that derived bounds are made from: nominal_capacity, else 2 x one_c x 1 h; NaN. */
+double cyc_cell_bound_Ah(const struct cyc_cell_facts *cell);
 /* Index, scope and reference handling for this cell; the caller adds names, files, callbacks. */
 void cyc_build_init(struct cyc_build *build, struct cyc_arena *arena, struct cyc_diags *diags,
                     const struct cyc_cell_facts *cell);
@@ -74,6 +81,7 @@ void cyc_build_refuse(struct cyc_build *build, const struct cyc_node *node,
 /* The children of a mapping by row of the schema; unknown, foreign and misplaced keys are
  * diagnosed. Each child is noted once. */
 struct cyc_fields {
+    bool sound; /* no unknown key beside them */
     const struct cyc_node *node[CYC_KEY_COUNT];
 };
 bool cyc_build_fields(struct cyc_build *build, const struct cyc_node *mapping, unsigned place,

@@ -10,6 +10,7 @@
 #define CYC_PROTOCOL_HISTORY_H
 
 #include "protocol/expr.h"
+#include "base/arena.h"
 #include "protocol/protocol.h"
 
 /* Fields of a result or pass, by enum cyc_field; NaN: not known. */
@@ -65,15 +66,19 @@ struct cyc_history {
     bool keep_all;
     uint32_t cycle_number;  /* the count of cycles, never falls */
     bool cycle_running;
+    bool charging; /* direction of the last charge or discharge */
     uint32_t pending_resets; /* scopes that begin anew with the next step */
     struct cyc_tally test, cycle;
-    double previous_charge_Ah, previous_discharge_Ah; /* of the pass before, for efficiencies */
+    struct cyc_sums previous; /* of the cycle before, for efficiencies; NaN: none */
     int64_t now_ns;
     double setpoint_A; /* magnitude of the last current setpoint, for a hold after it; NaN: none */
     double present_V, present_A, present_degC, present_ambient_degC, present_Pa, present_peak_V;
     double soc_base, soc_net_Ah; /* soc when the net charge of the test was that */
     double full_capacity_Ah;     /* nominal until set; NaN: not known */
+    double one_c_A; /* NaN: not known */
     bool soc_known;
+    const double *values; /* of the other variables, by index; borrowed; NaN: none yet */
+    int value_count;
 };
 
 void cyc_history_init(struct cyc_history *history, const struct cyc_cell_facts *cell,
@@ -105,7 +110,8 @@ int cyc_history_reference(void *history, const struct cyc_ref *ref, double index
                           struct cyc_err *err);
 int cyc_history_present(void *history, const struct cyc_op *signal, double *value,
                         struct cyc_err *err);
-/* Fills reference, present, soc and full_capacity of an env; `variable` stays. */
+int cyc_history_variable(void *history, int index, double *value, struct cyc_err *err);
+/* Fills an env whose context is the history. */
 void cyc_history_env(struct cyc_history *history, struct cyc_expr_env *env);
 /* The outcome of a result, field by field (for Lua's result objects). */
 void cyc_outcome_of_result(const struct cyc_step *step, const struct cyc_result *result,

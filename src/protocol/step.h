@@ -56,6 +56,11 @@ struct cyc_cutoff_owner {
 };
 bool cyc_cutoffs_parse(struct cyc_build *build, const struct cyc_node *node,
                        const struct cyc_cutoff_owner *owner, struct cyc_cutoffs *cutoffs);
+/* The signals that can end a step, bit per enum cyc_signal; pauses do not count. */
+uint32_t cyc_cutoffs_signals(const struct cyc_cutoff_plan *cutoffs, unsigned count);
+/* Do these signals end a charge or discharge, or a CC-CV step, for certain? */
+bool cyc_cutoffs_bound_charge(uint32_t signals);
+bool cyc_cutoffs_bound_hold(uint32_t signals);
 
 /* ---- Limits and record rule ---------------------------------------------------------------------- */
 
@@ -96,6 +101,8 @@ struct cyc_rules {
     struct cyc_limits limits;
     const struct cyc_record_plan *record; /* NULL: says nothing */
     uint8_t level; /* enum cyc_level of its limits */
+    uint8_t depth; /* of its block; unused for the protocol */
+    struct cyc_value timeout_s; /* of a block as a whole; unstated: none */
 };
 
 /* ---- Steps ---------------------------------------------------------------------------------------- */

@@ -1,0 +1,691 @@
+/* Bookkeeping of what has happened, for expressions.
+ *
+ *                        test ────────────────────────────────────────────────►
+ *      blocks in levels[0 … depth-1]:  block since entered, pass since begun
+ *                        cycle: since the last pass of a `cycles` block began
+ *
+ * The executor keeps the same sums per sample; here they are kept per finished step, which is all
+ * that a value computed between two steps can ask for. Passes of a block are remembered over the
+ * whole run (first, last, previous, best and the one that retention is counted against), so that
+ * memory does not grow with the number of cycles; only when a protocol reads cycles by number are
+ * all of them kept.
+ *
+ * Coulombic efficiency is what came out over what went in before it. In a pass that charges first
+ * that is this pass's charge; in a pass that discharges first, the charge of the pass before. For a
+ * negative electrode under test the two change places.
+ */
+#include "protocol/history.h"
+
+#include "protocol/names.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define S_NS 1e9
+
+/* ---- Outcomes ---------------------------------------------------------------------------------------- */
+
+static double ratio(double a, double b)
+{
+    return b > 0.0 ? a / b : NAN;
+}
+
+static void put_sums(const struct cyc_sums *sums, double time_s, struct cyc_outcome *outcome)
+{
+    double *const field = outcome->field;
+    field[CYC_FIELD_TIME] = time_s;
+    field[CYC_FIELD_CHARGE_CAPACITY] = sums->charge_Ah;
+    field[CYC_FIELD_DISCHARGE_CAPACITY] = sums->discharge_Ah;
+    field[CYC_FIELD_NET_CAPACITY] = sums->charge_Ah - sums->discharge_Ah;
+    field[CYC_FIELD_CAPACITY] = sums->charge_Ah + sums->discharge_Ah;
+    field[CYC_FIELD_CHARGE_ENERGY] = sums->charge_Wh;
+    field[CYC_FIELD_DISCHARGE_ENERGY] = sums->discharge_Wh;
+    field[CYC_FIELD_ENERGY] = sums->charge_Wh + sums->discharge_Wh;
+    field[CYC_FIELD_MEAN_VOLTAGE] =
+        ratio(sums->charge_Wh + sums->discharge_Wh, sums->charge_Ah + sums->discharge_Ah);
+}
+
+static void nothing(struct cyc_outcome *outcome)
+{
+    for (unsigned i = 0; i < CYC_FIELD_COUNT; i++) {
+        outcome->field[i] = NAN;
+    }
+}
+
+void cyc_outcome_of_result(const struct cyc_step *step, const struct cyc_result *result,
+                           const struct cyc_cell_facts *cell, struct cyc_outcome *outcome)
+{
+    double *const field = outcome->field;
+    (void)step;
+    (void)cell;
+    nothing(outcome);
+    put_sums(&result->sums, (double)result->step_time_ns / S_NS, outcome);
+    field[CYC_FIELD_VOLTAGE] = result->voltage_V;
+    field[CYC_FIELD_CURRENT] = result->current_A;
+    field[CYC_FIELD_POWER] = result->voltage_V * result->current_A;
+    field[CYC_FIELD_TEMPERATURE] = result->temperature_degC;
+    field[CYC_FIELD_AMBIENT_TEMPERATURE] = result->ambient_degC;
+    field[CYC_FIELD_PRESSURE] = result->pressure_Pa;
+    field[CYC_FIELD_PEAK] = result->peak_V;
+    field[CYC_FIELD_START_VOLTAGE] = result->start_voltage_V;
+    field[CYC_FIELD_HOLD_TIME] = (double)result->hold_time_ns / S_NS;
+    field[CYC_FIELD_SPECIFIC_CAPACITY] = field[CYC_FIELD_CAPACITY];
+    field[CYC_FIELD_CC_CAPACITY] = result->cc_capacity_Ah;
+    field[CYC_FIELD_CV_CAPACITY] = result->cv_capacity_Ah;
+    field[CYC_FIELD_REASON] = (double)result->reason;
+    if (result->resistance_count > 0) {
+        field[CYC_FIELD_RESISTANCE] = result->resistances_ohm[result->resistance_count - 1];
+    }
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------------- */
+
+void cyc_history_init(struct cyc_history *history, const struct cyc_cell_facts *cell,
+                      bool keep_all)
+{
+    memset(history, 0, sizeof *history);
+    history->cell = cell;
+    history->keep_all = keep_all;
+    cyc_arena_init(&history->arena, 0);
+    nothing(&history->last);
+    nothing(&history->last_charge);
+    nothing(&history->last_discharge);
+    history->setpoint_A = NAN;
+    history->present_V = history->present_A = history->present_degC = NAN;
+    history->present_ambient_degC = history->present_Pa = history->present_peak_V = NAN;
+    history->previous = (struct cyc_sums){NAN, NAN, NAN, NAN};
+    history->one_c_A = NAN;
+    (void)cyc_one_c_A(&cell->basis, &history->one_c_A, NULL, NULL);
+    history->full_capacity_Ah = NAN;
+    (void)cyc_nominal_capacity_Ah(&cell->basis, &history->full_capacity_Ah, NULL);
+}
+
+void cyc_history_release(struct cyc_history *history)
+{
+    for (struct cyc_passes *block = history->blocks; block != NULL;) {
+        struct cyc_passes *const next = block->next;
+        free(block->all);
+        free(block);
+        block = next;
+    }
+    free(history->slots);
+    free(history->cycles);
+    cyc_arena_release(&history->arena);
+    memset(history, 0, sizeof *history);
+}
+
+/* ---- Steps ------------------------------------------------------------------------------------------- */
+
+static void tally(struct cyc_tally *into, const struct cyc_sums *sums)
+{
+    if (into->first_way == 0 && (sums->charge_Ah > 0.0 || sums->discharge_Ah > 0.0)) {
+        into->first_way = sums->charge_Ah >= sums->discharge_Ah ? 1 : 2;
+    }
+    into->sums.charge_Ah += sums->charge_Ah;
+    into->sums.discharge_Ah += sums->discharge_Ah;
+    into->sums.charge_Wh += sums->charge_Wh;
+    into->sums.discharge_Wh += sums->discharge_Wh;
+}
+
+static struct cyc_step_slot **find_slot(const struct cyc_history *history, const char *id)
+{
+    uint32_t at = (uint32_t)cyc_hash(id, strlen(id)) & (history->slot_capacity - 1);
+    while (history->slots[at] != NULL && strcmp(history->slots[at]->id, id) != 0) {
+        at = (at + 1) & (history->slot_capacity - 1);
+    }
+    return &history->slots[at];
+}
+
+static bool grow_slots(struct cyc_history *history)
+{
+    struct cyc_step_slot **const old = history->slots;
+    const uint32_t old_capacity = history->slot_capacity;
+    history->slot_capacity = old_capacity == 0 ? 32 : old_capacity * 2;
+    history->slots = calloc(history->slot_capacity, sizeof(struct cyc_step_slot *));
+    if (history->slots == NULL) {
+        history->slots = old;
+        history->slot_capacity = old_capacity;
+        return false;
+    }
+    for (uint32_t i = 0; i < old_capacity; i++) {
+        if (old[i] != NULL) {
+            *find_slot(history, old[i]->id) = old[i];
+        }
+    }
+    free(old);
+    return true;
+}
+
+static struct cyc_step_slot *slot_for(struct cyc_history *history, const char *id)
+{
+    if (history->slot_count * 2 >= history->slot_capacity && !grow_slots(history)) {
+        return NULL;
+    }
+    struct cyc_step_slot **const slot = find_slot(history, id);
+    if (*slot == NULL) {
+        *slot = cyc_arena_alloc(&history->arena, sizeof **slot);
+        if (*slot == NULL) {
+            return NULL;
+        }
+        (*slot)->id = cyc_arena_string(&history->arena, id, strlen(id));
+        if ((*slot)->id == NULL) {
+            *slot = NULL;
+            return NULL;
+        }
+        history->slot_count++;
+    }
+    return *slot;
+}
+
+static bool is_electrical(const struct cyc_step *step)
+{
+    return step->mode != CYC_MODE_TEMPERATURE && step->mode != CYC_MODE_PRESSURE &&
+           step->mode != CYC_MODE_ASK;
+}
+
+static void remember_present(struct cyc_history *history, const struct cyc_result *result)
+{
+    history->now_ns = result->end_ns;
+    history->present_V = result->voltage_V;
+    history->present_A = result->current_A;
+    history->present_degC = result->temperature_degC;
+    history->present_ambient_degC = result->ambient_degC;
+    history->present_Pa = result->pressure_Pa;
+    history->present_peak_V = result->peak_V;
+}
+
+static void remember_setpoint(struct cyc_history *history, const struct cyc_step *step)
+{
+    for (uint32_t i = 0; i < step->segment_count; i++) {
+        if (step->segments[i].control == CYC_CONTROL_CURRENT) {
+            history->setpoint_A = fabs(step->segments[i].value);
+            return;
+        }
+    }
+    if (step->mode == CYC_MODE_CV && isfinite(step->current_max_A)) {
+        history->setpoint_A = step->current_max_A;
+    }
+}
+
+int cyc_history_step(struct cyc_history *history, const struct cyc_step *step,
+                     const struct cyc_result *result, struct cyc_err *err)
+{
+    tally(&history->test, &result->sums);
+    if (history->cycle_running) {
+        tally(&history->cycle, &result->sums);
+    }
+    for (unsigned i = 0; i < history->depth; i++) {
+        tally(&history->levels[i].block, &result->sums);
+        tally(&history->levels[i].pass_tally, &result->sums);
+    }
+    remember_present(history, result);
+    if (!is_electrical(step)) {
+        return CYC_OK;
+    }
+    remember_setpoint(history, step);
+    cyc_outcome_of_result(step, result, history->cell, &history->last);
+    history->any = true;
+    const bool directed = step->mode != CYC_MODE_REST && step->mode != CYC_MODE_CV &&
+                          step->mode != CYC_MODE_IMPEDANCE && step->mode != CYC_MODE_SWEEP &&
+                          step->mode != CYC_MODE_PROFILE && step->mode != CYC_MODE_PULSE;
+    history->charging = directed ? step->charging : history->charging;
+    if (directed && step->charging) {
+        history->last_charge = history->last;
+        history->any_charge = true;
+    } else if (directed) {
+        history->last_discharge = history->last;
+        history->any_discharge = true;
+    }
+    if (step->name[0] != '\0') {
+        struct cyc_step_slot *const slot = slot_for(history, step->name);
+        if (slot == NULL) {
+            return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the result of a step");
+        }
+        slot->ended = true;
+        slot->outcome = history->last;
+    }
+    return CYC_OK;
+}
+
+/* ---- Blocks --------------------------------------------------------------------------------------- */
+
+static struct cyc_passes *find_block(const struct cyc_history *history, const void *key,
+                                     const char *id)
+{
+    struct cyc_passes *block = history->blocks;
+    while (block != NULL) {
+        const bool same = key != NULL ? block->key == key
+                                      : id != NULL && block->id != NULL && strcmp(block->id, id) == 0;
+        if (same) {
+            return block;
+        }
+        block = block->next;
+    }
+    return NULL;
+}
+
+static struct cyc_passes *block_for(struct cyc_history *history, const void *key, const char *id)
+{
+    struct cyc_passes *block = key == NULL && id == NULL ? NULL : find_block(history, key, id);
+    if (block != NULL) {
+        return block;
+    }
+    block = calloc(1, sizeof *block);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->key = key;
+    block->id = id == NULL ? NULL : cyc_arena_string(&history->arena, id, strlen(id));
+    block->reference_Ah = NAN;
+    block->next = history->blocks;
+    history->blocks = block;
+    return block;
+}
+
+int cyc_history_enter(struct cyc_history *history, const void *key, const char *id,
+                      bool counts_cycles, uint32_t reference_pass, struct cyc_err *err)
+{
+    if (history->depth == CYC_BLOCKS_MAX) {
+        return cyc_err_set(err, CYC_E_BOUND, "blocks nested deeper than %d", CYC_BLOCKS_MAX);
+    }
+    struct cyc_passes *const passes = block_for(history, key, id);
+    if (passes == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a block");
+    }
+    passes->counts_cycles = counts_cycles;
+    passes->reference_pass = reference_pass == 0 ? 1 : reference_pass;
+    struct cyc_level_state *const level = &history->levels[history->depth];
+    *level = (struct cyc_level_state){.passes = passes};
+    level->block.start_ns = history->now_ns;
+    history->pending_resets |= 1u << (CYC_SCOPE_BLOCK + history->depth);
+    history->depth++;
+    return CYC_OK;
+}
+
+void cyc_history_pass_begin(struct cyc_history *history)
+{
+    struct cyc_level_state *const level = &history->levels[history->depth - 1];
+    level->pass++;
+    level->pass_tally = (struct cyc_tally){.start_ns = history->now_ns};
+    if (level->passes->counts_cycles) {
+        level->cycle_number = ++history->cycle_number;
+        history->cycle = (struct cyc_tally){.start_ns = history->now_ns};
+        history->cycle_running = true;
+        history->pending_resets |= 1u << CYC_SCOPE_CYCLE;
+    }
+}
+
+/* Efficiency of charge or energy: what came out over what went in before it. */
+static double efficiency(const struct cyc_history *history, const struct cyc_tally *pass,
+                         double charge, double discharge, double charge_before,
+                         double discharge_before)
+{
+    if (history->cell->electrode_negative) {
+        return ratio(charge, pass->first_way == 2 ? discharge : discharge_before);
+    }
+    return ratio(discharge, pass->first_way == 1 ? charge : charge_before);
+}
+
+static void fill_cycle(struct cyc_history *history, const struct cyc_level_state *level,
+                       bool complete, struct cyc_cycle *cycle)
+{
+    struct cyc_passes *const passes = level->passes;
+    const struct cyc_tally *const pass = &level->pass_tally;
+    const struct cyc_sums *const sums = &pass->sums;
+    memset(cycle, 0, sizeof *cycle);
+    cycle->number = level->cycle_number;
+    cycle->pass = level->pass;
+    (void)cyc_copy(cycle->block, sizeof cycle->block, passes->id == NULL ? "" : passes->id);
+    cycle->complete = complete;
+    cycle->start_ns = pass->start_ns;
+    cycle->end_ns = history->now_ns;
+    cycle->sums = *sums;
+    cycle->coulombic_efficiency =
+        efficiency(history, pass, sums->charge_Ah, sums->discharge_Ah,
+                   history->previous.charge_Ah, history->previous.discharge_Ah);
+    cycle->energy_efficiency =
+        efficiency(history, pass, sums->charge_Wh, sums->discharge_Wh,
+                   history->previous.charge_Wh, history->previous.discharge_Wh);
+    cycle->mean_charge_V = ratio(sums->charge_Wh, sums->charge_Ah);
+    cycle->mean_discharge_V = ratio(sums->discharge_Wh, sums->discharge_Ah);
+    if (complete && passes->completed + 1 == passes->reference_pass) {
+        passes->reference_Ah = sums->discharge_Ah;
+    }
+    cycle->retention = ratio(sums->discharge_Ah, passes->reference_Ah);
+}
+
+static void outcome_of_cycle(const struct cyc_cycle *cycle, struct cyc_outcome *outcome)
+{
+    double *const field = outcome->field;
+    nothing(outcome);
+    put_sums(&cycle->sums, (double)(cycle->end_ns - cycle->start_ns) / S_NS, outcome);
+    field[CYC_FIELD_NUMBER] = cycle->number;
+    field[CYC_FIELD_PASS] = cycle->pass;
+    field[CYC_FIELD_COULOMBIC_EFFICIENCY] = cycle->coulombic_efficiency;
+    field[CYC_FIELD_ENERGY_EFFICIENCY] = cycle->energy_efficiency;
+    field[CYC_FIELD_MEAN_CHARGE_VOLTAGE] = cycle->mean_charge_V;
+    field[CYC_FIELD_MEAN_DISCHARGE_VOLTAGE] = cycle->mean_discharge_V;
+    field[CYC_FIELD_RETENTION] = cycle->retention;
+}
+
+/* Puts an outcome at an index of a growing list. */
+static int keep(struct cyc_outcome **list, uint32_t *capacity, uint32_t index,
+                const struct cyc_outcome *outcome, struct cyc_err *err)
+{
+    if (index >= *capacity) {
+        const uint32_t larger = (index + 1) * 2 < 64 ? 64 : (index + 1) * 2;
+        struct cyc_outcome *const grown = realloc(*list, larger * sizeof *grown);
+        if (grown == NULL) {
+            return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a cycle");
+        }
+        for (uint32_t i = *capacity; i < larger; i++) {
+            nothing(&grown[i]);
+        }
+        *list = grown;
+        *capacity = larger;
+    }
+    (*list)[index] = *outcome;
+    return CYC_OK;
+}
+
+static int complete_pass(struct cyc_history *history, struct cyc_passes *passes,
+                         const struct cyc_cycle *cycle, struct cyc_err *err)
+{
+    outcome_of_cycle(cycle, &passes->judged);
+    passes->completed++;
+    passes->last = passes->judged;
+    if (passes->completed == 1) {
+        passes->first = passes->judged;
+    }
+    int status = CYC_OK;
+    if (history->keep_all) {
+        status = keep(&passes->all, &passes->all_capacity, passes->completed, &passes->judged, err);
+        if (status == CYC_OK && cycle->number > 0) {
+            status = keep(&history->cycles, &history->cycle_capacity, cycle->number,
+                          &passes->judged, err);
+        }
+    }
+    return status;
+}
+
+int cyc_history_pass_end(struct cyc_history *history, bool complete, struct cyc_cycle *cycle,
+                         struct cyc_err *err)
+{
+    struct cyc_level_state *const level = &history->levels[history->depth - 1];
+    struct cyc_passes *const passes = level->passes;
+    fill_cycle(history, level, complete, cycle);
+    if (passes->counts_cycles) {
+        history->previous = cycle->sums;
+        history->cycle_running = false;
+    }
+    return complete ? complete_pass(history, passes, cycle, err) : CYC_OK;
+}
+
+void cyc_history_pass_judged(struct cyc_history *history)
+{
+    struct cyc_passes *const passes = history->levels[history->depth - 1].passes;
+    passes->previous = passes->judged;
+    const double *const best = passes->best.field;
+    const double *const judged = passes->judged.field;
+    if (passes->completed == 1 ||
+        judged[CYC_FIELD_DISCHARGE_CAPACITY] > best[CYC_FIELD_DISCHARGE_CAPACITY]) {
+        passes->best = passes->judged;
+    }
+}
+
+void cyc_history_leave(struct cyc_history *history)
+{
+    history->depth--;
+}
+
+/* ---- soc ---------------------------------------------------------------------------------------------- */
+
+static double net_Ah(const struct cyc_history *history)
+{
+    return history->test.sums.charge_Ah - history->test.sums.discharge_Ah;
+}
+
+void cyc_history_set_soc(struct cyc_history *history, double soc)
+{
+    history->soc_base = soc;
+    history->soc_net_Ah = net_Ah(history);
+    history->soc_known = true;
+}
+
+double cyc_history_soc(const struct cyc_history *history)
+{
+    if (!history->soc_known) {
+        return NAN;
+    }
+    return history->soc_base + (net_Ah(history) - history->soc_net_Ah) / history->full_capacity_Ah;
+}
+
+/* ---- What expressions ask ---------------------------------------------------------------------------- */
+
+static const struct cyc_outcome *pass_outcome(const struct cyc_history *history,
+                                              enum cyc_subject subject)
+{
+    if (history->depth == 0) {
+        return NULL;
+    }
+    const struct cyc_passes *const passes = history->levels[history->depth - 1].passes;
+    const uint32_t before = subject == CYC_SUBJECT_PREVIOUS || subject == CYC_SUBJECT_BEST ? 1 : 0;
+    if (passes->completed <= before) {
+        return NULL;
+    }
+    switch (subject) {
+    case CYC_SUBJECT_PASS: return &passes->judged;
+    case CYC_SUBJECT_FIRST: return &passes->first;
+    case CYC_SUBJECT_PREVIOUS: return &passes->previous;
+    case CYC_SUBJECT_BEST: return &passes->best;
+    case CYC_SUBJECT_LAST:
+    case CYC_SUBJECT_LAST_CHARGE:
+    case CYC_SUBJECT_LAST_DISCHARGE:
+    case CYC_SUBJECT_STEP:
+    case CYC_SUBJECT_CYCLES_FIRST:
+    case CYC_SUBJECT_CYCLES_LAST:
+    case CYC_SUBJECT_CYCLES_BEST:
+    case CYC_SUBJECT_CYCLES_INDEX:
+    case CYC_SUBJECT_PASS_COUNT: break;
+    }
+    return NULL;
+}
+
+static const struct cyc_outcome *block_outcome(const struct cyc_history *history,
+                                               const struct cyc_ref *ref, double index)
+{
+    const bool numbered = ref->subject == CYC_SUBJECT_CYCLES_INDEX;
+    const uint32_t at = index >= 1.0 && index < 4e9 ? (uint32_t)index : 0;
+    if (numbered && ref->id == NULL) {
+        return at > 0 && at < history->cycle_capacity ? &history->cycles[at] : NULL;
+    }
+    const struct cyc_passes *const block = find_block(history, NULL, ref->id);
+    if (block == NULL || block->completed == 0) {
+        return NULL;
+    }
+    if (numbered) {
+        return at > 0 && at < block->all_capacity ? &block->all[at] : NULL;
+    }
+    return ref->subject == CYC_SUBJECT_CYCLES_FIRST  ? &block->first
+           : ref->subject == CYC_SUBJECT_CYCLES_LAST ? &block->last
+                                                     : &block->best;
+}
+
+static const struct cyc_outcome *step_outcome(const struct cyc_history *history, const char *id)
+{
+    if (history->slot_capacity == 0 || id == NULL) {
+        return NULL;
+    }
+    const struct cyc_step_slot *const slot = *find_slot(history, id);
+    return slot != NULL && slot->ended ? &slot->outcome : NULL;
+}
+
+/* cycle.number and cycle.pass outside leave_when: the cycle that is running. */
+static bool running_cycle(const struct cyc_history *history, const struct cyc_ref *ref,
+                          double *value)
+{
+    if (ref->subject != CYC_SUBJECT_PASS || !history->cycle_running) {
+        return false;
+    }
+    for (unsigned i = history->depth; i-- > 0;) {
+        const struct cyc_level_state *const level = &history->levels[i];
+        if (level->passes->counts_cycles) {
+            *value = ref->field == CYC_FIELD_NUMBER ? level->cycle_number : level->pass;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct cyc_outcome *find_outcome(const struct cyc_history *history,
+                                              const struct cyc_ref *ref, double index)
+{
+    switch (ref->subject) {
+    case CYC_SUBJECT_LAST: return history->any ? &history->last : NULL;
+    case CYC_SUBJECT_LAST_CHARGE: return history->any_charge ? &history->last_charge : NULL;
+    case CYC_SUBJECT_LAST_DISCHARGE:
+        return history->any_discharge ? &history->last_discharge : NULL;
+    case CYC_SUBJECT_STEP: return step_outcome(history, ref->id);
+    case CYC_SUBJECT_PASS:
+    case CYC_SUBJECT_FIRST:
+    case CYC_SUBJECT_PREVIOUS:
+    case CYC_SUBJECT_BEST: return pass_outcome(history, ref->subject);
+    case CYC_SUBJECT_CYCLES_FIRST:
+    case CYC_SUBJECT_CYCLES_LAST:
+    case CYC_SUBJECT_CYCLES_BEST:
+    case CYC_SUBJECT_CYCLES_INDEX: return block_outcome(history, ref, index);
+    case CYC_SUBJECT_PASS_COUNT: break;
+    }
+    return NULL;
+}
+
+int cyc_history_reference(void *context, const struct cyc_ref *ref, double index, double *value,
+                          struct cyc_err *err)
+{
+    const struct cyc_history *const history = context;
+    (void)err;
+    if (ref->subject == CYC_SUBJECT_PASS_COUNT) {
+        *value = history->depth == 0 ? (double)NAN : (double)history->levels[history->depth - 1].pass;
+        return CYC_OK;
+    }
+    if (running_cycle(history, ref, value)) {
+        return CYC_OK;
+    }
+    const struct cyc_outcome *const outcome = find_outcome(history, ref, index);
+    *value = outcome == NULL ? NAN : outcome->field[ref->field];
+    return CYC_OK;
+}
+
+static const struct cyc_tally *tally_of(const struct cyc_history *history, unsigned scope)
+{
+    if (scope == CYC_SCOPE_TEST) {
+        return &history->test;
+    }
+    if (scope == CYC_SCOPE_CYCLE) {
+        return &history->cycle;
+    }
+    const unsigned depth = scope - CYC_SCOPE_BLOCK;
+    return scope >= CYC_SCOPE_BLOCK && depth < history->depth ? &history->levels[depth].block
+                                                              : NULL;
+}
+
+static double present_value(const struct cyc_history *history, const struct cyc_op *signal)
+{
+    switch ((enum cyc_signal)signal->signal) {
+    case CYC_SIGNAL_VOLTAGE: return history->present_V;
+    case CYC_SIGNAL_CURRENT: return history->present_A;
+    case CYC_SIGNAL_POWER: return history->present_V * history->present_A;
+    case CYC_SIGNAL_TEMPERATURE: return history->present_degC;
+    case CYC_SIGNAL_AMBIENT: return history->present_ambient_degC;
+    case CYC_SIGNAL_PRESSURE: return history->present_Pa;
+    case CYC_SIGNAL_PEAK: return history->present_peak_V;
+    case CYC_SIGNAL_AUX:
+    case CYC_SIGNAL_SLOPE:
+    case CYC_SIGNAL_TIME:
+    case CYC_SIGNAL_HOLD_TIME:
+    case CYC_SIGNAL_CHARGE_CAPACITY:
+    case CYC_SIGNAL_DISCHARGE_CAPACITY:
+    case CYC_SIGNAL_NET_CAPACITY:
+    case CYC_SIGNAL_CAPACITY:
+    case CYC_SIGNAL_CHARGE_ENERGY:
+    case CYC_SIGNAL_DISCHARGE_ENERGY:
+    case CYC_SIGNAL_NET_ENERGY:
+    case CYC_SIGNAL_ENERGY:
+    case CYC_SIGNAL_COUNT: break;
+    }
+    return NAN;
+}
+
+static double tally_value(const struct cyc_history *history, const struct cyc_tally *from,
+                          unsigned signal)
+{
+    struct cyc_outcome outcome;
+    static const struct {
+        enum cyc_signal signal;
+        enum cyc_field field;
+    } fields[] = {
+        {CYC_SIGNAL_TIME, CYC_FIELD_TIME},
+        {CYC_SIGNAL_CHARGE_CAPACITY, CYC_FIELD_CHARGE_CAPACITY},
+        {CYC_SIGNAL_DISCHARGE_CAPACITY, CYC_FIELD_DISCHARGE_CAPACITY},
+        {CYC_SIGNAL_NET_CAPACITY, CYC_FIELD_NET_CAPACITY},
+        {CYC_SIGNAL_CAPACITY, CYC_FIELD_CAPACITY},
+        {CYC_SIGNAL_CHARGE_ENERGY, CYC_FIELD_CHARGE_ENERGY},
+        {CYC_SIGNAL_DISCHARGE_ENERGY, CYC_FIELD_DISCHARGE_ENERGY},
+        {CYC_SIGNAL_ENERGY, CYC_FIELD_ENERGY},
+    };
+    put_sums(&from->sums, (double)(history->now_ns - from->start_ns) / S_NS, &outcome);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].signal == signal) {
+            return outcome.field[fields[i].field];
+        }
+    }
+    return signal == CYC_SIGNAL_NET_ENERGY ? from->sums.charge_Wh - from->sums.discharge_Wh : NAN;
+}
+
+int cyc_history_present(void *context, const struct cyc_op *signal, double *value,
+                        struct cyc_err *err)
+{
+    const struct cyc_history *const history = context;
+    if (signal->signal < CYC_SIGNAL_TIME) {
+        *value = present_value(history, signal);
+        return CYC_OK;
+    }
+    const struct cyc_tally *const from = tally_of(history, signal->scope);
+    if (from == NULL) {
+        return cyc_err_set(err, CYC_E_INPUT,
+                           "%s counts within a step, and no step is running here; write last.%s",
+                           cyc_signal_name(signal->signal), cyc_signal_name(signal->signal));
+    }
+    *value = tally_value(history, from, signal->signal);
+    return CYC_OK;
+}
+
+int cyc_history_variable(void *context, int index, double *value, struct cyc_err *err)
+{
+    const struct cyc_history *const history = context;
+    *value = index == CYC_NAME_FULL_CAPACITY ? history->full_capacity_Ah
+             : index == CYC_NAME_ONE_C       ? history->one_c_A
+             : index < history->value_count  ? history->values[index]
+                                             : (double)NAN;
+    if (!isnan(*value)) {
+        return CYC_OK;
+    }
+    return index == CYC_NAME_FULL_CAPACITY
+               ? cyc_err_set(err, CYC_E_INPUT, "full_capacity is not known: set it with let, or "
+                                               "state cell.nominal_capacity")
+           : index == CYC_NAME_ONE_C
+               ? cyc_err_set(err, CYC_E_INPUT, "one_c is not known: state cell.one_c")
+               : cyc_err_set(err, CYC_E_INPUT, "a variable has no value yet");
+}
+
+void cyc_history_env(struct cyc_history *history, struct cyc_expr_env *env)
+{
+    env->variable = cyc_history_variable;
+    env->reference = cyc_history_reference;
+    env->present = cyc_history_present;
+    env->context = history;
+    env->soc_at_start = cyc_history_soc(history);
+    env->full_capacity_Ah = history->full_capacity_Ah;
+    env->one_c_A = history->one_c_A;
+}
