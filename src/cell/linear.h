@@ -11,6 +11,9 @@
     X(R0, "ohm", 0.02, "series resistance")                                                        \
     X(Ea, "kJ/mol", 0, "activation energy of all resistances, from 25 degC")                       \
     X(dU_dT, "V/K", 0, "entropy coefficient, for the cell's heat")                                 \
+    X(M, "V", 0, "hysteresis: largest distance of the voltage from the OCV")                       \
+    X(gamma, "1", 0, "hysteresis: rate per capacity passed")                                       \
+    X(h_start, "1", 0, "hysteresis at the start, -1 (discharged) to 1 (charged)")                  \
     CYC_CLIMATE_PARAMETERS(X)
 
 struct cyc_linear_values {
@@ -25,15 +28,16 @@ struct cyc_linear_values {
 struct cyc_linear_state {
     double soc;
     double ocv_V;
+    double hysteresis; /* h: -1 … 1 */
     double rc_V[CYC_LINEAR_RC_MAX];
     uint32_t segment; /* of the OCV table, last used */
 };
 
-/* A current that a stretch of time runs under. */
+/* What a stretch of time runs under. */
 enum cyc_linear_drive {
-    CYC_LINEAR_CURRENT, /* current_A + slope t */
-    CYC_LINEAR_BOUND,   /* (voltage_V + slope t - E) / rho: voltage hold, sweep, load */
-    CYC_LINEAR_POWER
+    CYC_LINEAR_GIVEN, /* I = drive_value + drive_slope t */
+    CYC_LINEAR_BOUND, /* I = (drive_value + drive_slope t - rest voltage) / rho */
+    CYC_LINEAR_IMPLICIT
 };
 
 /* Modes of the cell while its current follows from its own state (linear_bound.c). */
@@ -69,11 +73,12 @@ struct cyc_linear {
     double r0_ohm;
     double r_ohm[CYC_LINEAR_RC_MAX];
     enum cyc_linear_drive drive;
-    double drive_value, drive_slope; /* A, V, W; per s */
-    double rho_ohm;
+    double drive_value, drive_slope; /* A, V or W; per s */
+    double load_ohm;                 /* outside the terminals */
+    double rho_ohm;                  /* R0 and the load */
+    bool power;                      /* drive_value is a power */
     /* Exponentials of the last span asked for. */
     int64_t span_ns;
-    double span_s;
     double decay[CYC_LINEAR_RC_MAX];
     int64_t bound_ns; /* the same for the modes */
     double bound_decay[CYC_LINEAR_RC_MAX + 1];

@@ -37,11 +37,6 @@ static double own_rate(const struct cyc_linear *linear, unsigned m)
     return m == 0 ? 0 : 1 / linear->rc_tau_s[m - 1];
 }
 
-double cyc_linear_bound_A(const struct cyc_linear *linear, const struct cyc_linear_state *from)
-{
-    return (linear->drive_value - cyc_linear_rest_V(linear, from)) / linear->rho_ohm;
-}
-
 /* The secular function at a distance from state `pole`; gap[m] gets dm - rate. */
 static double secular(const struct cyc_linear *linear, const struct cyc_linear_modes *modes,
                       unsigned pole, double distance, double *gap, double *derivative)
@@ -157,7 +152,9 @@ void cyc_linear_bound_prepare(struct cyc_linear *linear, const struct cyc_linear
 {
     struct cyc_linear_modes *modes = &linear->modes;
     double off_V[CYC_LINEAR_RC_MAX + 1];
-    find_modes(linear, cyc_linear_segment(linear, from, cyc_linear_bound_A(linear, from)));
+    const double wanted_A = cyc_linear_wanted_A(linear, cyc_linear_rest_V(linear, from), 0);
+    find_modes(linear, cyc_linear_segment(linear, from,
+                                          wanted_A != 0 ? wanted_A : linear->drive_slope));
     steady(linear, from, off_V + 1);
     double ocv_V = linear->drive_value - linear->rho_ohm * modes->steady_A;
     for (unsigned i = 0; i < linear->rc_count; i++) {
@@ -174,39 +171,36 @@ void cyc_linear_bound_prepare(struct cyc_linear *linear, const struct cyc_linear
     }
 }
 
-/* What went in at the terminals over h seconds: a hold gives u dq, a load takes R I^2 dt. */
-static double terminal_energy_J(const struct cyc_linear *linear, double h, double charge_C)
+/* Integral of I^2. */
+static double square_of_current(const struct cyc_linear_modes *modes, double h)
 {
-    const struct cyc_linear_modes *modes = &linear->modes;
-    const double load_ohm = linear->rho_ohm - linear->r0_ohm;
-    if (load_ohm > 0) {
-        double square = modes->steady_A * modes->steady_A * h;
-        for (unsigned j = 0; j < modes->count; j++) {
-            const double a = modes->amplitude_A[j];
-            square += 2 * modes->steady_A * a * -expm1(-modes->rate[j] * h) / modes->rate[j];
-            for (unsigned k = 0; k < modes->count; k++) {
-                const double rate = modes->rate[j] + modes->rate[k];
-                square += a * modes->amplitude_A[k] * -expm1(-rate * h) / rate;
-            }
+    double square = modes->steady_A * modes->steady_A * h; /* a load has no ramp */
+    for (unsigned j = 0; j < modes->count; j++) {
+        const double a = modes->amplitude_A[j];
+        square += 2 * modes->steady_A * a * -expm1(-modes->rate[j] * h) / modes->rate[j];
+        for (unsigned k = 0; k < modes->count; k++) {
+            const double rate = modes->rate[j] + modes->rate[k];
+            square += a * modes->amplitude_A[k] * -expm1(-rate * h) / rate;
         }
-        return -load_ohm * square;
     }
-    double energy = linear->drive_value * charge_C;
-    if (linear->drive_slope != 0) { /* s times the integral of t I */
-        double moment = h * h * (modes->steady_A / 2 + modes->steady_A_per_s * h / 3);
-        for (unsigned j = 0; j < modes->count; j++) {
-            const double rate = modes->rate[j];
-            const double decay = exp(-rate * h);
-            moment += modes->amplitude_A[j] * (-expm1(-rate * h) / rate - h * decay) / rate;
-        }
-        energy += linear->drive_slope * moment;
-    }
-    return energy;
+    return square;
 }
 
-double cyc_linear_bound_step(struct cyc_linear *linear, const struct cyc_linear_state *from,
-                             int64_t span_ns, struct cyc_linear_state *to, double *end_A,
-                             double *energy_J)
+/* Integral of t I. */
+static double moment_of_current(const struct cyc_linear_modes *modes, double h)
+{
+    double moment = h * h * (modes->steady_A / 2 + modes->steady_A_per_s * h / 3);
+    for (unsigned j = 0; j < modes->count; j++) {
+        const double rate = modes->rate[j];
+        const double decay = exp(-rate * h);
+        moment += modes->amplitude_A[j] * (-expm1(-rate * h) / rate - h * decay) / rate;
+    }
+    return moment;
+}
+
+void cyc_linear_bound_step(struct cyc_linear *linear, const struct cyc_linear_state *from,
+                           int64_t span_ns, struct cyc_linear_state *to,
+                           struct cyc_linear_passed *passed)
 {
     const struct cyc_linear_modes *modes = &linear->modes;
     const double h = (double)span_ns * CYC_S_PER_NS;
@@ -234,12 +228,11 @@ double cyc_linear_bound_step(struct cyc_linear *linear, const struct cyc_linear_
         }
         to->rc_V[i] = rc_V;
     }
-    to->soc = from->soc + charge_C / linear->capacity_C;
-    to->segment = from->segment;
-    to->ocv_V = cyc_linear_ocv_V(linear, to->soc, &to->segment);
-    *end_A = current_A;
-    *energy_J = terminal_energy_J(linear, h, charge_C);
-    return charge_C;
+    cyc_linear_pass(linear, from, charge_C, to);
+    passed->charge_C = charge_C;
+    passed->end_A = current_A;
+    passed->square_A2s = linear->load_ohm > 0 ? square_of_current(modes, h) : 0;
+    passed->moment_Cs = linear->drive_slope != 0 ? moment_of_current(modes, h) : 0;
 }
 
 void cyc_linear_bound_range(const struct cyc_linear *linear, double *low_A, double *high_A)

@@ -1,43 +1,65 @@
-/* The parts of the linear cell: linear.c (state, OCV, given current), linear_bound.c (voltage,
- * load), linear_power.c (power). */
+/* The parts of the linear cell: linear.c (state, given current, steps), linear_drive.c (setpoints,
+ * length of steps), linear_bound.c (hold, sweep, load), linear_implicit.c (power; any of these with
+ * hysteresis), linear_spec.c (parameters). */
 #ifndef CYC_CELL_LINEAR_INT_H
 #define CYC_CELL_LINEAR_INT_H
 
 #include "cell/cell_int.h"
 
+extern const struct cyc_cell_parameter cyc_linear_parameters[];
+void cyc_linear_spec_defaults(struct cyc_cell_spec *spec);
+/* Parameters from a spec; values, table and pairs as the model wants them. */
+int cyc_linear_take_spec(struct cyc_linear *linear, const struct cyc_cell_spec *spec,
+                         struct cyc_err *err);
+
 /* OCV at a state of charge, from the segment last used onwards; *segment is moved along. */
 double cyc_linear_ocv_V(const struct cyc_linear *linear, double soc, uint32_t *segment);
-/* Integral of the OCV over the charge between two states, V C. */
-double cyc_linear_ocv_charge(const struct cyc_linear *linear, const struct cyc_linear_state *from,
-                             const struct cyc_linear_state *to);
-/* OCV plus RC voltages. */
+/* SOC, OCV and hysteresis after a charge of one sign; RC voltages are left alone. */
+void cyc_linear_pass(const struct cyc_linear *linear, const struct cyc_linear_state *from,
+                     double charge_C, struct cyc_linear_state *to);
+/* How the rest voltage moves with charge of this sign, RC voltages aside. */
+double cyc_linear_volt_per_C(const struct cyc_linear *linear,
+                             const struct cyc_linear_state *state, double sign);
+/* OCV, hysteresis and RC voltages. */
 double cyc_linear_rest_V(const struct cyc_linear *linear, const struct cyc_linear_state *state);
 /* The segment that a current of this sign moves through from the state. */
 uint32_t cyc_linear_segment(const struct cyc_linear *linear, const struct cyc_linear_state *state,
                             double current_A);
-/* The exponentials of RC pairs over a span, kept for the next call with the same span. */
-void cyc_linear_decays(struct cyc_linear *linear, int64_t span_ns);
 
-/* The current at the base state under a bound drive. */
-double cyc_linear_bound_A(const struct cyc_linear *linear, const struct cyc_linear_state *from);
-/* Works the modes out for the base state. */
+/* What passed in a step. */
+struct cyc_linear_passed {
+    double charge_C;
+    double end_A;      /* current at its end */
+    double energy_J;   /* that went in at the terminals */
+    double moment_Cs;  /* integral of t I, where the current follows from the state */
+    double square_A2s; /* integral of I^2, likewise */
+};
+
+/* The state a span after another under the present drive. CYC_OK or CYC_E_INFEASIBLE. */
+int cyc_linear_follow(struct cyc_linear *linear, const struct cyc_linear_state *from,
+                      int64_t span_ns, struct cyc_linear_state *to,
+                      struct cyc_linear_passed *passed);
+
+/* See struct cyc_cell_model. */
+void cyc_linear_applied(struct cyc_cell *cell);
+int64_t cyc_linear_reach_ns(struct cyc_cell *cell, int64_t limit_ns);
+
+/* Bound drive. The modes for the base state; then steps from there. */
 void cyc_linear_bound_prepare(struct cyc_linear *linear, const struct cyc_linear_state *from);
-/* RC voltages and SOC after a span; returns the charge that passed, C. *end_A gets the current,
- * *energy_J what went in at the terminals. */
-double cyc_linear_bound_step(struct cyc_linear *linear, const struct cyc_linear_state *from,
-                             int64_t span_ns, struct cyc_linear_state *to, double *end_A,
-                             double *energy_J);
+void cyc_linear_bound_step(struct cyc_linear *linear, const struct cyc_linear_state *from,
+                           int64_t span_ns, struct cyc_linear_state *to,
+                           struct cyc_linear_passed *passed);
 /* The bounds of the current between; after cyc_linear_bound_step() for the same span. */
 void cyc_linear_bound_range(const struct cyc_linear *linear, double *low_A, double *high_A);
 
-/* The current that draws a power from a rest voltage; NaN: there is none. */
-double cyc_linear_power_A(double rest_V, double r0_ohm, double power_W);
-/* As cyc_linear_bound_step(); CYC_E_INFEASIBLE. */
-int cyc_linear_power_step(struct cyc_linear *linear, const struct cyc_linear_state *from,
-                          double span_s, struct cyc_linear_state *to, double *charge_C,
-                          double *end_A);
-/* The longest step from the base state that keeps its accuracy. */
-int64_t cyc_linear_power_reach_ns(struct cyc_linear *linear, const struct cyc_linear_state *from,
-                                  int64_t limit_ns);
+/* The current that a bound or implicit drive wants at a rest voltage; NaN: there is none. */
+double cyc_linear_wanted_A(const struct cyc_linear *linear, double rest_V, double time_s);
+/* Implicit drive; CYC_OK or CYC_E_INFEASIBLE. */
+int cyc_linear_implicit_step(struct cyc_linear *linear, const struct cyc_linear_state *from,
+                             double h, struct cyc_linear_state *to,
+                             struct cyc_linear_passed *passed);
+/* The longest step from the base state, at most limit_ns, that keeps its accuracy. */
+int64_t cyc_linear_implicit_reach_ns(struct cyc_linear *linear,
+                                     const struct cyc_linear_state *from, int64_t limit_ns);
 
 #endif
