@@ -14,7 +14,9 @@
  *   cycle, event, expectation
  *   mark          one row
  *
- * All numbers are doubles as they are (NULL for NaN), so replay can compare bit by bit.
+ * All numbers are doubles as they are (NULL for NaN), so that replay can compare bit by bit. In the
+ * results they stand in columns of type ANY, because SQLite would store the -0.0 of a REAL column as
+ * the integer 0.
  * A definition is found again by its bytes (step_text.c) among the last ones used: the steps of a
  * loop cost one row each.
  */
@@ -41,14 +43,14 @@ static const char schema[] =
     "CREATE TABLE step(count INTEGER PRIMARY KEY, definition INTEGER NOT NULL REFERENCES"
     " definition(id), cycle_number INTEGER NOT NULL, in_cycle INTEGER NOT NULL,"
     " start_ns INTEGER NOT NULL, end_ns INTEGER, reason TEXT, cutoff INTEGER, action TEXT,"
-    " tag INTEGER, flags INTEGER, step_time_ns INTEGER, hold_time_ns INTEGER, charge_Ah REAL,"
-    " discharge_Ah REAL, charge_Wh REAL, discharge_Wh REAL, cc_capacity_Ah REAL,"
-    " cv_capacity_Ah REAL, start_voltage_V REAL, voltage_V REAL, current_A REAL,"
-    " temperature_degC REAL, ambient_degC REAL, pressure_Pa REAL, peak_V REAL, fault TEXT,"
-    " fault_signal TEXT, fault_level INTEGER, fault_value REAL, fault_bound REAL,"
+    " tag INTEGER, flags INTEGER, step_time_ns INTEGER, hold_time_ns INTEGER, charge_Ah ANY,"
+    " discharge_Ah ANY, charge_Wh ANY, discharge_Wh ANY, cc_capacity_Ah ANY,"
+    " cv_capacity_Ah ANY, start_voltage_V ANY, voltage_V ANY, current_A ANY,"
+    " temperature_degC ANY, ambient_degC ANY, pressure_Pa ANY, peak_V ANY, fault TEXT,"
+    " fault_signal TEXT, fault_level INTEGER, fault_value ANY, fault_bound ANY,"
     " fault_t_ns INTEGER) STRICT;"
     "CREATE TABLE step_value(step INTEGER NOT NULL REFERENCES step(count), name TEXT NOT NULL,"
-    " position INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY(step, name, position))"
+    " position INTEGER NOT NULL, value ANY NOT NULL, PRIMARY KEY(step, name, position))"
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE cycle(number INTEGER PRIMARY KEY, pass INTEGER NOT NULL, block TEXT NOT NULL,"
     " complete INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
