@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,9 +237,10 @@ static void put_sample(struct cyc_text *line, const struct cyc_sample *sample)
     put(line, "Ta", sample->ambient_degC);
     put(line, "p", sample->pressure_Pa);
     for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
-        if (sample->aux[i] != 0.0) {
-            cyc_text_format(line, " aux:%u", i);
-            put(line, "", sample->aux[i]);
+        if (isfinite(sample->aux[i]) && fabs(sample->aux[i]) > 0.0) {
+            char name[16];
+            (void)snprintf(name, sizeof name, "aux:%u", i);
+            put(line, name, sample->aux[i]);
         }
     }
     put_time(line, "T_age", sample->temperature_age_ns);
