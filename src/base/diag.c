@@ -7,7 +7,8 @@
 
 #define LINE_WIDTH_MAX 120 /* characters of a source line that are shown */
 
-/* ---- Collecting ------------------------------------------------------------------------------- */
+/* ---- Collecting -------------------------------------------------------------------------------
+ */
 
 void cyc_diags_init(struct cyc_diags *diags)
 {
@@ -29,8 +30,7 @@ uint16_t cyc_diags_add_file(struct cyc_diags *diags, const char *name, const cha
         return CYC_DIAG_FILES_MAX - 1;
     }
     const char *kept_name = cyc_arena_string(&diags->arena, name, strlen(name));
-    const char *kept_text =
-        text != NULL ? cyc_arena_string(&diags->arena, text, size) : NULL;
+    const char *kept_text = text != NULL ? cyc_arena_string(&diags->arena, text, size) : NULL;
     diags->files[diags->file_count] = (struct cyc_diag_file){
         .name = kept_name != NULL ? kept_name : "?",
         .text = kept_text,
@@ -83,7 +83,8 @@ struct cyc_diag *cyc_diags_add(struct cyc_diags *diags, enum cyc_severity severi
     return diag;
 }
 
-/* ---- Sorting ---------------------------------------------------------------------------------- */
+/* ---- Sorting ----------------------------------------------------------------------------------
+ */
 
 static int compare(uint32_t a, uint32_t b)
 {
@@ -146,7 +147,8 @@ void cyc_diags_sort(struct cyc_diags *diags)
     }
 }
 
-/* ---- Printing --------------------------------------------------------------------------------- */
+/* ---- Printing ---------------------------------------------------------------------------------
+ */
 
 /* Words of a protocol come back in messages: they must not steer the reader's terminal. */
 static void append_visible(struct cyc_text *out, const char *string, size_t size)
@@ -342,7 +344,8 @@ void cyc_diags_print(struct cyc_diags *diags, struct cyc_text *out, bool colour)
     }
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------
+ */
 
 static void write_place(const struct cyc_diags *diags, struct cyc_pos pos, struct cyc_json *json)
 {

@@ -54,7 +54,7 @@ struct cyc_diags {
     struct cyc_diag items[CYC_DIAG_ERRORS_MAX + CYC_DIAG_WARNINGS_MAX];
     struct cyc_diag scratch; /* handed out beyond the maximum */
     unsigned count;
-    unsigned error_count;   /* found, also those beyond the maximum */
+    unsigned error_count; /* found, also those beyond the maximum */
     unsigned warning_count;
     struct cyc_diag_file files[CYC_DIAG_FILES_MAX];
     unsigned file_count;

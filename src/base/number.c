@@ -31,16 +31,17 @@
 #define FIXED_VALUE_MAX  9e12
 #define FIXED_DIGITS_MAX 15
 
-static const double powers[POWER_EXACT_MAX + 1] = {
-    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static const double powers[POWER_EXACT_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 static const char digit_pairs[201] = "00010203040506070809101112131415161718192021222324"
                                      "25262728293031323334353637383940414243444546474849"
                                      "50515253545556575859606162636465666768697071727374"
                                      "75767778798081828384858687888990919293949596979899";
 
-/* ---- Reading ---------------------------------------------------------------------------------- */
+/* ---- Reading ----------------------------------------------------------------------------------
+ */
 
 static bool is_digit(char c)
 {
@@ -114,8 +115,8 @@ static bool convert_exactly(const struct digits *digits, double *value)
         return false;
     }
     const double whole = (double)mantissa;
-    *value = digits->exponent < 0 ? whole / powers[-digits->exponent]
-                                  : whole * powers[digits->exponent];
+    *value =
+        digits->exponent < 0 ? whole / powers[-digits->exponent] : whole * powers[digits->exponent];
     return true;
 }
 
@@ -164,7 +165,8 @@ bool cyc_number_parse(const char *string, size_t size, double *value, size_t *us
     return true;
 }
 
-/* ---- Writing ---------------------------------------------------------------------------------- */
+/* ---- Writing ----------------------------------------------------------------------------------
+ */
 
 static const char *name_of_non_finite(char buffer[CYC_NUMBER_SIZE], double value)
 {
@@ -334,7 +336,8 @@ size_t cyc_number_fixed(char *buffer, double value, int decimals)
     return length;
 }
 
-/* ---- Durations -------------------------------------------------------------------------------- */
+/* ---- Durations --------------------------------------------------------------------------------
+ */
 
 const char *cyc_duration_text(char buffer[CYC_NUMBER_SIZE], int64_t duration_ns)
 {

@@ -9,7 +9,8 @@
 
 #define QUOTE_SIZE_MAX 40 /* bytes of the author's text repeated in a message */
 
-/* ---- What a cell brings ----------------------------------------------------------------------- */
+/* ---- What a cell brings -----------------------------------------------------------------------
+ */
 
 struct cyc_cell_basis cyc_cell_basis_none(void)
 {
@@ -53,8 +54,7 @@ int cyc_one_c_A(const struct cyc_cell_basis *cell, double *one_c_A, bool *guesse
     double value = NAN;
     const bool stated = !isnan(cell->one_c.value);
     if (!stated && isnan(cell->nominal_capacity.value)) {
-        return cyc_err_set(err, CYC_E_INPUT,
-                           "a C-rate needs cell.one_c or cell.nominal_capacity");
+        return cyc_err_set(err, CYC_E_INPUT, "a C-rate needs cell.one_c or cell.nominal_capacity");
     }
     /* Without one_c the whole capacity in one hour: Ah and A are then the same number. */
     const int status =
@@ -116,7 +116,8 @@ int cyc_quantity_resolve(const struct cyc_quantity *quantity, const struct cyc_c
     return CYC_OK;
 }
 
-/* ---- Words of a message ----------------------------------------------------------------------- */
+/* ---- Words of a message -----------------------------------------------------------------------
+ */
 
 static const char *article(enum cyc_kind kind)
 {
@@ -132,7 +133,8 @@ static void quote(char *buffer, size_t size, const char *string, size_t length)
 
 #define QUOTED_SIZE (QUOTE_SIZE_MAX + 8)
 
-/* ---- Reading ---------------------------------------------------------------------------------- */
+/* ---- Reading ----------------------------------------------------------------------------------
+ */
 
 static bool is_digit_at(const char *string, size_t size, size_t at)
 {
@@ -217,17 +219,16 @@ static int check_number(const char *string, size_t size, size_t used, struct cyc
         while (string[first] == '0' && is_digit_at(string, used, first + 1)) {
             first++;
         }
-        return cyc_err_set(err, CYC_E_SYNTAX, "%s begins with a zero; write %s%.*s", quoted,
-                           sign != 0 ? "-" : "",
-                           (int)(size - first < QUOTE_SIZE_MAX ? size - first : QUOTE_SIZE_MAX),
-                           string + first);
+        return cyc_err_set(
+            err, CYC_E_SYNTAX, "%s begins with a zero; write %s%.*s", quoted, sign != 0 ? "-" : "",
+            (int)(size - first < QUOTE_SIZE_MAX ? size - first : QUOTE_SIZE_MAX), string + first);
     }
     if (next == '.') {
-        return cyc_err_set(err, CYC_E_SYNTAX, "%s has no digit after the point; write %.*s%s%.*s",
-                           quoted, (int)used, string, ".0",
-                           (int)(size - used - 1 < QUOTE_SIZE_MAX ? size - used - 1
-                                                                  : QUOTE_SIZE_MAX),
-                           string + used + 1);
+        return cyc_err_set(
+            err, CYC_E_SYNTAX, "%s has no digit after the point; write %.*s%s%.*s", quoted,
+            (int)used, string, ".0",
+            (int)(size - used - 1 < QUOTE_SIZE_MAX ? size - used - 1 : QUOTE_SIZE_MAX),
+            string + used + 1);
     }
     return CYC_OK;
 }
@@ -319,7 +320,8 @@ int cyc_quantity_scan(const char *string, size_t size, struct cyc_quantity *quan
     return CYC_OK;
 }
 
-/* ---- What else people write ------------------------------------------------------------------- */
+/* ---- What else people write -------------------------------------------------------------------
+ */
 
 /* "1 h 30 min", "1h30": the sum, when all of it is time. A bare number at the end counts in the
  * next smaller unit. */
@@ -406,7 +408,8 @@ static int explain_rest(const char *string, size_t size, size_t used, struct cyc
     }
     const size_t start = skip_blanks(string, size, used_by_number(string, size));
     const size_t span = cyc_unit_span(string + start, size - start);
-    if (span > 0 && start + span > used) { /* "1 mAh/gg": in an expression the rest might have been a name */
+    if (span > 0 &&
+        start + span > used) { /* "1 mAh/gg": in an expression the rest might have been a name */
         return unknown_unit(string + start, span, err);
     }
     if (next == ':') {
@@ -478,7 +481,8 @@ int cyc_quantity_parse(const char *string, size_t size, struct cyc_quantity *qua
     return CYC_OK;
 }
 
-/* ---- The right kind --------------------------------------------------------------------------- */
+/* ---- The right kind ---------------------------------------------------------------------------
+ */
 
 /* The number as it was written, for a hint that repeats it with another unit. */
 static void number_of(const char *string, size_t size, char *buffer, size_t buffer_size)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum cyc_kind {
-    CYC_KIND_NUMBER, /* bare: counts and factors */
+    CYC_KIND_NUMBER,   /* bare: counts and factors */
     CYC_KIND_FRACTION, /* % */
     CYC_KIND_VOLTAGE,
     CYC_KIND_CURRENT,
@@ -26,8 +26,8 @@ enum cyc_kind {
     CYC_KIND_PRESSURE,
     CYC_KIND_FORCE,
     CYC_KIND_FREQUENCY,
-    CYC_KIND_MASS, /* g */
-    CYC_KIND_AREA, /* cm2 */
+    CYC_KIND_MASS,             /* g */
+    CYC_KIND_AREA,             /* cm2 */
     CYC_KIND_VOLTAGE_RATE,     /* V/s */
     CYC_KIND_CURRENT_RATE,     /* A/s */
     CYC_KIND_TEMPERATURE_RATE, /* K/s */
@@ -67,8 +67,8 @@ int cyc_nominal_capacity_Ah(const struct cyc_cell_basis *cell, double *capacity_
 
 /* Reads one quantity from a whole string (surrounding blanks allowed). The err says what is wrong
  * and what would be right: unknown unit with the nearest one, "60 C" where a temperature is due,
- * `1:30:00`, `1,5`, `1 h 30 min`, a missing unit. Its text is "<what is wrong>; write <what would be
- * right>", with "; write " exactly once, so that a caller may show the two apart. */
+ * `1:30:00`, `1,5`, `1 h 30 min`, a missing unit. Its text is "<what is wrong>; write <what would
+ * be right>", with "; write " exactly once, so that a caller may show the two apart. */
 int cyc_quantity_parse(const char *string, size_t size, struct cyc_quantity *quantity,
                        struct cyc_err *err);
 /* As above where the kind is known: a bare number is read where CYC_KIND_NUMBER is due, and a

@@ -40,7 +40,7 @@ enum cyc_status {
 #define CYC_STATUS_ENUM(code, name, text) CYC_E_##name = (code),
     CYC_STATUS_LIST(CYC_STATUS_ENUM)
 #undef CYC_STATUS_ENUM
-    CYC_OK = 0
+        CYC_OK = 0
 };
 
 #define CYC_ERR_TEXT_SIZE 640

@@ -70,7 +70,8 @@ bool cyc_utf8_is_control(const char *character, size_t size)
     return size == 2 && first == 0xC2u && (unsigned char)character[1] < 0xA0u;
 }
 
-/* ---- Fixed buffers ---------------------------------------------------------------------------- */
+/* ---- Fixed buffers ----------------------------------------------------------------------------
+ */
 
 bool cyc_copy(char *target, size_t size, const char *source)
 {
@@ -113,7 +114,8 @@ size_t cyc_format(char *buffer, size_t size, const char *format, ...)
     return length;
 }
 
-/* ---- Growing text ----------------------------------------------------------------------------- */
+/* ---- Growing text -----------------------------------------------------------------------------
+ */
 
 /* Makes room for `more` bytes and the terminator. */
 static bool reserve(struct cyc_text *text, size_t more)

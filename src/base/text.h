@@ -1,6 +1,7 @@
 /* Bounded strings, growing text, and numbers to and from text without the locale.
  *
- * Nothing here calls printf's %f or strtod with the user's locale: '.' is the decimal point, always.
+ * Nothing here calls printf's %f or strtod with the user's locale: '.' is the decimal point,
+ * always.
  */
 #ifndef CYC_BASE_TEXT_H
 #define CYC_BASE_TEXT_H
@@ -39,7 +40,8 @@ bool cyc_number_parse(const char *string, size_t size, double *value, size_t *us
 #define CYC_NUMBER_SIZE 40
 /* Shortest text that reads back as the same double ("0.1", "1e+300", "nan", "-inf"). */
 const char *cyc_number_exact(char buffer[CYC_NUMBER_SIZE], double value);
-/* At most `digits` significant digits (1 to 17), without trailing zeros; "-" for NaN. For people. */
+/* At most `digits` significant digits (1 to 17), without trailing zeros; "-" for NaN. For people.
+ */
 const char *cyc_number_brief(char buffer[CYC_NUMBER_SIZE], double value, int digits);
 /* Fixed decimals (0 to 15) by scaled integers, about 20 times as fast as printf (see
  * tests/bench); NaN gives nothing. Writes at most CYC_NUMBER_SIZE - 1 bytes without terminator and
@@ -57,7 +59,7 @@ struct cyc_json {
     bool after_key;
 };
 void cyc_json_init(struct cyc_json *json, struct cyc_text *text);
-void cyc_json_open(struct cyc_json *json, char bracket); /* '{' or '[' */
+void cyc_json_open(struct cyc_json *json, char bracket);  /* '{' or '[' */
 void cyc_json_close(struct cyc_json *json, char bracket); /* '}' or ']' */
 void cyc_json_key(struct cyc_json *json, const char *key);
 void cyc_json_string(struct cyc_json *json, const char *value); /* NULL gives null */

@@ -23,7 +23,8 @@ size_t cyc_utf8_size(const char *string, size_t size);
 /* The largest number of bytes, at most `size`, that does not cut a character in two. `size` must
  * not exceed the length of the string. */
 size_t cyc_utf8_cut(const char *string, size_t size);
-/* Whether the valid character of `size` bytes could move a cursor or change colours: C0, DEL, C1. */
+/* Whether the valid character of `size` bytes could move a cursor or change colours: C0, DEL, C1.
+ */
 bool cyc_utf8_is_control(const char *character, size_t size);
 
 #endif

@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- Kinds ------------------------------------------------------------------------------------ */
+/* ---- Kinds ------------------------------------------------------------------------------------
+ */
 
 struct kind_row {
     const char *name;
@@ -61,7 +62,8 @@ const char *cyc_kind_unit(enum cyc_kind kind)
     return is_kind(kind) ? kind_rows[kind].unit : "";
 }
 
-/* ---- Units ------------------------------------------------------------------------------------ */
+/* ---- Units ------------------------------------------------------------------------------------
+ */
 
 struct unit_row {
     const char *name;
@@ -71,71 +73,52 @@ struct unit_row {
 
 /* The C-rate stands apart (its basis is the cell's one_c): see cyc_unit_find(). */
 static const struct unit_row unit_rows[] = {
-    {"V", CYC_KIND_VOLTAGE, 1.0},
-    {"mV", CYC_KIND_VOLTAGE, 1e-3},
-    {"uV", CYC_KIND_VOLTAGE, 1e-6},
-    {"A", CYC_KIND_CURRENT, 1.0},
-    {"mA", CYC_KIND_CURRENT, 1e-3},
-    {"uA", CYC_KIND_CURRENT, 1e-6},
-    {"nA", CYC_KIND_CURRENT, 1e-9},
-    {"Ah", CYC_KIND_CAPACITY, 1.0},
-    {"mAh", CYC_KIND_CAPACITY, 1e-3},
-    {"uAh", CYC_KIND_CAPACITY, 1e-6},
-    {"Wh", CYC_KIND_ENERGY, 1.0},
-    {"mWh", CYC_KIND_ENERGY, 1e-3},
-    {"kWh", CYC_KIND_ENERGY, 1e3},
-    {"W", CYC_KIND_POWER, 1.0},
-    {"mW", CYC_KIND_POWER, 1e-3},
-    {"kW", CYC_KIND_POWER, 1e3},
-    {"ohm", CYC_KIND_RESISTANCE, 1.0},
-    {"mohm", CYC_KIND_RESISTANCE, 1e-3},
-    {"kohm", CYC_KIND_RESISTANCE, 1e3},
-    {"s", CYC_KIND_TIME, 1.0},
-    {"ms", CYC_KIND_TIME, 1e-3},
-    {"min", CYC_KIND_TIME, 60.0},
-    {"h", CYC_KIND_TIME, 3600.0},
-    {"d", CYC_KIND_TIME, 86400.0},
-    {"degC", CYC_KIND_TEMPERATURE, 1.0},
-    {"K", CYC_KIND_TEMPERATURE_DIFFERENCE, 1.0},
-    {"Pa", CYC_KIND_PRESSURE, 1.0},
-    {"kPa", CYC_KIND_PRESSURE, 1e3},
-    {"MPa", CYC_KIND_PRESSURE, 1e6},
-    {"bar", CYC_KIND_PRESSURE, 1e5},
-    {"N", CYC_KIND_FORCE, 1.0},
-    {"kN", CYC_KIND_FORCE, 1e3},
+    {"V", CYC_KIND_VOLTAGE, 1.0},        {"mV", CYC_KIND_VOLTAGE, 1e-3},
+    {"uV", CYC_KIND_VOLTAGE, 1e-6},      {"A", CYC_KIND_CURRENT, 1.0},
+    {"mA", CYC_KIND_CURRENT, 1e-3},      {"uA", CYC_KIND_CURRENT, 1e-6},
+    {"nA", CYC_KIND_CURRENT, 1e-9},      {"Ah", CYC_KIND_CAPACITY, 1.0},
+    {"mAh", CYC_KIND_CAPACITY, 1e-3},    {"uAh", CYC_KIND_CAPACITY, 1e-6},
+    {"Wh", CYC_KIND_ENERGY, 1.0},        {"mWh", CYC_KIND_ENERGY, 1e-3},
+    {"kWh", CYC_KIND_ENERGY, 1e3},       {"W", CYC_KIND_POWER, 1.0},
+    {"mW", CYC_KIND_POWER, 1e-3},        {"kW", CYC_KIND_POWER, 1e3},
+    {"ohm", CYC_KIND_RESISTANCE, 1.0},   {"mohm", CYC_KIND_RESISTANCE, 1e-3},
+    {"kohm", CYC_KIND_RESISTANCE, 1e3},  {"s", CYC_KIND_TIME, 1.0},
+    {"ms", CYC_KIND_TIME, 1e-3},         {"min", CYC_KIND_TIME, 60.0},
+    {"h", CYC_KIND_TIME, 3600.0},        {"d", CYC_KIND_TIME, 86400.0},
+    {"degC", CYC_KIND_TEMPERATURE, 1.0}, {"K", CYC_KIND_TEMPERATURE_DIFFERENCE, 1.0},
+    {"Pa", CYC_KIND_PRESSURE, 1.0},      {"kPa", CYC_KIND_PRESSURE, 1e3},
+    {"MPa", CYC_KIND_PRESSURE, 1e6},     {"bar", CYC_KIND_PRESSURE, 1e5},
+    {"N", CYC_KIND_FORCE, 1.0},          {"kN", CYC_KIND_FORCE, 1e3},
     {"kgf", CYC_KIND_FORCE, 9.80665}, /* standard gravity, 3rd CGPM 1901 */
-    {"mHz", CYC_KIND_FREQUENCY, 1e-3},
-    {"Hz", CYC_KIND_FREQUENCY, 1.0},
-    {"kHz", CYC_KIND_FREQUENCY, 1e3},
-    {"MHz", CYC_KIND_FREQUENCY, 1e6},
-    {"%", CYC_KIND_FRACTION, 1e-2},
-    {"mg", CYC_KIND_MASS, 1e-3},
-    {"g", CYC_KIND_MASS, 1.0},
-    {"mm2", CYC_KIND_AREA, 1e-2},
-    {"cm2", CYC_KIND_AREA, 1.0},
-    {NULL, CYC_KIND_NUMBER, 0.0},
+    {"mHz", CYC_KIND_FREQUENCY, 1e-3},   {"Hz", CYC_KIND_FREQUENCY, 1.0},
+    {"kHz", CYC_KIND_FREQUENCY, 1e3},    {"MHz", CYC_KIND_FREQUENCY, 1e6},
+    {"%", CYC_KIND_FRACTION, 1e-2},      {"mg", CYC_KIND_MASS, 1e-3},
+    {"g", CYC_KIND_MASS, 1.0},           {"mm2", CYC_KIND_AREA, 1e-2},
+    {"cm2", CYC_KIND_AREA, 1.0},         {NULL, CYC_KIND_NUMBER, 0.0},
 };
 
 /* What people write instead; matched without case, answered with ours. */
 static const char *const habits[][2] = {
-    {"volt", "V"},      {"volts", "V"},     {"amp", "A"},         {"amps", "A"},
-    {"ampere", "A"},    {"sec", "s"},       {"secs", "s"},        {"second", "s"},
-    {"seconds", "s"},   {"msec", "ms"},     {"mins", "min"},      {"minute", "min"},
-    {"minutes", "min"}, {"hr", "h"},        {"hrs", "h"},         {"hour", "h"},
-    {"hours", "h"},     {"day", "d"},       {"days", "d"},        {"celsius", "degC"},
-    {"deg", "degC"},    {"kelvin", "K"},    {"percent", "%"},     {"pct", "%"},
-    {"ohms", "ohm"},    {"watt", "W"},      {"watts", "W"},       {"crate", "C"},
-    {"A/kg", "mA/g"},   {"Ah/kg", "mAh/g"}, {"Wh/kg", "mWh/g"},   {"hertz", "Hz"},
+    {"volt", "V"},      {"volts", "V"},     {"amp", "A"},          {"amps", "A"},
+    {"ampere", "A"},    {"sec", "s"},       {"secs", "s"},         {"second", "s"},
+    {"seconds", "s"},   {"msec", "ms"},     {"mins", "min"},       {"minute", "min"},
+    {"minutes", "min"}, {"hr", "h"},        {"hrs", "h"},          {"hour", "h"},
+    {"hours", "h"},     {"day", "d"},       {"days", "d"},         {"celsius", "degC"},
+    {"deg", "degC"},    {"kelvin", "K"},    {"percent", "%"},      {"pct", "%"},
+    {"ohms", "ohm"},    {"watt", "W"},      {"watts", "W"},        {"crate", "C"},
+    {"A/kg", "mA/g"},   {"Ah/kg", "mAh/g"}, {"Wh/kg", "mWh/g"},    {"hertz", "Hz"},
     {"As", "Ah"},       {"m", "min"},       {"mA/cm^2", "mA/cm2"}, {NULL, NULL},
 };
 
 /* Two ways to write one character: what protocols may hold, and what this file compares with. */
 static const char *const spellings[][2] = {
-    {"\xC2\xB0" "C", "degC"},       /* degree sign */
-    {"\xCE\xA9", "ohm"},            /* Greek capital omega */
-    {"\xE2\x84\xA6", "ohm"},        /* ohm sign */
-    {"\xC2\xB5", "u"},              /* micro sign */
-    {"\xCE\xBC", "u"},              /* Greek small mu */
+    {"\xC2\xB0"
+     "C",
+     "degC"},                /* degree sign */
+    {"\xCE\xA9", "ohm"},     /* Greek capital omega */
+    {"\xE2\x84\xA6", "ohm"}, /* ohm sign */
+    {"\xC2\xB5", "u"},       /* micro sign */
+    {"\xCE\xBC", "u"},       /* Greek small mu */
     {NULL, NULL},
 };
 
@@ -243,8 +226,8 @@ static bool compose(const struct unit_row *above, const char *below, struct cyc_
     if (time == NULL || time->kind != CYC_KIND_TIME || time->factor < 1.0) {
         return false;
     }
-    *unit = (struct cyc_unit){rate_of(above->kind), CYC_BASIS_ABSOLUTE,
-                              above->factor / time->factor};
+    *unit =
+        (struct cyc_unit){rate_of(above->kind), CYC_BASIS_ABSOLUTE, above->factor / time->factor};
     return unit->kind != CYC_KIND_NUMBER;
 }
 
@@ -294,17 +277,18 @@ const char *cyc_unit_nearest(const char *string, size_t size)
         }
     }
     static const char *const names[] = {
-        "V",      "mV",    "uV",   "A",     "mA",    "uA",     "nA",     "C",    "mA/g", "mA/cm2",
-        "mA/s",   "Ah",    "mAh",  "uAh",   "mAh/g", "mAh/cm2", "Wh",    "mWh",  "kWh",  "mWh/g",
-        "W",      "mW",    "kW",   "W/g",   "mW/cm2", "ohm",   "mohm",   "kohm", "s",    "ms",
-        "min",    "h",     "d",    "degC",  "K",     "kPa",    "MPa",    "Pa",   "bar",  "N",
-        "kN",     "kgf",   "mHz",  "Hz",    "kHz",   "MHz",    "%",      "mg",   "g",    "mm2",
-        "cm2",    "mV/s",  "mV/h", "V/s",   "K/min", "K/h",    "%/h",    NULL,
+        "V",    "mV",   "uV",   "A",    "mA",     "uA",      "nA",   "C",    "mA/g", "mA/cm2",
+        "mA/s", "Ah",   "mAh",  "uAh",  "mAh/g",  "mAh/cm2", "Wh",   "mWh",  "kWh",  "mWh/g",
+        "W",    "mW",   "kW",   "W/g",  "mW/cm2", "ohm",     "mohm", "kohm", "s",    "ms",
+        "min",  "h",    "d",    "degC", "K",      "kPa",     "MPa",  "Pa",   "bar",  "N",
+        "kN",   "kgf",  "mHz",  "Hz",   "kHz",    "MHz",     "%",    "mg",   "g",    "mm2",
+        "cm2",  "mV/s", "mV/h", "V/s",  "K/min",  "K/h",     "%/h",  NULL,
     };
     return cyc_nearest(word, names);
 }
 
-/* ---- Values for people ------------------------------------------------------------------------ */
+/* ---- Values for people ------------------------------------------------------------------------
+ */
 
 struct scale_row {
     enum cyc_kind kind;

@@ -1,4 +1,5 @@
-/* The units of this folder's quantities: one table, composed with "/g", "/cm2", "/s", "/min", "/h". */
+/* The units of this folder's quantities: one table, composed with "/g", "/cm2", "/s", "/min", "/h".
+ */
 #ifndef CYC_BASE_UNIT_INT_H
 #define CYC_BASE_UNIT_INT_H
 

@@ -13,10 +13,11 @@ extern const struct cyc_check check_diag[];
 int main(int argc, char **argv)
 {
     static const struct cyc_check_suite suites[] = {
-        {"status", check_status}, {"arena", check_arena},       {"text", check_text},
-        {"number", check_number}, {"json", check_json},         {"hash", check_hash},
-        {"unit", check_unit},     {"quantity", check_quantity}, {"diag", check_diag},
-        {NULL, NULL},
+        {"status", check_status}, {"arena", check_arena},
+        {"text", check_text},     {"number", check_number},
+        {"json", check_json},     {"hash", check_hash},
+        {"unit", check_unit},     {"quantity", check_quantity},
+        {"diag", check_diag},     {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
 }

@@ -29,7 +29,8 @@ static void a_mistake_is_shown_with_its_line_hint_and_second_place(void)
 {
     struct cyc_diags diags;
     cyc_diags_init(&diags);
-    const uint16_t file = cyc_diags_add_file(&diags, "formation.yaml", formation, strlen(formation));
+    const uint16_t file =
+        cyc_diags_add_file(&diags, "formation.yaml", formation, strlen(formation));
     struct cyc_diag *diag = cyc_diags_add(&diags, CYC_SEVERITY_ERROR, at(file, 5, 29, 5),
                                           "a cutoff of %s lies outside the limits", "4.3 V");
     diag->hint = "widen limits.voltage or lower the cutoff";
@@ -48,7 +49,8 @@ static void a_mistake_without_a_place_names_its_path(void)
     struct cyc_diags diags;
     cyc_diags_init(&diags);
     const uint16_t file = cyc_diags_add_file(&diags, "empty.yaml", NULL, 0);
-    cyc_diags_add(&diags, CYC_SEVERITY_WARNING, at(file, 0, 0, 0), "nothing to do")->path = "method";
+    cyc_diags_add(&diags, CYC_SEVERITY_WARNING, at(file, 0, 0, 0), "nothing to do")->path =
+        "method";
     (void)cyc_diags_add(&diags, CYC_SEVERITY_ERROR, at(99, 7, 7, 0), "in no file");
     check_printed(&diags, "empty.yaml: method: warning: nothing to do\n"
                           "error: in no file\n");
@@ -87,8 +89,11 @@ static void check_line(const char *text, size_t size, struct cyc_pos pos, const 
 
 static void columns_count_characters(void)
 {
-    LINE("- {charge: 90 \xC2\xB5" "A, cutof: 4 V}", at(0, 1, 19, 5),
-         "    1 | - {charge: 90 \xC2\xB5" "A, cutof: 4 V}\n"
+    LINE("- {charge: 90 \xC2\xB5"
+         "A, cutof: 4 V}",
+         at(0, 1, 19, 5),
+         "    1 | - {charge: 90 \xC2\xB5"
+         "A, cutof: 4 V}\n"
          "      |                   ^~~~~\n");
     LINE("\xEF\xBB\xBFname: x", at(0, 1, 1, 4), "    1 | name: x\n      | ^~~~\n");
 }
@@ -96,7 +101,9 @@ static void columns_count_characters(void)
 static void tabs_and_controls_take_one_column(void)
 {
     LINE("\tkey:\x1b[31m v", at(0, 1, 2, 3), "    1 |  key:?[31m v\n      |  ^~~\n");
-    LINE("a\xC2\x9B" "b\x7F", at(0, 1, 3, 0), "    1 | a?b?\n      |   ^\n");
+    LINE("a\xC2\x9B"
+         "b\x7F",
+         at(0, 1, 3, 0), "    1 | a?b?\n      |   ^\n");
     LINE("a\xFF\xC3(b", at(0, 1, 5, 0), "    1 | a?\?(b\n      |     ^\n");
     LINE("a\0b", at(0, 1, 3, 0), "    1 | a?b\n      |   ^\n");
 }
@@ -184,7 +191,8 @@ static void beyond_the_maximum_mistakes_are_only_counted(void)
     cyc_diags_init(&diags);
     (void)cyc_diags_add_file(&diags, "a", NULL, 0);
     for (uint32_t i = 0; i < 100; i++) {
-        (void)cyc_diags_add(&diags, CYC_SEVERITY_WARNING, at(0, 1000 + i, 1, 0), "w%u", (unsigned)i);
+        (void)cyc_diags_add(&diags, CYC_SEVERITY_WARNING, at(0, 1000 + i, 1, 0), "w%u",
+                            (unsigned)i);
     }
     CU_ASSERT_EQUAL(diags.count, CYC_DIAG_WARNINGS_MAX);
     const size_t used = diags.arena.used;
@@ -215,8 +223,8 @@ static void names_and_messages_cannot_steer_a_terminal(void)
     struct cyc_diags diags;
     cyc_diags_init(&diags);
     (void)cyc_diags_add_file(&diags, "a\x1b]0;x\x07.yaml", NULL, 0);
-    struct cyc_diag *diag =
-        cyc_diags_add(&diags, CYC_SEVERITY_ERROR, at(0, 1, 1, 0), "unknown key '%s'", "\x1b[2J\n\xC2\x9B");
+    struct cyc_diag *diag = cyc_diags_add(&diags, CYC_SEVERITY_ERROR, at(0, 1, 1, 0),
+                                          "unknown key '%s'", "\x1b[2J\n\xC2\x9B");
     diag->hint = "\x1b";
     diag->related = at(0, 2, 1, 0);
     diag->related_text = "\r";
@@ -254,7 +262,8 @@ static void json_holds_the_same(void)
     cyc_json_init(&json, &out);
     cyc_diags_json(&diags, &json);
     CYC_SAME(cyc_text_get(&out),
-             "[{\"severity\":\"error\",\"file\":\"a.yaml\",\"line\":1,\"column\":1,\"path\":\"method[0]\","
+             "[{\"severity\":\"error\",\"file\":\"a.yaml\",\"line\":1,\"column\":1,\"path\":"
+             "\"method[0]\","
              "\"message\":\"bad\",\"hint\":\"write y\",\"related\":{\"file\":\"a.yaml\",\"line\":2,"
              "\"column\":2,\"text\":\"here\"}},"
              "{\"severity\":\"warning\",\"file\":\"a.yaml\",\"line\":2,\"column\":3,\"path\":null,"

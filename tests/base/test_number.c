@@ -39,7 +39,8 @@ static void check_read(const char *text, double expected, size_t expected_used)
     double value = NAN;
     size_t used = 0;
     const bool read = cyc_number_parse(text, strlen(text), &value, &used);
-    if (!read || value != expected || used != expected_used || signbit(value) != signbit(expected)) {
+    if (!read || value != expected || used != expected_used ||
+        signbit(value) != signbit(expected)) {
         (void)fprintf(stderr, "\n'%s' read as %d, %.17g, %zu bytes\n", text, read, value, used);
         CU_FAIL("number read wrongly");
     }
@@ -67,8 +68,8 @@ static void numbers_are_read_to_their_end(void)
 
 static void what_is_no_number_reads_nothing(void)
 {
-    static const char *const texts[] = {"",    "-",   "+5",  ".5", "-.5", "e5",  "nan", "inf",
-                                        "NaN", "-inf", "abc", " 5", "--5", "\xC2\xB5"};
+    static const char *const texts[] = {"",    "-",   "+5",   ".5",  "-.5", "e5",  "nan",
+                                        "inf", "NaN", "-inf", "abc", " 5",  "--5", "\xC2\xB5"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         double value = 47.11;
         size_t used = 99;
@@ -108,7 +109,7 @@ static void numbers_out_of_range_are_refused(void)
 static void hard_cases_of_rounding_are_read_correctly(void)
 {
     static const char *const texts[] = {
-        "9007199254740993",        /* 2^53 + 1: a tie */
+        "9007199254740993", /* 2^53 + 1: a tie */
         "9007199254740993.0000000000000000000000000000000000000001",
         "9007199254740992.9999999999999999999999999999999999999999",
         "2.2250738585072011e-308", /* the number that hung PHP and Java */
@@ -170,7 +171,8 @@ static void numbers_as_protocols_have_them_are_read_like_strtod(void)
             length++;
         }
         if ((random & 2u) != 0) {
-            (void)snprintf(text + length, sizeof text - length, "e%d", (int)(random >> 16 & 63u) - 32);
+            (void)snprintf(text + length, sizeof text - length, "e%d",
+                           (int)(random >> 16 & 63u) - 32);
         }
         check_read(text, reference(text), strlen(text));
     }
@@ -202,10 +204,20 @@ static void an_exact_number_is_as_short_as_it_can_be(void)
         double value;
         const char *text;
     } rows[] = {
-        {0.1, "0.1"},   {1e300, "1e+300"},           {0.0, "0"},       {-0.0, "-0"},
-        {4.6, "4.6"},   {1.0 / 3.0, "0.3333333333333333"}, {5e-324, "5e-324"}, {1e-310, "1e-310"},
-        {100, "100"},   {DBL_MAX, "1.7976931348623157e+308"}, {0.1 + 0.2, "0.30000000000000004"},
-        {-2.5, "-2.5"}, {DBL_MIN, "2.2250738585072014e-308"}, {9.026e-05, "9.026e-05"},
+        {0.1, "0.1"},
+        {1e300, "1e+300"},
+        {0.0, "0"},
+        {-0.0, "-0"},
+        {4.6, "4.6"},
+        {1.0 / 3.0, "0.3333333333333333"},
+        {5e-324, "5e-324"},
+        {1e-310, "1e-310"},
+        {100, "100"},
+        {DBL_MAX, "1.7976931348623157e+308"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {-2.5, "-2.5"},
+        {DBL_MIN, "2.2250738585072014e-308"},
+        {9.026e-05, "9.026e-05"},
     };
     char buffer[CYC_NUMBER_SIZE];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -223,12 +235,24 @@ static void a_brief_number_is_plain_and_short(void)
         int digits;
         const char *text;
     } rows[] = {
-        {0.09026, 6, "0.09026"},    {4.1, 6, "4.1"},         {4.0, 6, "4"},
-        {123456.789, 6, "123457"},  {123456.789, 3, "123000"}, {0.000012345, 3, "0.0000123"},
-        {1e-7, 6, "1e-7"},          {1.234e-9, 3, "1.23e-9"}, {1e15, 3, "1000000000000000"},
-        {1.5e16, 3, "1.5e16"},      {-2.5, 2, "-2.5"},       {9.9999, 2, "10"},
-        {0.0, 6, "0"},              {-0.0, 6, "0"},          {99999.96, 6, "100000"},
-        {1.0 / 3.0, 17, "0.33333333333333331"}, {-1e-300, 1, "-1e-300"}, {7, 1, "7"},
+        {0.09026, 6, "0.09026"},
+        {4.1, 6, "4.1"},
+        {4.0, 6, "4"},
+        {123456.789, 6, "123457"},
+        {123456.789, 3, "123000"},
+        {0.000012345, 3, "0.0000123"},
+        {1e-7, 6, "1e-7"},
+        {1.234e-9, 3, "1.23e-9"},
+        {1e15, 3, "1000000000000000"},
+        {1.5e16, 3, "1.5e16"},
+        {-2.5, 2, "-2.5"},
+        {9.9999, 2, "10"},
+        {0.0, 6, "0"},
+        {-0.0, 6, "0"},
+        {99999.96, 6, "100000"},
+        {1.0 / 3.0, 17, "0.33333333333333331"},
+        {-1e-300, 1, "-1e-300"},
+        {7, 1, "7"},
     };
     char buffer[CYC_NUMBER_SIZE];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -251,8 +275,8 @@ static void check_fixed(double value, int decimals)
     memset(buffer, '#', sizeof buffer);
     const size_t length = cyc_number_fixed(buffer, value, decimals);
     if (length != strlen(shown) || memcmp(buffer, shown, length) != 0) {
-        (void)fprintf(stderr, "\n%.17g with %d decimals: '%.*s', printf gives '%s'\n", value, decimals,
-                      (int)length, buffer, shown);
+        (void)fprintf(stderr, "\n%.17g with %d decimals: '%.*s', printf gives '%s'\n", value,
+                      decimals, (int)length, buffer, shown);
         CU_FAIL("fixed number differs from printf");
     }
     CU_ASSERT(length < CYC_NUMBER_SIZE);

@@ -73,8 +73,10 @@ static void numbers_in_other_notations_are_refused(void)
     check_refused("1 000 V", "'1 000 V' is two numbers; write digits without gaps");
     check_refused("1_000 V", "'1_000 V' is two numbers; write digits without gaps");
     check_refused("1e400 V", "'1e400 V' is too large for a number");
-    check_refused("\xE2\x88\x92" "5 V",
-                  "'\xE2\x88\x92" "5 V' begins with a typographic minus sign; write a plain '-'");
+    check_refused("\xE2\x88\x92"
+                  "5 V",
+                  "'\xE2\x88\x92"
+                  "5 V' begins with a typographic minus sign; write a plain '-'");
 }
 
 static void what_is_no_number_is_refused(void)
@@ -86,7 +88,8 @@ static void what_is_no_number_is_refused(void)
     check_refused("", "a quantity is missing; write a number and its unit, such as 4.2 V");
     check_refused("  ", "a quantity is missing; write a number and its unit, such as 4.2 V");
     check_refused("fast", "'fast' is not a quantity; write a number and its unit, such as 4.2 V");
-    check_refused("> 4.2 V", "'> 4.2 V' is not a quantity; write a number and its unit, such as 4.2 V");
+    check_refused("> 4.2 V",
+                  "'> 4.2 V' is not a quantity; write a number and its unit, such as 4.2 V");
     check_refused("C", "'C' is not a quantity; write a number and its unit, such as 4.2 V");
     check_refused("C/0", "C is divided by zero; write C/20, for example");
     check_refused("C/-2", "C is divided by a negative number; write C/20, for example");
@@ -104,22 +107,26 @@ static void an_unknown_unit_is_answered_with_the_nearest(void)
     check_refused("60 celsius", "unknown unit 'celsius'; write degC");
     check_refused("60 degc", "unknown unit 'degc'; write degC");
     check_refused("5 parsec", "unknown unit 'parsec'; write one of those in protocols/README.md");
-    check_refused("4.6 V vs Li/Li+",
-                  "'4.6 V vs Li/Li+' goes on with 'vs Li/Li+' after the quantity; write one number and "
-                  "one unit");
-    check_refused("2 C/3", "'2 C/3' goes on with '/3' after the quantity; write one number and one unit");
+    check_refused(
+        "4.6 V vs Li/Li+",
+        "'4.6 V vs Li/Li+' goes on with 'vs Li/Li+' after the quantity; write one number and "
+        "one unit");
+    check_refused("2 C/3",
+                  "'2 C/3' goes on with '/3' after the quantity; write one number and one unit");
 }
 
 static void a_long_text_is_quoted_in_part(void)
 {
-    check_refused("5 abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
-                  "unknown unit 'abcdefghijklmnopqrstuvwxyzabcdefghijklmn...'; write one of those in "
-                  "protocols/README.md");
-    check_refused("a\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9"
-                  "\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9",
-                  "'a\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9"
-                  "\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9...' is not "
-                  "a quantity; write a number and its unit, such as 4.2 V");
+    check_refused(
+        "5 abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+        "unknown unit 'abcdefghijklmnopqrstuvwxyzabcdefghijklmn...'; write one of those in "
+        "protocols/README.md");
+    check_refused(
+        "a\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9"
+        "\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9",
+        "'a\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9"
+        "\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9\xCE\xA9...' is not "
+        "a quantity; write a number and its unit, such as 4.2 V");
 }
 
 static void check_kind(const char *text, enum cyc_kind due, const char *message)
@@ -133,9 +140,11 @@ static void check_kind(const char *text, enum cyc_kind due, const char *message)
 
 static void the_wrong_kind_is_answered_with_the_right_one(void)
 {
-    check_kind("60 C", CYC_KIND_TEMPERATURE, "'60 C' is a C-rate, not a temperature; write 60 degC");
+    check_kind("60 C", CYC_KIND_TEMPERATURE,
+               "'60 C' is a C-rate, not a temperature; write 60 degC");
     check_kind("60C", CYC_KIND_TEMPERATURE, "'60C' is a C-rate, not a temperature; write 60 degC");
-    check_kind("60", CYC_KIND_TEMPERATURE, "'60' has no unit where a temperature is due; write 60 degC");
+    check_kind("60", CYC_KIND_TEMPERATURE,
+               "'60' has no unit where a temperature is due; write 60 degC");
     check_kind("303.15 K", CYC_KIND_TEMPERATURE,
                "'303.15 K' is a temperature difference, not a temperature; write 30 degC");
     check_kind("5 K", CYC_KIND_TEMPERATURE,
@@ -144,11 +153,13 @@ static void the_wrong_kind_is_answered_with_the_right_one(void)
                "'0.5 degC' is a temperature, not a temperature difference; write 0.5 K");
     check_kind("5 V", CYC_KIND_CURRENT,
                "'5 V' is a voltage, not a current; write it in A, mA, uA, nA, C, mA/g, mA/cm2");
-    check_kind("5", CYC_KIND_TIME, "'5' has no unit where a time is due; write it in s, ms, min, h, d");
+    check_kind("5", CYC_KIND_TIME,
+               "'5' has no unit where a time is due; write it in s, ms, min, h, d");
     check_kind("0.8", CYC_KIND_FRACTION, "'0.8' has no unit where a fraction is due; write 80 %");
     check_kind("3 h", CYC_KIND_NUMBER, "'3 h' is a time, not a number; write 3");
     check_kind("C/20", CYC_KIND_NUMBER, "'C/20' is a C-rate, not a number; write a number");
-    check_kind("2 Ah", CYC_KIND_ENERGY, "'2 Ah' is a charge, not an energy; write it in Wh, mWh, kWh, mWh/g");
+    check_kind("2 Ah", CYC_KIND_ENERGY,
+               "'2 Ah' is a charge, not an energy; write it in Wh, mWh, kWh, mWh/g");
     check_kind("1 Wh", CYC_KIND_CAPACITY,
                "'1 Wh' is an energy, not a charge; write it in Ah, mAh, uAh, mAh/g, mAh/cm2");
 }
@@ -260,8 +271,7 @@ static void what_the_cell_lacks_is_named(void)
     cell.one_c = (struct cyc_quantity){0.2, CYC_KIND_CURRENT, CYC_BASIS_PER_MASS};
     check_lacking("0.5 C", &cell, "0.5 C: cell.one_c needs cell.active_mass");
     cell.one_c.basis = CYC_BASIS_C_RATE;
-    check_lacking("0.5 C", &cell,
-                  "0.5 C: cell.one_c is a C-rate; write it in mA/g, mA/cm2 or mA");
+    check_lacking("0.5 C", &cell, "0.5 C: cell.one_c is a C-rate; write it in mA/g, mA/cm2 or mA");
     cell = cyc_cell_basis_none();
     struct cyc_err err = {0};
     double value = 47.11;
@@ -296,7 +306,8 @@ static void a_unit_gives_its_factor(void)
     CYC_SAME(err.text, "'V' is not a unit of a charge; write one of Ah, mAh, uAh, mAh/g, mAh/cm2");
     CU_ASSERT_EQUAL(cyc_unit_factor("mah", CYC_KIND_CAPACITY, &cell, &factor, &err), CYC_E_SYNTAX);
     CYC_SAME(err.text, "unknown unit 'mah'; write mAh");
-    CU_ASSERT_EQUAL(cyc_unit_factor("mAh/cm2", CYC_KIND_CAPACITY, &cell, &factor, &err), CYC_E_INPUT);
+    CU_ASSERT_EQUAL(cyc_unit_factor("mAh/cm2", CYC_KIND_CAPACITY, &cell, &factor, &err),
+                    CYC_E_INPUT);
     CU_ASSERT_EQUAL(factor, 47.11);
 }
 

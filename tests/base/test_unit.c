@@ -84,15 +84,25 @@ static const struct unit_row rows[] = {
     {"%/h", CYC_KIND_FRACTION_RATE, ABSOLUTE, 1e-2 / 3600},
     {"%/min", CYC_KIND_FRACTION_RATE, ABSOLUTE, 1e-2 / 60},
     /* Other spellings: degree sign, both omegas, both mus. */
-    {"\xC2\xB0" "C", CYC_KIND_TEMPERATURE, ABSOLUTE, 1},
+    {"\xC2\xB0"
+     "C",
+     CYC_KIND_TEMPERATURE, ABSOLUTE, 1},
     {"\xCE\xA9", CYC_KIND_RESISTANCE, ABSOLUTE, 1},
     {"\xE2\x84\xA6", CYC_KIND_RESISTANCE, ABSOLUTE, 1},
     {"m\xCE\xA9", CYC_KIND_RESISTANCE, ABSOLUTE, 1e-3},
     {"k\xCE\xA9", CYC_KIND_RESISTANCE, ABSOLUTE, 1e3},
-    {"\xC2\xB5" "A", CYC_KIND_CURRENT, ABSOLUTE, 1e-6},
-    {"\xCE\xBC" "Ah", CYC_KIND_CAPACITY, ABSOLUTE, 1e-6},
-    {"\xC2\xB5" "V", CYC_KIND_VOLTAGE, ABSOLUTE, 1e-6},
-    {"\xC2\xB5" "A/cm2", CYC_KIND_CURRENT, AREA, 1e-6},
+    {"\xC2\xB5"
+     "A",
+     CYC_KIND_CURRENT, ABSOLUTE, 1e-6},
+    {"\xCE\xBC"
+     "Ah",
+     CYC_KIND_CAPACITY, ABSOLUTE, 1e-6},
+    {"\xC2\xB5"
+     "V",
+     CYC_KIND_VOLTAGE, ABSOLUTE, 1e-6},
+    {"\xC2\xB5"
+     "A/cm2",
+     CYC_KIND_CURRENT, AREA, 1e-6},
 };
 
 static void check_parsed(const char *text, const struct unit_row *row, double number)
@@ -121,9 +131,10 @@ static void every_unit_is_read_with_and_without_a_space(void)
 static void units_that_mean_nothing_here_are_refused(void)
 {
     static const char *const units[] = {
-        "v",    "a",     "mA/h/g", "C/h",  "s/h",   "V/g",   "ohm/cm2", "K/d2", "degC/min", "F",
-        "degF", "Ah/s",  "min/s",  "m",    "kg",    "%/g",   "mAhg",    "/h",   "mA/",      "W/s",
-        "MV",   "KPa",   "cm",     "V2",   "\xC2\xB0", "\xC2\xB0\x46", "\xC2\xB5", "Cs", "mA/ms",
+        "v",   "a",     "mA/h/g", "C/h",   "s/h", "V/g", "ohm/cm2",  "K/d2",         "degC/min",
+        "F",   "degF",  "Ah/s",   "min/s", "m",   "kg",  "%/g",      "mAhg",         "/h",
+        "mA/", "W/s",   "MV",     "KPa",   "cm",  "V2",  "\xC2\xB0", "\xC2\xB0\x46", "\xC2\xB5",
+        "Cs",  "mA/ms",
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         char text[64];
@@ -148,8 +159,9 @@ static void every_unit_named_for_a_kind_is_of_that_kind(void)
             memcpy(text + 2, at, length);
             struct cyc_quantity quantity;
             struct cyc_err err = {0};
-            CU_ASSERT_EQUAL(cyc_quantity_parse_as(text, length + 2, (enum cyc_kind)kind, &quantity, &err),
-                            CYC_OK);
+            CU_ASSERT_EQUAL(
+                cyc_quantity_parse_as(text, length + 2, (enum cyc_kind)kind, &quantity, &err),
+                CYC_OK);
             at += length + (at[length] == ',' ? 2 : 0);
         }
     }
@@ -201,7 +213,8 @@ static void values_are_shown_in_a_fitting_unit(void)
     };
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
         char buffer[48];
-        CYC_SAME(cyc_quantity_text(buffer, sizeof buffer, shown[i].value, shown[i].kind), shown[i].text);
+        CYC_SAME(cyc_quantity_text(buffer, sizeof buffer, shown[i].value, shown[i].kind),
+                 shown[i].text);
     }
     char small[4];
     CYC_SAME(cyc_quantity_text(small, sizeof small, 90.26e-6, CYC_KIND_CURRENT), "90.");
