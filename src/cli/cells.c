@@ -39,7 +39,8 @@ static int load(struct cells *cells, const char *word, struct cyc_err *err)
     return status;
 }
 
-/* ---- The list ------------------------------------------------------------------------------------ */
+/* ---- The list
+ * ------------------------------------------------------------------------------------ */
 
 static int list_names(struct cells *cells, const char **names, size_t count, struct cyc_err *err)
 {
@@ -83,11 +84,12 @@ static int list(struct cells *cells, struct cyc_err *err)
     return status;
 }
 
-/* ---- One cell ---------------------------------------------------------------------------------------- */
+/* ---- One cell
+ * ---------------------------------------------------------------------------------------- */
 
 /* The value in the file, else the model's; *stated says which. */
-static double value_of(const struct cyc_cell_spec *spec,
-                       const struct cyc_cell_parameter *parameter, bool *stated)
+static double value_of(const struct cyc_cell_spec *spec, const struct cyc_cell_parameter *parameter,
+                       bool *stated)
 {
     for (unsigned i = 0; i < spec->parameter_count; i++) {
         if (strcmp(spec->parameters[i].name, parameter->name) == 0) {

@@ -92,8 +92,7 @@ static int refused(const struct check *check, const struct cyc_err *err)
         return cyc_cli_error(err);
     }
     const unsigned count = check->loaded.diags.error_count;
-    (void)fprintf(stderr, "%u error%s in %s\n", count, count == 1 ? "" : "s",
-                  check->loaded.path);
+    (void)fprintf(stderr, "%u error%s in %s\n", count, count == 1 ? "" : "s", check->loaded.path);
     return CYC_EXIT_MISTAKE;
 }
 

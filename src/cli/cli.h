@@ -22,7 +22,8 @@ enum cyc_exit {
     CYC_EXIT_INTERRUPTED = 130 /* Ctrl-C */
 };
 
-/* ---- Verbs: argv[0] is the verb; the exit code is returned -------------------------------------- */
+/* ---- Verbs: argv[0] is the verb; the exit code is returned --------------------------------------
+ */
 
 int cyc_cli_check(int argc, char **argv);
 int cyc_cli_dry_run(int argc, char **argv);
@@ -32,7 +33,8 @@ int cyc_cli_cycles(int argc, char **argv);
 int cyc_cli_cells(int argc, char **argv);
 int cyc_cli_schema(int argc, char **argv);
 
-/* ---- Options (options.c) ------------------------------------------------------------------------ */
+/* ---- Options (options.c) ------------------------------------------------------------------------
+ */
 
 #define CYC_OPTION_HELP 'h'
 
@@ -50,12 +52,13 @@ int cyc_cli_time(const char *verb, const char *option, const char *word, int64_t
 /* The folder of the runs: the word of --runs, else $CYCLOSTAT_RUNS, else "runs". */
 const char *cyc_cli_runs_dir(const char *word);
 
-/* ---- Terminal and tables (term.c, table.c) ------------------------------------------------------ */
+/* ---- Terminal and tables (term.c, table.c) ------------------------------------------------------
+ */
 
 /* Colours: only on a terminal, not with NO_COLOR or TERM=dumb. */
 bool cyc_cli_colour(FILE *stream);
 bool cyc_cli_is_terminal(FILE *stream);
-unsigned cyc_cli_width(FILE *stream); /* columns; 80 when unknown */
+unsigned cyc_cli_width(FILE *stream);                  /* columns; 80 when unknown */
 void cyc_cli_put(FILE *stream, struct cyc_text *text); /* writes and clears */
 /* Appends with fixed decimals; "-" for NaN. */
 void cyc_cli_fixed(struct cyc_text *text, double value, int decimals);
@@ -77,7 +80,8 @@ void cyc_table_brief(struct cyc_table *table, double value, int digits);
 void cyc_table_print(struct cyc_table *table, struct cyc_text *out, bool colour);
 void cyc_table_release(struct cyc_table *table);
 
-/* ---- Protocols and cells (load.c, share.c) ------------------------------------------------------- */
+/* ---- Protocols and cells (load.c, share.c)
+ * ------------------------------------------------------- */
 
 #define CYC_SETTINGS_MAX 64
 
@@ -112,13 +116,15 @@ int cyc_cli_cells_dir(char *path, size_t size, struct cyc_err *err);
 int cyc_cli_cell_names(struct cyc_arena *arena, const char **names, size_t max, size_t *count,
                        struct cyc_err *err);
 
-/* ---- Runs (find_run.c) ---------------------------------------------------------------------------- */
+/* ---- Runs (find_run.c)
+ * ---------------------------------------------------------------------------- */
 
 /* The run that the one argument names, "last" without one. Returns an exit code. */
 int cyc_cli_find_run(int argc, char **argv, const char *runs, struct cyc_run_info *info);
 void cyc_cli_run_json(struct cyc_json *json, const struct cyc_run_info *info);
 
-/* ---- Words for both forms of output (words.c) ----------------------------------------------------- */
+/* ---- Words for both forms of output (words.c)
+ * ----------------------------------------------------- */
 
 /* One cycle as a JSON object; capacities per gram where the mass is known. */
 void cyc_cli_cycle_json(struct cyc_json *json, const struct cyc_cycle *cycle, double mass_g);

@@ -54,9 +54,8 @@ static int add_line(void *context, const struct cyc_cycle *cycle)
 {
     struct cycles *cycles = context;
     struct cyc_text *line = &cycles->text;
-    const double per_gram = cycles->info.active_mass_g > 0.0
-                                ? 1e3 / cycles->info.active_mass_g
-                                : NAN;
+    const double per_gram =
+        cycles->info.active_mass_g > 0.0 ? 1e3 / cycles->info.active_mass_g : NAN;
     cyc_text_format(line, "%u,%s,%u,%d", cycle->number, cycle->block, cycle->pass,
                     cycle->complete ? 1 : 0);
     put_value(line, (double)cycle->start_ns * 1e-9);

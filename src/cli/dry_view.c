@@ -6,12 +6,12 @@
 #include <string.h>
 #include <time.h>
 
-#define FIRST_CYCLES   10u  /* always shown */
-#define FIRST_PASSES   2u   /* of each block, too */
-#define BAR_EVERY_MS   100
-#define LINE_EVERY_MS  10000
-#define BAR_WIDTH      24
-#define WIPE           "\r\033[K"
+#define FIRST_CYCLES  10u /* always shown */
+#define FIRST_PASSES  2u  /* of each block, too */
+#define BAR_EVERY_MS  100
+#define LINE_EVERY_MS 10000
+#define BAR_WIDTH     24
+#define WIPE          "\r\033[K"
 
 static int64_t wall_ms(void)
 {
@@ -45,7 +45,8 @@ void cyc_dry_view_release(struct cyc_dry_view *view)
     free(view->rest);
 }
 
-/* ---- While it runs ----------------------------------------------------------------------------- */
+/* ---- While it runs -----------------------------------------------------------------------------
+ */
 
 static void keep_rest(struct cyc_dry_view *view, const struct cyc_cycle *cycle)
 {
@@ -128,8 +129,7 @@ struct cyc_dry_listener cyc_dry_view_listener(struct cyc_dry_view *view)
     };
 }
 
-static void put_capacity(struct cyc_text *line, const struct cyc_dry_view *view,
-                         double capacity_Ah)
+static void put_capacity(struct cyc_text *line, const struct cyc_dry_view *view, double capacity_Ah)
 {
     if (view->mass_g > 0.0) {
         cyc_cli_fixed(line, capacity_Ah * 1e3 / view->mass_g, 1);
@@ -171,7 +171,8 @@ static void put_state(struct cyc_text *line, const struct cyc_dry_view *view,
         const struct cyc_step *step = progress->step;
         cyc_text_format(line, " %s", step->name[0] != '\0' ? step->name : step->type);
     }
-    cyc_text_format(line, "  %s  ", cyc_duration_text(time, progress->t_ns / CYC_S_NS * CYC_S_NS));
+    const int64_t whole_ns = progress->t_ns / CYC_S_NS * CYC_S_NS;
+    cyc_text_format(line, "  %s  ", cyc_duration_text(time, whole_ns));
     cyc_cli_fixed(line, progress->voltage_V, 3);
     cyc_text_append(line, " V  ");
     put_capacity(line, view, progress->step_capacity_Ah);
@@ -183,7 +184,7 @@ static void put_state(struct cyc_text *line, const struct cyc_dry_view *view,
     }
 }
 
-/* On a terminal one line is drawn over and over, cut to its width; elsewhere a line now and then. */
+/* A terminal gets one line, drawn over and over and cut to its width; others a line at times. */
 static void show(struct cyc_dry_view *view, const struct cyc_progress *progress, int64_t now_ms)
 {
     struct cyc_text line = {0};
@@ -215,7 +216,8 @@ int cyc_dry_view_progress(void *context, const struct cyc_progress *progress)
     return *view->interrupted;
 }
 
-/* ---- Before and after ------------------------------------------------------------------------------ */
+/* ---- Before and after
+ * ------------------------------------------------------------------------------ */
 
 void cyc_dry_view_begin(struct cyc_dry_view *view, struct cyc_cli_protocol *loaded,
                         const char *cell_name)
@@ -299,7 +301,7 @@ static void put_cycles(struct cyc_dry_view *view, struct cyc_text *out)
     for (size_t i = 0; i < view->rest_count; i++) {
         put_cycle(&table, view, &view->rest[i], &number);
     }
-    const uint64_t tail = view->all ? 0
+    const uint64_t tail = view->all                           ? 0
                           : view->cycle_count < CYC_VIEW_TAIL ? view->cycle_count
                                                               : CYC_VIEW_TAIL;
     for (uint64_t i = view->cycle_count - tail; i < view->cycle_count; i++) {

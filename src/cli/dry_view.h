@@ -16,7 +16,7 @@ struct cyc_dry_view {
     struct cyc_cycle head[CYC_VIEW_HEAD_MAX];
     unsigned head_count;
     struct cyc_cycle tail[CYC_VIEW_TAIL]; /* a ring: cycle k at (k % CYC_VIEW_TAIL) */
-    struct cyc_cycle *rest; /* with --all: those after the head; owned */
+    struct cyc_cycle *rest;               /* with --all: those after the head; owned */
     size_t rest_count, rest_capacity;
     uint64_t cycle_count;
     struct cyc_table expectations;
@@ -25,8 +25,8 @@ struct cyc_dry_view {
     struct cyc_text text;  /* JSON that was not written yet */
     struct cyc_json object;
     bool in_cycles;
-    bool bar;             /* a progress bar is drawn, on a terminal */
-    bool drawn;           /* something has to be wiped */
+    bool bar;   /* a progress bar is drawn, on a terminal */
+    bool drawn; /* something has to be wiped */
     int64_t started_ms, shown_ms;
     const volatile int *interrupted; /* set by a signal; borrowed */
 };

@@ -31,11 +31,16 @@ static void help(FILE *stream)
     }
     (void)fputs("\n"
                 "Start with   cyclostat dry-run protocols/song2024/p02-formation-30degC.yaml\n\n"
-                "Results go to stdout, messages to stderr; --json makes the results machine-readable.\n"
-                "Exit codes: 0 all is well; 1 mistakes in a protocol or cell file, nothing was\n"
-                "started; 2 the command line is wrong; 3 the run ended in a fault (a limit or bound\n"
-                "was reached); 4 trouble with files, disk or memory; 5 the run ended failed, by the\n"
-                "protocol's own verdict; 130 interrupted.\n"
+                "Results go to stdout, messages to stderr; --json makes results machine-readable.\n"
+                "\n"
+                "Exit codes\n"
+                "    0 all is well: nothing to complain of, or the run is done or was stopped\n"
+                "    1 mistakes in a protocol or cell file; nothing was started\n"
+                "    2 the command line is wrong\n"
+                "    3 the run ended in a fault: a limit or a bound was reached\n"
+                "    4 trouble with files, disk or memory\n"
+                "    5 the run ended failed, by the protocol's own verdict\n"
+                "  130 interrupted\n\n"
                 "Environment: CYCLOSTAT_RUNS, the folder of the runs (default ./runs); NO_COLOR.\n",
                 stream);
 }

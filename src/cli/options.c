@@ -58,8 +58,7 @@ int cyc_cli_option(int argc, char **argv, const struct option *options, const ch
         return -1;
     }
     if (option == ':') {
-        *exit_code =
-            cyc_cli_usage(argv[0], "--%s needs a value", option_name(options, optopt));
+        *exit_code = cyc_cli_usage(argv[0], "--%s needs a value", option_name(options, optopt));
         return -1;
     }
     if (option == '?') {
@@ -107,8 +106,7 @@ int cyc_cli_time(const char *verb, const char *option, const char *word, int64_t
                              option, word);
     }
     if (!(quantity.value > 0.0) || quantity.value > 1e9 || quantity.value < 1e-6) {
-        return cyc_cli_usage(verb, "%s takes a time from 1 us to 30 years, not '%s'", option,
-                             word);
+        return cyc_cli_usage(verb, "%s takes a time from 1 us to 30 years, not '%s'", option, word);
     }
     *t_ns = (int64_t)(quantity.value * 1e9 + 0.5);
     return CYC_EXIT_OK;

@@ -58,7 +58,7 @@ static int list_json(const char *folder, struct cyc_err *err)
 
 static int list_table(const char *folder, struct cyc_err *err)
 {
-    static const char *const columns[] = {"run",   "end",     "cell",      ">cycles", ">steps",
+    static const char *const columns[] = {"run",   "end",       "cell",     ">cycles", ">steps",
                                           ">rows", ">duration", "protocol", NULL};
     struct listing listing = {0};
     cyc_table_init(&listing.table, columns);
@@ -91,8 +91,9 @@ int cyc_cli_runs(int argc, char **argv)
         return exit_code;
     }
     if (optind < argc) {
-        return cyc_cli_usage(argv[0], "takes no argument, but got '%s'; did you mean "
-                                      "`cyclostat show %s`?",
+        return cyc_cli_usage(argv[0],
+                             "takes no argument, but got '%s'; did you mean "
+                             "`cyclostat show %s`?",
                              argv[optind], argv[optind]);
     }
     struct cyc_err err = {0};

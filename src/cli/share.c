@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX     ".yaml"
-#define CELLS_MAX  256
+#define SUFFIX    ".yaml"
+#define CELLS_MAX 256
 
 static bool is_folder(const char *path)
 {
@@ -33,8 +33,7 @@ int cyc_cli_cells_dir(char *path, size_t size, struct cyc_err *err)
         if (slash != NULL) {
             *slash = '\0';
         }
-        const int printed =
-            snprintf(path, size, "%s/../share/cyclostat/protocols/cells", program);
+        const int printed = snprintf(path, size, "%s/../share/cyclostat/protocols/cells", program);
         if (printed > 0 && (size_t)printed < size && is_folder(path)) {
             return CYC_OK;
         }

@@ -15,12 +15,10 @@ static const char help[] =
     "  --json       all of it as one JSON object\n"
     "  --runs DIR   folder of the runs; default $CYCLOSTAT_RUNS, else ./runs\n";
 
-static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
-                                        {"steps", no_argument, NULL, 's'},
-                                        {"events", no_argument, NULL, 'e'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"runs", required_argument, NULL, 'r'},
-                                        {0}};
+static const struct option options[] = {
+    {"help", no_argument, NULL, CYC_OPTION_HELP}, {"steps", no_argument, NULL, 's'},
+    {"events", no_argument, NULL, 'e'},           {"json", no_argument, NULL, 'j'},
+    {"runs", required_argument, NULL, 'r'},       {0}};
 
 struct show {
     struct cyc_run_info info;
@@ -30,7 +28,8 @@ struct show {
     uint64_t count, shown_max;
 };
 
-/* ---- Steps ----------------------------------------------------------------------------------------- */
+/* ---- Steps
+ * ----------------------------------------------------------------------------------------- */
 
 static void put_row(struct cyc_table *table, uint32_t cycle_number, const char *name,
                     const char *type, const struct cyc_result *result, bool ended)
@@ -54,8 +53,7 @@ static void put_row(struct cyc_table *table, uint32_t cycle_number, const char *
 }
 
 static int add_step(void *context, uint32_t cycle_number, const char *name, const char *type,
-                    uint32_t step_id, const char *text, const struct cyc_result *result,
-                    bool ended)
+                    uint32_t step_id, const char *text, const struct cyc_result *result, bool ended)
 {
     (void)step_id;
     (void)text;
@@ -68,7 +66,7 @@ static int add_step(void *context, uint32_t cycle_number, const char *name, cons
 
 static int print_steps(struct show *show, uint64_t shown_max, struct cyc_err *err)
 {
-    static const char *const columns[] = {">step", ">cycle",      "id",     "type",      "reason",
+    static const char *const columns[] = {">step",       ">cycle", "id",          "type", "reason",
                                           ">duration s", ">end V", ">charge mAh", NULL};
     show->count = 0;
     show->shown_max = shown_max;
@@ -86,7 +84,8 @@ static int print_steps(struct show *show, uint64_t shown_max, struct cyc_err *er
     return status;
 }
 
-/* ---- Events ---------------------------------------------------------------------------------------- */
+/* ---- Events
+ * ---------------------------------------------------------------------------------------- */
 
 static int add_event(void *context, int64_t t_ns, const char *who, const char *what,
                      const char *why)
@@ -121,7 +120,8 @@ static int print_events(struct show *show, uint64_t shown_max, struct cyc_err *e
     return status;
 }
 
-/* ---- Expectations ------------------------------------------------------------------------------------ */
+/* ---- Expectations
+ * ------------------------------------------------------------------------------------ */
 
 static int add_expectation(void *context, const char *name, const char *unit, double value,
                            double is, double tolerance, const char *source)
@@ -152,7 +152,8 @@ static int print_expectations(struct show *show, struct cyc_err *err)
     return status;
 }
 
-/* ---- All of it ----------------------------------------------------------------------------------------- */
+/* ---- All of it
+ * ----------------------------------------------------------------------------------------- */
 
 static void print_identity(struct show *show)
 {
@@ -168,13 +169,11 @@ static void print_identity(struct show *show)
     cyc_text_format(text, "cell       %s", info->cell);
     if (info->active_mass_g > 0.0) {
         cyc_text_format(text, ", %s active mass",
-                        cyc_quantity_text(value, sizeof value, info->active_mass_g,
-                                          CYC_KIND_MASS));
+                        cyc_quantity_text(value, sizeof value, info->active_mass_g, CYC_KIND_MASS));
     }
     if (info->one_c_A > 0.0) {
-        cyc_text_format(
-            text, ", 1C is %s",
-            cyc_quantity_text(value, sizeof value, info->one_c_A, CYC_KIND_CURRENT));
+        cyc_text_format(text, ", 1C is %s",
+                        cyc_quantity_text(value, sizeof value, info->one_c_A, CYC_KIND_CURRENT));
     }
     cyc_text_format(text, "\nend        %s", info->end[0] != '\0' ? info->end : "still running");
     if (info->why[0] != '\0') {
@@ -198,7 +197,9 @@ static int print_all(struct show *show, struct cyc_err *err)
     return status == CYC_OK ? print_expectations(show, err) : status;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------ */
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int json_step(void *context, uint32_t cycle_number, const char *name, const char *type,
                      uint32_t step_id, const char *text, const struct cyc_result *result,

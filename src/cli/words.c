@@ -21,7 +21,8 @@ void cyc_cli_key_integer(struct cyc_json *json, const char *key, int64_t value)
     cyc_json_integer(json, value);
 }
 
-/* ---- Cycles ----------------------------------------------------------------------------------- */
+/* ---- Cycles -----------------------------------------------------------------------------------
+ */
 
 static double specific(double capacity_Ah, double mass_g)
 {
@@ -40,8 +41,7 @@ void cyc_cli_cycle_json(struct cyc_json *json, const struct cyc_cycle *cycle, do
     cyc_cli_key_number(json, "end_s", (double)cycle->end_ns * 1e-9);
     cyc_cli_key_number(json, "charge_capacity_Ah", cycle->sums.charge_Ah);
     cyc_cli_key_number(json, "discharge_capacity_Ah", cycle->sums.discharge_Ah);
-    cyc_cli_key_number(json, "charge_capacity_mAh_per_g",
-                       specific(cycle->sums.charge_Ah, mass_g));
+    cyc_cli_key_number(json, "charge_capacity_mAh_per_g", specific(cycle->sums.charge_Ah, mass_g));
     cyc_cli_key_number(json, "discharge_capacity_mAh_per_g",
                        specific(cycle->sums.discharge_Ah, mass_g));
     cyc_cli_key_number(json, "charge_energy_Wh", cycle->sums.charge_Wh);
@@ -75,11 +75,10 @@ static struct capacity_unit capacity_unit(double mass_g, double one_c_A)
 void cyc_cli_cycle_columns(struct cyc_table *table, double mass_g, double one_c_A)
 {
     const struct capacity_unit unit = capacity_unit(mass_g, one_c_A);
-    const char *const columns[] = {">cycle",      "block",          ">pass",
-                                   unit.charge,   unit.discharge,   ">CE %",
-                                   ">EE %",       ">charge V",      ">discharge V",
-                                   ">retention %", ">duration",     "",
-                                   NULL};
+    const char *const columns[] = {
+        ">cycle",    "block", ">pass",     unit.charge,    unit.discharge,
+        ">CE %",     ">EE %", ">charge V", ">discharge V", ">retention %",
+        ">duration", "",      NULL};
     cyc_table_init(table, columns);
 }
 
@@ -102,12 +101,13 @@ void cyc_cli_cycle_row(struct cyc_table *table, const struct cyc_cycle *cycle, d
     cyc_table_cell(table, cycle->complete ? "" : "incomplete");
 }
 
-/* ---- Expectations ------------------------------------------------------------------------------ */
+/* ---- Expectations ------------------------------------------------------------------------------
+ */
 
 void cyc_cli_expectation_columns(struct cyc_table *table)
 {
-    static const char *const columns[] = {"expected",  ">known",      ">here", "unit",
-                                          ">difference", ">tolerance", "",      "source", NULL};
+    static const char *const columns[] = {"expected",   ">known", ">here",  "unit", ">difference",
+                                          ">tolerance", "",       "source", NULL};
     cyc_table_init(table, columns);
 }
 
@@ -152,7 +152,8 @@ void cyc_cli_expectation_json(struct cyc_json *json, const struct cyc_expectatio
     cyc_json_close(json, '}');
 }
 
-/* ---- Steps --------------------------------------------------------------------------------------- */
+/* ---- Steps
+ * --------------------------------------------------------------------------------------- */
 
 const char *cyc_cli_exact_duration(char buffer[CYC_NUMBER_SIZE], int64_t duration_ns)
 {

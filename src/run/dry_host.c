@@ -26,9 +26,9 @@
 
 #include <time.h>
 
-#define LOOK_EVERY     1024u /* samples between two looks at the wall clock */
-#define STALL_MAX      10000u /* samples in a row without time passing: a defect of ours */
-#define JUMP_MAX_NS    (24 * INT64_C(3600) * CYC_S_NS) /* at most so far without a sample */
+#define LOOK_EVERY  1024u  /* samples between two looks at the wall clock */
+#define STALL_MAX   10000u /* samples in a row without time passing: a defect of ours */
+#define JUMP_MAX_NS (24 * INT64_C(3600) * CYC_S_NS) /* at most so far without a sample */
 
 struct dry_host {
     const struct cyc_dry_options *options; /* borrowed */
@@ -74,7 +74,8 @@ static int host_safe(void *context, struct cyc_err *err)
     return host_apply(context, &open, err);
 }
 
-/* ---- Time ---------------------------------------------------------------------------------------- */
+/* ---- Time
+ * ---------------------------------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a_ns, int64_t b_ns)
 {
@@ -104,7 +105,8 @@ static int64_t next_time_ns(const struct dry_host *host, const struct cyc_action
     return until_ns > host->now_ns ? until_ns : host->now_ns;
 }
 
-/* ---- One turn of the loop --------------------------------------------------------------------------- */
+/* ---- One turn of the loop
+ * --------------------------------------------------------------------------- */
 
 static int reply_infeasible(struct dry_host *host, struct cyc_err *err)
 {
@@ -125,9 +127,8 @@ static int check_time_moves(struct dry_host *host, int64_t before_ns, struct cyc
 
 static int answer(struct dry_host *host, struct cyc_err *err)
 {
-    const struct cyc_event event = {.kind = CYC_EVENT_OPERATOR,
-                                    .t_ns = host->now_ns,
-                                    .operator_word = CYC_OPERATOR_ANSWER};
+    const struct cyc_event event = {
+        .kind = CYC_EVENT_OPERATOR, .t_ns = host->now_ns, .operator_word = CYC_OPERATOR_ANSWER};
     return cyc_session_event(host->session, &event, err);
 }
 
@@ -202,7 +203,8 @@ static int turn(struct dry_host *host, struct cyc_err *err)
     return status;
 }
 
-/* ---- The whole run ------------------------------------------------------------------------------- */
+/* ---- The whole run
+ * ------------------------------------------------------------------------------- */
 
 static int refuse_impedance(const struct cyc_protocol *protocol, struct cyc_err *err)
 {

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define CURRENT_DIGITS  7 /* significant digits of the largest current */
+#define CURRENT_DIGITS   7 /* significant digits of the largest current */
 #define VOLTAGE_DECIMALS 6
 
 static void put_parameters(struct cyc_json *json, const struct cyc_cell_spec *cell)
@@ -138,8 +138,7 @@ int cyc_identity_create_run(const struct cyc_dry_options *options, struct cyc_ru
         .file_count = file_count,
     };
     identify_cell(facts, &identity);
-    identity.current_decimals =
-        current_decimals(cyc_protocol_demands(protocol), identity.one_c_A);
+    identity.current_decimals = current_decimals(cyc_protocol_demands(protocol), identity.one_c_A);
     identity.capacity_decimals = identity.current_decimals;
 
     int status = CYC_OK;

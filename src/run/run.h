@@ -33,10 +33,10 @@ struct cyc_dry_options {
     const char *command;
     const struct cyc_setting *settings; /* as given to the protocol, for the record */
     unsigned setting_count;
-    int64_t sample_ns;       /* 0: find crossings; else sample on this grid without root-finding */
-    int64_t start_unix_ns;   /* synthetic anchor */
-    const char *trace_path;  /* NULL: none; else every event and action, as text */
-    int64_t time_max_ns;     /* 0: none; else stop there ("stopped") */
+    int64_t sample_ns;      /* 0: find crossings; else sample on this grid without root-finding */
+    int64_t start_unix_ns;  /* synthetic anchor */
+    const char *trace_path; /* NULL: none; else every event and action, as text */
+    int64_t time_max_ns;    /* 0: none; else stop there ("stopped") */
     cyc_progress_fn progress;
     void *progress_context;
 };

@@ -26,16 +26,16 @@
 #include <string.h>
 
 struct cyc_session {
-    const struct cyc_dry_options *options;   /* borrowed */
+    const struct cyc_dry_options *options; /* borrowed */
     struct cyc_dry_listener listener;
     struct cyc_host host;
-    struct cyc_core *core;     /* owned */
-    struct cyc_source *source; /* owned */
-    struct cyc_run *run;       /* owned; NULL: no run folder */
-    struct cyc_trace *trace;   /* owned; NULL: none */
+    struct cyc_core *core;       /* owned */
+    struct cyc_source *source;   /* owned */
+    struct cyc_run *run;         /* owned; NULL: no run folder */
+    struct cyc_trace *trace;     /* owned; NULL: none */
     const struct cyc_step *step; /* of the source; NULL between steps */
     struct cyc_actions actions;
-    struct cyc_sample last;    /* the last sample, for showing */
+    struct cyc_sample last; /* the last sample, for showing */
     uint32_t step_count;
     uint64_t row_count, sample_count;
     bool step_done; /* the source is to be asked */
@@ -48,9 +48,8 @@ struct cyc_session {
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-int cyc_session_open(const struct cyc_dry_options *options,
-                     const struct cyc_dry_listener *listener, const struct cyc_host *host,
-                     struct cyc_session **session, struct cyc_err *err)
+int cyc_session_open(const struct cyc_dry_options *options, const struct cyc_dry_listener *listener,
+                     const struct cyc_host *host, struct cyc_session **session, struct cyc_err *err)
 {
     struct cyc_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
@@ -101,7 +100,8 @@ void cyc_session_close(struct cyc_session *session)
     free(session);
 }
 
-/* ---- Actions of the executor ------------------------------------------------------------------ */
+/* ---- Actions of the executor ------------------------------------------------------------------
+ */
 
 static int log_event(struct cyc_session *session, int64_t t_ns, const char *who, const char *what,
                      const char *why, struct cyc_err *err)
@@ -145,8 +145,8 @@ static int log_fault(struct cyc_session *session, const struct cyc_fault *fault,
     struct cyc_text text = {0};
     if (session->step != NULL) {
         cyc_text_format(&text, "step %" PRIu32, session->step->id);
-        cyc_text_format(&text, session->step->name[0] != '\0' ? " '%s': " : "%s: ",
-                        session->step->name);
+        cyc_text_format(&text,
+                        session->step->name[0] != '\0' ? " '%s': " : "%s: ", session->step->name);
     }
     cyc_fault_text(fault, &text);
     (void)cyc_err_set(&session->why, CYC_E_BOUND, "%s", cyc_text_get(&text));
@@ -237,7 +237,8 @@ static int feed(struct cyc_session *session, const struct cyc_event *event, stru
     return status;
 }
 
-/* ---- The source ---------------------------------------------------------------------------------- */
+/* ---- The source
+ * ---------------------------------------------------------------------------------- */
 
 static int begin_step(struct cyc_session *session, const struct cyc_step *step, int64_t t_ns,
                       struct cyc_err *err)
@@ -355,7 +356,8 @@ int cyc_session_stop(struct cyc_session *session, int64_t t_ns, bool interrupted
     return status;
 }
 
-/* ---- Looking at a session ----------------------------------------------------------------------- */
+/* ---- Looking at a session -----------------------------------------------------------------------
+ */
 
 bool cyc_session_is_over(const struct cyc_session *session)
 {
@@ -395,7 +397,8 @@ void cyc_session_progress(const struct cyc_session *session, struct cyc_progress
     };
 }
 
-/* ---- The end --------------------------------------------------------------------------------------- */
+/* ---- The end
+ * --------------------------------------------------------------------------------------- */
 
 int cyc_session_commit(struct cyc_session *session, struct cyc_err *err)
 {
@@ -441,14 +444,13 @@ static void fill_outcome(const struct cyc_session *session, int64_t t_ns,
     }
 }
 
-int cyc_session_finish(struct cyc_session *session, int64_t t_ns,
-                       struct cyc_dry_outcome *outcome, struct cyc_err *err)
+int cyc_session_finish(struct cyc_session *session, int64_t t_ns, struct cyc_dry_outcome *outcome,
+                       struct cyc_err *err)
 {
     fill_outcome(session, t_ns, outcome);
     int status = put_expectations(session, err);
     if (status == CYC_OK && session->run != NULL) {
-        const char *end =
-            session->interrupted ? "interrupted" : cyc_finish_name(session->finish);
+        const char *end = session->interrupted ? "interrupted" : cyc_finish_name(session->finish);
         struct cyc_run *run = session->run;
         session->run = NULL;
         status = cyc_run_finish(run, end, session->why.text, t_ns, err);

@@ -27,9 +27,9 @@ struct cyc_session;
 
 /* Opens source, trace and run folder, but starts nothing. `options` and `listener` (may be NULL)
  * are borrowed until the session is closed. */
-int cyc_session_open(const struct cyc_dry_options *options,
-                     const struct cyc_dry_listener *listener, const struct cyc_host *host,
-                     struct cyc_session **session, struct cyc_err *err);
+int cyc_session_open(const struct cyc_dry_options *options, const struct cyc_dry_listener *listener,
+                     const struct cyc_host *host, struct cyc_session **session,
+                     struct cyc_err *err);
 /* Frees; a run that was not finished stays behind as "interrupted". */
 void cyc_session_close(struct cyc_session *session);
 
@@ -55,8 +55,8 @@ void cyc_session_progress(const struct cyc_session *session, struct cyc_progress
 /* Makes all rows so far readable for others. */
 int cyc_session_commit(struct cyc_session *session, struct cyc_err *err);
 /* After the end: evaluates what the protocol expects, writes how the run ended, fills outcome. */
-int cyc_session_finish(struct cyc_session *session, int64_t t_ns,
-                       struct cyc_dry_outcome *outcome, struct cyc_err *err);
+int cyc_session_finish(struct cyc_session *session, int64_t t_ns, struct cyc_dry_outcome *outcome,
+                       struct cyc_err *err);
 
 /* "voltage 4.312 V is above the protocol's limit of 4.3 V": for messages and the journal. */
 void cyc_fault_text(const struct cyc_fault *fault, struct cyc_text *out);

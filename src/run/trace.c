@@ -282,11 +282,10 @@ void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
 
 static void put_record(struct cyc_text *line, const struct cyc_record *record)
 {
-    cyc_text_format(line,
-                    "< record %" PRIu64 " t %" PRId64 " step %" PRIu32 " id %" PRIu32
-                    " cycle %" PRIu32,
-                    record->index, record->sample.t_ns, record->step_count, record->step_id,
-                    record->cycle_number);
+    cyc_text_format(
+        line, "< record %" PRIu64 " t %" PRId64 " step %" PRIu32 " id %" PRIu32 " cycle %" PRIu32,
+        record->index, record->sample.t_ns, record->step_count, record->step_id,
+        record->cycle_number);
     put_time(line, "step_time", record->step_time_ns);
     put_sums(line, &record->test);
     cyc_text_append(line, "\n");

@@ -63,7 +63,8 @@ void lab_parameter(struct lab *lab, const char *name, double value)
     lab->cell.parameters[lab->cell.parameter_count++].value = value;
 }
 
-/* ---- Running ---------------------------------------------------------------------------------- */
+/* ---- Running ----------------------------------------------------------------------------------
+ */
 
 static void on_step(void *context, const struct cyc_step *step, const struct cyc_result *result)
 {

@@ -5,7 +5,7 @@
 #include "check/check.h"
 #include "run/run.h"
 
-#define LAB_STEPS_MAX 512
+#define LAB_STEPS_MAX  512
 #define LAB_CYCLES_MAX 64
 
 struct lab {

@@ -159,7 +159,8 @@ static void a_breach_ends_the_run_and_says_what_was_breached(void)
 {
     struct lab lab;
     lab_init(&lab, 0);
-    lab_run(&lab, "  - {discharge: 1 C, cutoff: 3.2 V, limits: {voltage: [3.5 V, 4.5 V]}, id: deep}\n"
+    lab_run(&lab, "  - {discharge: 1 C, cutoff: 3.2 V, id: deep,\n"
+                  "     limits: {voltage: [3.5 V, 4.5 V]}}\n"
                   "  - {rest: 1 h}\n");
     CU_ASSERT_EQUAL(lab.status, CYC_OK);
     CU_ASSERT_EQUAL(lab.outcome.finish, CYC_FINISH_FAULT);

@@ -39,8 +39,7 @@ static void set(struct made *made, const char *name, double value)
 
 static void spec(struct made *made)
 {
-    made->status =
-        cyc_cell_spec_from_file(&made->file, &made->diags, &made->spec, &made->err);
+    made->status = cyc_cell_spec_from_file(&made->file, &made->diags, &made->spec, &made->err);
 }
 
 static void discard(struct made *made)
@@ -108,8 +107,7 @@ static void every_fault_has_words_of_its_own(void)
         cyc_fault_text(&fault, &texts[kind]);
         CU_ASSERT(texts[kind].length > 5);
         for (int other = 0; other < kind; other++) {
-            CU_ASSERT_NOT_EQUAL(
-                strcmp(cyc_text_get(&texts[kind]), cyc_text_get(&texts[other])), 0);
+            CU_ASSERT_NOT_EQUAL(strcmp(cyc_text_get(&texts[kind]), cyc_text_get(&texts[other])), 0);
         }
     }
     for (int kind = CYC_FAULT_NONE; kind <= CYC_FAULT_INVARIANT; kind++) {
