@@ -15,10 +15,9 @@
  *   mark          one row
  *
  * All numbers are doubles as they are (NULL for NaN), so that replay can compare bit by bit. In the
- * results they stand in columns of type ANY, because SQLite would store the -0.0 of a REAL column as
- * the integer 0.
- * A definition is found again by its bytes (step_text.c) among the last ones used: the steps of a
- * loop cost one row each.
+ * results they stand in columns of type ANY, because SQLite would store the -0.0 of a REAL column
+ * as the integer 0. A definition is found again by its bytes (step_text.c) among the last ones
+ * used: the steps of a loop cost one row each.
  */
 #include "store/store_int.h"
 

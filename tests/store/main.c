@@ -1,6 +1,7 @@
 #include "check/check.h"
 
-extern const struct cyc_check cyc_check_run[], cyc_check_data[], cyc_check_step_text[];
+extern const struct cyc_check cyc_check_run[], cyc_check_data[], cyc_check_step_text[],
+    cyc_check_bdf[], cyc_check_find[];
 
 int main(int argc, char **argv)
 {
@@ -8,6 +9,8 @@ int main(int argc, char **argv)
         {"run", cyc_check_run},
         {"data", cyc_check_data},
         {"step text", cyc_check_step_text},
+        {"battery data format", cyc_check_bdf},
+        {"find", cyc_check_find},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);

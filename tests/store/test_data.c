@@ -86,7 +86,10 @@ static void a_row_is_written_as_documented(void)
         .step_count = 12,
         .step_id = 3,
         .cycle_number = 4,
-        .test = {.charge_Ah = 0.0021, .discharge_Ah = 0.0019, .charge_Wh = 0.0081, .discharge_Wh = 1e-10},
+        .test = {.charge_Ah = 0.0021,
+                 .discharge_Ah = 0.0019,
+                 .charge_Wh = 0.0081,
+                 .discharge_Wh = 1e-10},
     };
     CU_ASSERT_EQUAL(cyc_run_row(run, &record, "CC_DCH", NULL), CYC_OK);
     char *whole;
@@ -141,14 +144,15 @@ static void a_step_type_cannot_break_the_table(void)
 static void expect_row(char *text, size_t size, const struct cyc_record *record)
 {
     const struct cyc_sample *sample = &record->sample;
-    (void)snprintf(text, size,
-                   "%.3f,%.4f,%.7f,%.3f,%u,%u,%.3f,%u,CC_CHG,%.3f,%llu,%.9f,%.9f,%.9f,%.9f,%.3f,%.0f\n",
-                   (double)(sample->t_ns / 1000000) / 1e3, sample->voltage_V, sample->current_A,
-                   1767225600.25 + (double)(sample->t_ns / 1000000) / 1e3, record->cycle_number,
-                   record->step_count, sample->ambient_degC, record->step_id,
-                   (double)(record->step_time_ns / 1000000) / 1e3, (unsigned long long)record->index,
-                   record->test.charge_Ah, record->test.discharge_Ah, record->test.charge_Wh,
-                   record->test.discharge_Wh, sample->temperature_degC, sample->pressure_Pa);
+    (void)snprintf(
+        text, size,
+        "%.3f,%.4f,%.7f,%.3f,%u,%u,%.3f,%u,CC_CHG,%.3f,%llu,%.9f,%.9f,%.9f,%.9f,%.3f,%.0f\n",
+        (double)(sample->t_ns / 1000000) / 1e3, sample->voltage_V, sample->current_A,
+        1767225600.25 + (double)(sample->t_ns / 1000000) / 1e3, record->cycle_number,
+        record->step_count, sample->ambient_degC, record->step_id,
+        (double)(record->step_time_ns / 1000000) / 1e3, (unsigned long long)record->index,
+        record->test.charge_Ah, record->test.discharge_Ah, record->test.charge_Wh,
+        record->test.discharge_Wh, sample->temperature_degC, sample->pressure_Pa);
 }
 
 static double uniform(unsigned *seed, double low, double high)
@@ -237,7 +241,8 @@ static void a_part_never_exceeds_its_size_and_the_next_number_goes_on(void)
     unsigned part = 0, row_count = 0;
     for (;;) {
         size_t size;
-        (void)snprintf(path, sizeof path, "%s/LAB__N-LMRO__20260101_%03u.bdf.csv", folder, part + 1);
+        (void)snprintf(path, sizeof path, "%s/LAB__N-LMRO__20260101_%03u.bdf.csv", folder,
+                       part + 1);
         char *text = maker_read(path, &size);
         if (text == NULL) {
             break;

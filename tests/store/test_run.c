@@ -53,7 +53,7 @@ static int64_t ask(const char *folder, const char *sql)
     return answer;
 }
 
-/* ---- Cycles and steps ----------------------------------------------------------------------- */
+/* ---- Cycles and steps ------------------------------------------------------------------------ */
 
 static int count_cycles(void *context, const struct cyc_cycle *cycle)
 {
@@ -138,7 +138,8 @@ static int keep_result(void *context, uint32_t cycle_number, const char *name, c
 /* A double of any size, with all its bits in use. */
 static double wild(unsigned *seed)
 {
-    const double mantissa = 1.0 + ((double)rand_r(seed) + (double)rand_r(seed) / 2147483648.0) / 2147483648.0;
+    const double mantissa =
+        1.0 + ((double)rand_r(seed) + (double)rand_r(seed) / 2147483648.0) / 2147483648.0;
     return ldexp(rand_r(seed) % 2 ? mantissa : -mantissa, rand_r(seed) % 600 - 300);
 }
 
@@ -163,11 +164,13 @@ static struct cyc_result wild_result(unsigned *seed)
                   .bound = wild(seed),
                   .t_ns = INT64_C(9007199254740997)},
     };
-    double *const reals[] = {
-        &result.sums.charge_Ah, &result.sums.discharge_Ah, &result.sums.charge_Wh,
-        &result.sums.discharge_Wh, &result.cc_capacity_Ah, &result.cv_capacity_Ah,
-        &result.start_voltage_V, &result.voltage_V, &result.current_A, &result.temperature_degC,
-        &result.ambient_degC, &result.pressure_Pa, &result.peak_V};
+    double *const reals[] = {&result.sums.charge_Ah,  &result.sums.discharge_Ah,
+                             &result.sums.charge_Wh,  &result.sums.discharge_Wh,
+                             &result.cc_capacity_Ah,  &result.cv_capacity_Ah,
+                             &result.start_voltage_V, &result.voltage_V,
+                             &result.current_A,       &result.temperature_degC,
+                             &result.ambient_degC,    &result.pressure_Pa,
+                             &result.peak_V};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
         *reals[i] = wild(seed);
     }
@@ -303,13 +306,13 @@ static void steps_that_differ_are_told_apart_however_many(void)
     CU_ASSERT_EQUAL(ask(info.folder, "SELECT count(DISTINCT text) FROM definition"), 151);
     CU_ASSERT_EQUAL(ask(info.folder, "SELECT count(*) FROM definition"), 301);
     CU_ASSERT_EQUAL(ask(info.folder, "SELECT count(*) FROM step JOIN definition ON id = definition "
-                              "WHERE json_extract(text, '$.segments[0].value') IS "
-                              "iif(count > 300, 1, 1e-6 * (count % 150))"),
+                                     "WHERE json_extract(text, '$.segments[0].value') IS "
+                                     "iif(count > 300, 1, 1e-6 * (count % 150))"),
                     400);
     maker_remove();
 }
 
-/* ---- Events and expectations ------------------------------------------------------------------ */
+/* ---- Events and expectations ----------------------------------------------------------------- */
 
 static int check_event(void *context, int64_t t_ns, const char *who, const char *what,
                        const char *why)
@@ -369,7 +372,7 @@ static void expectations_come_back(void)
     maker_remove();
 }
 
-/* ---- The folder ---------------------------------------------------------------------------------- */
+/* ---- The folder ------------------------------------------------------------------------------ */
 
 static bool holds(const char *folder, const char *name)
 {
@@ -387,7 +390,8 @@ static void ids_are_unique_and_safe_for_file_names(void)
         char expected[64];
         (void)snprintf(expected, sizeof expected, "20260101-CH4-Zelle-7-%03d", i);
         CYC_SAME(cyc_run_id(run), expected);
-        (void)snprintf(expected, sizeof expected, "Uni-Lab-C__CH4-Zelle-7__20260101_%03d.bdf.csv", i);
+        (void)snprintf(expected, sizeof expected, "Uni-Lab-C__CH4-Zelle-7__20260101_%03d.bdf.csv",
+                       i);
         CU_ASSERT(holds(cyc_run_folder(run), expected));
         CU_ASSERT_EQUAL(cyc_run_finish(run, "done", "", 0, NULL), CYC_OK);
     }
@@ -422,10 +426,11 @@ static void protocol_files_are_copied_and_never_leave_the_folder(void)
     char *text = maker_read(path, &size);
     CU_ASSERT(text != NULL && size == 3 && memcmp(text, "a\0b", 3) == 0);
     free(text);
-    CU_ASSERT_EQUAL(ask(folder, "SELECT count(*) FROM protocol_file WHERE (name, stored, sha256) IN "
-                                "(VALUES ('p/one.yaml', 'protocol/one.yaml', 'aa'),"
-                                " ('q/one.yaml', 'protocol/2-one.yaml', 'bb'),"
-                                " ('../../..', 'protocol/3-protocol', 'cc'))"),
+    CU_ASSERT_EQUAL(ask(folder,
+                        "SELECT count(*) FROM protocol_file WHERE (name, stored, sha256) IN "
+                        "(VALUES ('p/one.yaml', 'protocol/one.yaml', 'aa'),"
+                        " ('q/one.yaml', 'protocol/2-one.yaml', 'bb'),"
+                        " ('../../..', 'protocol/3-protocol', 'cc'))"),
                     3);
     CU_ASSERT_EQUAL(cyc_run_finish(run, "done", "", 0, NULL), CYC_OK);
     maker_remove();
