@@ -55,12 +55,29 @@ int cyc_cli_load(struct cyc_cli_protocol *loaded, struct cyc_err *err)
 static const char *fitting_cell(const struct cyc_cell_facts *facts)
 {
     if (facts->reference[0] == '\0') {
-        return "linear";
+        return "nca-18650";
     }
     if (strcmp(facts->reference, "Li/Li+") == 0) {
-        return "lib";
+        return "lib-n-lmro";
     }
-    return strcmp(facts->reference, "In/Li-In") == 0 ? "n-lmro" : "n-lmro-lto";
+    return strcmp(facts->reference, "In/Li-In") == 0 ? "n-lmro" : "lto-n-lmro";
+}
+
+/* As if so many of the cell were connected in parallel. */
+static void scale(struct cyc_cell_spec *spec, double factor)
+{
+    spec->capacity_Ah *= factor;
+    for (unsigned i = 0; i < spec->rc_count; i++) {
+        spec->rc_ohm[i] /= factor;
+    }
+    for (unsigned i = 0; i < spec->parameter_count; i++) {
+        const char *name = spec->parameters[i].name;
+        if (strcmp(name, "R0") == 0) {
+            spec->parameters[i].value /= factor;
+        } else if (strcmp(name, "C_cell") == 0 || strcmp(name, "G_cell") == 0) {
+            spec->parameters[i].value *= factor;
+        }
+    }
 }
 
 /* A cell that nobody chose takes its size from the protocol's own `cell`. */
@@ -70,9 +87,10 @@ static void fit_to_protocol(const struct cyc_cell_facts *facts, struct cyc_cell_
     if (facts->basis.active_mass_g > 0.0) {
         spec->active_mass_g = facts->basis.active_mass_g;
     }
-    if (cyc_nominal_capacity_Ah(&facts->basis, &capacity_Ah, NULL) == CYC_OK ||
-        cyc_one_c_A(&facts->basis, &capacity_Ah, NULL, NULL) == CYC_OK) {
-        spec->capacity_Ah = capacity_Ah;
+    const bool known = cyc_nominal_capacity_Ah(&facts->basis, &capacity_Ah, NULL) == CYC_OK ||
+                       cyc_one_c_A(&facts->basis, &capacity_Ah, NULL, NULL) == CYC_OK;
+    if (known && capacity_Ah > 0.0 && spec->capacity_Ah > 0.0) {
+        scale(spec, capacity_Ah / spec->capacity_Ah);
     }
 }
 
