@@ -91,14 +91,16 @@ static double charge_at(const struct sites *sites, double potential_V, double *s
     return charge;
 }
 
-/* The potential at which the sites hold a charge: Newton from a guess, kept in a bracket. */
-static double potential_of(const struct sites *sites, double charge, double guess_V, double *slope)
+/* Newton from a guess, kept in a bracket. */
+double cyc_n_lmro_potential_V(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
+                              double charge, double guess_V, double *slope)
 {
+    const struct sites sites = sites_of(model, state);
     double low_V = 0;
     double high_V = SURFACE_V_MAX;
     double potential_V = guess_V > low_V && guess_V < high_V ? guess_V : 3.5;
     for (unsigned turn = 0; turn < 100; turn++) {
-        const double off = charge_at(sites, potential_V, slope) - charge;
+        const double off = charge_at(&sites, potential_V, slope) - charge;
         if (off < 0) {
             low_V = potential_V;
         } else {
@@ -116,7 +118,7 @@ static double potential_of(const struct sites *sites, double charge, double gues
         return potential_V;
     }
     const double end_V = potential_V > 1 ? SURFACE_V_MAX : 0;
-    const double beyond = charge - charge_at(sites, end_V, slope);
+    const double beyond = charge - charge_at(&sites, end_V, slope);
     *slope = 1 / OUTSIDE_V;
     return end_V + OUTSIDE_V * beyond;
 }
@@ -270,11 +272,10 @@ void cyc_n_lmro_step(const struct cyc_n_lmro *model, const struct cyc_n_lmro_sta
     move_charge(model, from, current, time_h, to);
     relax(model, from, current, time_h, to, &rc_volt_hours);
     fade(model, current, time_h, to);
-    const struct sites sites = sites_of(model, to);
     const double charge = to->main + to->surface;
     const double guess_V =
         from->surface_V + (charge - from->main - from->surface) / from->slope;
-    to->surface_V = potential_of(&sites, charge, guess_V, &to->slope);
+    to->surface_V = cyc_n_lmro_potential_V(model, to, charge, guess_V, &to->slope);
     const double mean_V = (from->surface_V + hysteresis_V(p, from) + to->surface_V +
                            hysteresis_V(p, to)) / 2;
     *volt_hours = (mean_V + current * model->rates.r0 - p->E_ref) * time_h + rc_volt_hours;

@@ -6,6 +6,10 @@
 
 /* The pristine cell. */
 void cyc_n_lmro_start(const struct cyc_n_lmro *model, struct cyc_n_lmro_state *state);
+/* The potential at which the main host of a cell in this state holds a charge, mAh/g; *slope gets
+ * dq/dU. */
+double cyc_n_lmro_potential_V(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
+                              double charge, double guess_V, double *slope);
 /* Rates for a state in its surroundings; only recomputed where one of them moved. */
 void cyc_n_lmro_rates(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
                       const struct cyc_climate *climate);
