@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-#define TOLERANCE    1e-10 /* of the current, relative */
+#define TOLERANCE    1e-12 /* of the current, relative */
 #define CLOSE        1e-14
 #define TURNS_MAX    30
 #define HALVINGS_MAX 40
