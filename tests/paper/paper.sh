@@ -142,10 +142,10 @@ pressure)
     near "mean half cycle, cycles 2 to 5 (paper: 0.11 to 0.12)" "$(expected falls)" 0.115 0.005
     ;;
 dems)
-    dry p11-dems.yaml --cell lno-n-lmro
+    dry p11-dems.yaml --cell lno-n-lmro-dems
     near "charge in mAh/g at 30 degC (paper)" "$(expected activation)" 350 0.01
     near "hours of the charge at 30 degC" "$(journal "select step_time_ns / 3600e9 from step join definition on definition.id = step.definition where name = 'activation'")" 37.3 0.1
-    dry p11-dems.yaml --cell lno-n-lmro --set test_temperature='60 degC'
+    dry p11-dems.yaml --cell lno-n-lmro-dems --set test_temperature='60 degC'
     near "charge in mAh/g at 60 degC (paper)" "$(expected activation)" 350 0.01
     near "hours of the charge at 60 degC" "$(journal "select step_time_ns / 3600e9 from step join definition on definition.id = step.definition where name = 'activation'")" 36.2 0.1
     ;;
