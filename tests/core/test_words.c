@@ -1,0 +1,73 @@
+/* Every word is there, different from the others of its table, and safe for a value that is not. */
+#include "rig.h"
+
+typedef const char *(*name_fn)(unsigned value);
+
+static const char *mode(unsigned value)
+{
+    return cyc_mode_name((enum cyc_mode)value);
+}
+static const char *reason(unsigned value)
+{
+    return cyc_reason_name((enum cyc_reason)value);
+}
+static const char *follow_up(unsigned value)
+{
+    return cyc_follow_up_name((enum cyc_follow_up)value);
+}
+static const char *state(unsigned value)
+{
+    return cyc_state_name((enum cyc_state)value);
+}
+static const char *fault(unsigned value)
+{
+    return cyc_fault_name((enum cyc_fault_kind)value);
+}
+static const char *finish(unsigned value)
+{
+    return cyc_finish_name((enum cyc_finish)value);
+}
+
+static void check_table(name_fn name, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        CU_ASSERT_TRUE(strlen(name(i)) > 1);
+        for (unsigned k = 0; k < i; k++) {
+            CU_ASSERT_STRING_NOT_EQUAL(name(i), name(k));
+        }
+    }
+    CYC_SAME(name(count), "?");
+}
+
+static void all_words_are_there(void)
+{
+    check_table(mode, CYC_MODE_ASK + 1);
+    check_table(reason, CYC_REASON_FAULT + 1);
+    check_table(follow_up, CYC_FOLLOW_FAIL + 1);
+    check_table(state, CYC_STATE_FINISHED + 1);
+    check_table(fault, CYC_FAULT_INVARIANT + 1);
+    check_table(finish, CYC_FINISH_FAULT + 1);
+    check_table(cyc_signal_name, CYC_SIGNAL_COUNT);
+}
+
+static void words_are_those_of_the_language(void)
+{
+    CYC_SAME(cyc_mode_name(CYC_MODE_CCCV), "cccv");
+    CYC_SAME(cyc_reason_name(CYC_REASON_CAPACITY), "capacity");
+    CYC_SAME(cyc_follow_up_name(CYC_FOLLOW_LEAVE), "leave");
+    CYC_SAME(cyc_signal_name(CYC_SIGNAL_CHARGE_CAPACITY), "charge_capacity");
+    CYC_SAME(cyc_signal_name(CYC_SIGNAL_AMBIENT), "ambient_temperature");
+    CYC_SAME(cyc_finish_name(CYC_FINISH_STOPPED), "stopped");
+}
+
+static void size_is_that_of_the_state(void)
+{
+    CU_ASSERT_EQUAL(cyc_core_size(), sizeof(struct cyc_core));
+}
+
+const struct cyc_check cyc_check_words[] = {
+    CYC_CHECK(all_words_are_there),
+    CYC_CHECK(words_are_those_of_the_language),
+    CYC_CHECK(size_is_that_of_the_state),
+    {0},
+};
