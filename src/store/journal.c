@@ -206,7 +206,9 @@ int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool syn
     (void)sqlite3_busy_timeout(journal->db, 2000); /* a reader that replays holds it for moments */
     status = exec(journal, sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF", err);
     if (status == CYC_OK) {
-        status = exec(journal, "PRAGMA journal_mode=WAL", err);
+        /* From OFF, because the change of mode itself is written under the mode before: a writer
+         * killed in between would leave a rollback journal, which a reader may not play back. */
+        status = exec(journal, "PRAGMA journal_mode=OFF; PRAGMA journal_mode=WAL", err);
     }
     struct cyc_bind bind;
     if (status == CYC_OK) {
@@ -236,8 +238,9 @@ void cyc_journal_close(struct cyc_journal *journal, bool finished)
     }
     cyc_text_release(&journal->scratch);
     if (journal->db != NULL && finished) {
-        /* Fails while somebody reads; the log then stays beside it, which loses nothing. */
-        (void)sqlite3_exec(journal->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
+        /* Fails while somebody reads; the log then stays beside it, which loses nothing. MEMORY, so
+         * that the change leaves no rollback journal either: it touches one sector of the file. */
+        (void)sqlite3_exec(journal->db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL);
     }
     (void)sqlite3_close(journal->db);
     journal->db = NULL;

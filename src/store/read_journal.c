@@ -1,5 +1,6 @@
 #include "store/store_int.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -40,14 +41,52 @@ static int read_pragma(sqlite3 *db, const char *sql, int64_t *value)
     return status == SQLITE_ROW ? CYC_OK : CYC_E_JOURNAL;
 }
 
+/* Whether a data file of the folder holds rows. */
+static bool has_rows(const char *folder)
+{
+    bool found = false;
+    DIR *dir = opendir(folder);
+    for (struct dirent *item = dir != NULL ? readdir(dir) : NULL; item != NULL && !found;
+         item = readdir(dir)) {
+        char path[CYC_PATH_SIZE];
+        uint64_t row_count;
+        int64_t t_ns;
+        found = strstr(item->d_name, CYC_DATA_SUFFIX) != NULL &&
+                cyc_path_join(path, folder, item->d_name, NULL) == CYC_OK &&
+                cyc_data_last_row(path, &row_count, &t_ns);
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return found;
+}
+
+static int tell_unreadable(sqlite3 *db, const char *path, struct cyc_err *err)
+{
+    const int code = sqlite3_errcode(db);
+    if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) {
+        return cyc_err_set(err, CYC_E_JOURNAL,
+                           "cannot read %s: its run was cut short, and the journal of such a run "
+                           "needs a folder that you may write to; copy the whole folder",
+                           path);
+    }
+    return cyc_journal_failed(err, db, "read", path);
+}
+
 /* Leaves *db NULL when the journal holds nothing yet. */
-static int check_versions(sqlite3 **db, const char *path, struct cyc_err *err)
+static int check_versions(sqlite3 **db, const char *folder, const char *path, struct cyc_err *err)
 {
     int64_t application = 0, version = 0, table_count = 0;
     if (read_pragma(*db, "PRAGMA application_id", &application) != CYC_OK ||
         read_pragma(*db, "PRAGMA user_version", &version) != CYC_OK ||
         read_pragma(*db, "SELECT count(*) FROM sqlite_schema", &table_count) != CYC_OK) {
-        return cyc_journal_failed(err, *db, "read", path);
+        return tell_unreadable(*db, path, err);
+    }
+    if (table_count == 0 && version == 0 && has_rows(folder)) {
+        return cyc_err_set(err, CYC_E_JOURNAL,
+                           "%s is empty although there are data beside it: %s-wal was not copied "
+                           "with the rest of the run",
+                           path, CYC_JOURNAL_NAME);
     }
     if (table_count == 0 && version == 0) {
         (void)sqlite3_close(*db);
@@ -107,7 +146,7 @@ int cyc_journal_open_read(const char *folder, sqlite3 **db, struct cyc_err *err)
         result = cyc_journal_failed(err, *db, "open", path);
     } else {
         (void)sqlite3_busy_timeout(*db, 5000);
-        result = check_versions(db, path, err);
+        result = check_versions(db, folder, path, err);
     }
     if (result != CYC_OK) {
         (void)sqlite3_close(*db);
