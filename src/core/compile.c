@@ -182,6 +182,9 @@ static bool solve(const struct form *x, const struct form *y, enum cyc_op_code c
 
 static bool emit(struct cyc_core *core, unsigned code)
 {
+    if (core->code_count >= CYC_OPS_MAX) { /* conditions that share operations */
+        return false;
+    }
     core->code[core->code_count] = (uint8_t)code;
     core->code_count++;
     return true;

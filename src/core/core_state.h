@@ -14,9 +14,10 @@
 #define CYC_DELTAS     4                 /* voltage, current, temperature, pressure */
 #define CYC_DIRECT     6                 /* signals that a sample holds itself, VOLTAGE … PRESSURE */
 
-/* A limit is breached beyond its bound by more than this share of the bound: a setpoint equal to
- * a bound is no breach through rounding. */
+/* A limit is breached this share of the bound beyond it, and at least so far (in its unit): a
+ * setpoint equal to a bound, or a current of zero with a bound of zero, is no breach by rounding. */
 #define CYC_LIMIT_SLACK 1e-9
+#define CYC_LIMIT_LEAST 1e-12
 /* "Far beyond", so that one sample is enough: further from the bound than this share of the
  * band's width, or of the bound itself where only one side is bounded. */
 #define CYC_LIMIT_FAR 0.05
@@ -63,8 +64,8 @@ struct cyc_core_cutoff {
 
 /* The tightest limits of one signal; each side remembers whose it is. */
 struct cyc_band {
-    double low; /* breached below, slack included */
-    double high;
+    double low; /* breached at or below, slack included */
+    double high; /* breached at or above */
     double low_bound; /* as stated */
     double high_bound;
     uint8_t low_level; /* enum cyc_level */

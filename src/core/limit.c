@@ -1,7 +1,7 @@
 /* Safety limits: the tightest bound of each signal, tested on every sample of a run, between steps
  * and in pauses too.
  *
- * A breach is a value beyond a bound by more than CYC_LIMIT_SLACK of it. One sample can be a
+ * A breach is a value beyond a bound by CYC_LIMIT_SLACK of it or more. One sample can be a
  * glitch, so a breach has to be seen in two samples in a row; the second is asked for
  * CYC_LIMIT_CONFIRM_NS later. A value beyond the bound by more than CYC_LIMIT_FAR of the band's
  * width needs no second opinion. A value that is not there is no value inside the band: it counts
@@ -23,6 +23,11 @@ static struct cyc_band *band_of(struct cyc_core *core, uint8_t signal)
     *band = (struct cyc_band){
         .low_bound = -INFINITY, .high_bound = INFINITY, .signal = signal};
     return band;
+}
+
+static double slack(double bound)
+{
+    return CYC_LIMIT_SLACK * fabs(bound) + CYC_LIMIT_LEAST;
 }
 
 bool cyc_core_set_limits(struct cyc_core *core, const struct cyc_step *step)
@@ -48,15 +53,15 @@ bool cyc_core_set_limits(struct cyc_core *core, const struct cyc_step *step)
     }
     for (unsigned i = 0; i < core->band_count; i++) {
         struct cyc_band *band = &core->bands[i];
-        band->low = band->low_bound - CYC_LIMIT_SLACK * fabs(band->low_bound);
-        band->high = band->high_bound + CYC_LIMIT_SLACK * fabs(band->high_bound);
+        band->low = band->low_bound - slack(band->low_bound);
+        band->high = band->high_bound + slack(band->high_bound);
     }
     return true;
 }
 
 static bool is_far(const struct cyc_band *band, double value)
 {
-    const double bound = value < band->low ? band->low_bound : band->high_bound;
+    const double bound = value <= band->low ? band->low_bound : band->high_bound;
     const double width = band->high_bound - band->low_bound;
     const double scale = isfinite(width) ? width : fabs(bound);
     return fabs(value - bound) > CYC_LIMIT_FAR * scale;
@@ -80,12 +85,12 @@ bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
         } else {
             value = cyc_sums_get(&core->total[CYC_SCOPE_STEP], band->signal);
         }
-        if (value >= band->low && value <= band->high) {
+        if (value > band->low && value < band->high) {
             continue;
         }
         core->breached |= 1u << band->signal;
         if ((before & (1u << band->signal)) != 0 || is_far(band, value)) {
-            const bool low = value < band->low;
+            const bool low = value <= band->low;
             *fault = (struct cyc_fault){.kind = CYC_FAULT_LIMIT,
                                         .signal = band->signal,
                                         .level = low ? band->low_level : band->high_level,

@@ -27,6 +27,9 @@ uint8_t cyc_core_delta_signal(unsigned i)
 /* The first point of a grid from origin that lies after t. */
 static int64_t next_on_grid(int64_t origin_ns, int64_t every_ns, int64_t t_ns)
 {
+    if (t_ns < origin_ns) {
+        return origin_ns;
+    }
     return origin_ns + ((t_ns - origin_ns) / every_ns + 1) * every_ns;
 }
 

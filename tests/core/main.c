@@ -3,6 +3,10 @@
 extern const struct cyc_check cyc_check_modes[];
 extern const struct cyc_check cyc_check_segments[];
 extern const struct cyc_check cyc_check_entry[];
+extern const struct cyc_check cyc_check_conditions[];
+extern const struct cyc_check cyc_check_account[];
+extern const struct cyc_check cyc_check_limits[];
+extern const struct cyc_check cyc_check_record[];
 extern const struct cyc_check cyc_check_words[];
 
 int main(int argc, char **argv)
@@ -11,6 +15,10 @@ int main(int argc, char **argv)
         {"modes", cyc_check_modes},
         {"segments", cyc_check_segments},
         {"entry", cyc_check_entry},
+        {"conditions", cyc_check_conditions},
+        {"account", cyc_check_account},
+        {"limits", cyc_check_limits},
+        {"record", cyc_check_record},
         {"words", cyc_check_words},
         {0},
     };
