@@ -1,0 +1,492 @@
+/* The walk of the static checks: one resolved step after the other, and what lists and loops show
+ * beyond their steps. The checks of a single step stand in check_meaning.c and check_scale.c.
+ *
+ * Blocks are walked once, `each` once per pass with its names set (up to EACH_MAX passes): a
+ * mistake that shows in several passes is one diagnostic, since it has one place and one text.
+ */
+#include "protocol/check_int.h"
+
+#include <string.h>
+
+#define EACH_MAX 64
+
+void cyc_checker_init(struct cyc_checker *checker, const struct cyc_cell_facts *cell,
+                      struct cyc_diags *diags)
+{
+    *checker = (struct cyc_checker){.cell = cell,
+                                    .diags = diags,
+                                    .one_c_A = NAN,
+                                    .nominal_Ah = NAN,
+                                    .low_V = NAN,
+                                    .high_V = NAN,
+                                    .most_A = NAN,
+                                    .charge_end_V = NAN,
+                                    .discharge_end_V = NAN,
+                                    .cc_end_V = NAN};
+    if (cyc_one_c_A(&cell->basis, &checker->one_c_A, NULL, NULL) != CYC_OK) {
+        checker->one_c_A = NAN;
+    }
+    if (cyc_nominal_capacity_Ah(&cell->basis, &checker->nominal_Ah, NULL) != CYC_OK) {
+        checker->nominal_Ah = 2.0 * checker->one_c_A;
+    }
+}
+
+/* ---- Atoms and places -------------------------------------------------------------------------- */
+
+bool cyc_check_next_atom(const struct cyc_step *step, const struct cyc_condition *condition,
+                         unsigned *at, struct cyc_check_atom *atom)
+{
+    const unsigned end = (unsigned)condition->first + condition->count;
+    for (unsigned i = *at < condition->first ? condition->first : *at; i + 2 < end; i++) {
+        const struct cyc_op *const op = &step->ops[i];
+        const bool magnitude = op[1].code == CYC_OP_ABS;
+        const unsigned last = i + 2 + (magnitude ? 1 : 0);
+        if (op->code != CYC_OP_SIGNAL || last >= end || step->ops[last - 1].code != CYC_OP_CONST ||
+            step->ops[last].code < CYC_OP_LT || step->ops[last].code > CYC_OP_GE) {
+            continue;
+        }
+        *atom = (struct cyc_check_atom){.signal = op->signal,
+                                        .scope = op->scope,
+                                        .index = op->index,
+                                        .comparison = step->ops[last].code,
+                                        .magnitude = magnitude,
+                                        .value = step->ops[last - 1].value};
+        *at = last + 1;
+        return true;
+    }
+    return false;
+}
+
+bool cyc_check_only_atom(const struct cyc_step *step, const struct cyc_condition *condition,
+                         struct cyc_check_atom *atom)
+{
+    unsigned at = condition->first;
+    return cyc_check_next_atom(step, condition, &at, atom) &&
+           at == (unsigned)condition->first + condition->count &&
+           condition->count == (atom->magnitude ? 4u : 3u);
+}
+
+bool cyc_check_upward(const struct cyc_check_atom *atom)
+{
+    return atom->comparison == CYC_OP_GT || atom->comparison == CYC_OP_GE;
+}
+
+bool cyc_check_downward(const struct cyc_check_atom *atom)
+{
+    return atom->comparison == CYC_OP_LT || atom->comparison == CYC_OP_LE;
+}
+
+bool cyc_check_holds(const struct cyc_check_atom *atom, double value)
+{
+    const double left = atom->magnitude ? fabs(value) : value;
+    return (atom->comparison == CYC_OP_LT && left < atom->value) ||
+           (atom->comparison == CYC_OP_LE && left <= atom->value) ||
+           (atom->comparison == CYC_OP_GT && left > atom->value) ||
+           (atom->comparison == CYC_OP_GE && left >= atom->value);
+}
+
+bool cyc_check_is_step_sum(const struct cyc_check_atom *atom)
+{
+    return atom->signal >= CYC_SIGNAL_TIME && atom->scope == CYC_SCOPE_STEP &&
+           atom->signal != CYC_SIGNAL_NET_CAPACITY && atom->signal != CYC_SIGNAL_NET_ENERGY;
+}
+
+enum cyc_kind cyc_check_kind(unsigned signal)
+{
+    static const uint8_t kinds[CYC_SIGNAL_COUNT] = {
+        [CYC_SIGNAL_VOLTAGE] = CYC_KIND_VOLTAGE,
+        [CYC_SIGNAL_CURRENT] = CYC_KIND_CURRENT,
+        [CYC_SIGNAL_POWER] = CYC_KIND_POWER,
+        [CYC_SIGNAL_TEMPERATURE] = CYC_KIND_TEMPERATURE,
+        [CYC_SIGNAL_AMBIENT] = CYC_KIND_TEMPERATURE,
+        [CYC_SIGNAL_PRESSURE] = CYC_KIND_PRESSURE,
+        [CYC_SIGNAL_AUX] = CYC_KIND_NUMBER,
+        [CYC_SIGNAL_PEAK] = CYC_KIND_VOLTAGE,
+        [CYC_SIGNAL_SLOPE] = CYC_KIND_NUMBER,
+        [CYC_SIGNAL_TIME] = CYC_KIND_TIME,
+        [CYC_SIGNAL_HOLD_TIME] = CYC_KIND_TIME,
+        [CYC_SIGNAL_CHARGE_CAPACITY] = CYC_KIND_CAPACITY,
+        [CYC_SIGNAL_DISCHARGE_CAPACITY] = CYC_KIND_CAPACITY,
+        [CYC_SIGNAL_NET_CAPACITY] = CYC_KIND_CAPACITY,
+        [CYC_SIGNAL_CAPACITY] = CYC_KIND_CAPACITY,
+        [CYC_SIGNAL_CHARGE_ENERGY] = CYC_KIND_ENERGY,
+        [CYC_SIGNAL_DISCHARGE_ENERGY] = CYC_KIND_ENERGY,
+        [CYC_SIGNAL_NET_ENERGY] = CYC_KIND_ENERGY,
+        [CYC_SIGNAL_ENERGY] = CYC_KIND_ENERGY,
+    };
+    return signal < CYC_SIGNAL_COUNT ? (enum cyc_kind)kinds[signal] : CYC_KIND_NUMBER;
+}
+
+const char *cyc_check_value(char text[CYC_CHECK_TEXT], unsigned signal, double value)
+{
+    return cyc_quantity_text(text, CYC_CHECK_TEXT, value, cyc_check_kind(signal));
+}
+
+struct cyc_pos cyc_check_limit_pos(const struct cyc_check_view *view, unsigned limit)
+{
+    const struct cyc_step_more *const more = view->plan->more;
+    if (more != NULL) {
+        if (limit < more->limits.count) {
+            return more->limits.items[limit].pos;
+        }
+        limit -= more->limits.count;
+    }
+    for (unsigned i = view->rule_count; i-- > 0;) { /* in the order of cyc_step_resolve() */
+        if (limit < view->rules[i]->limits.count) {
+            return view->rules[i]->limits.items[limit].pos;
+        }
+        limit -= view->rules[i]->limits.count;
+    }
+    return view->plan->pos;
+}
+
+struct cyc_pos cyc_check_cutoff_pos(const struct cyc_check_view *view, unsigned cutoff)
+{
+    const struct cyc_cutoff_plan *const plan = view->resolver->cutoffs[cutoff];
+    return plan != NULL ? plan->pos : view->plan->pos;
+}
+
+double cyc_check_current_A(const struct cyc_step *step)
+{
+    double most_A = NAN;
+    for (uint32_t i = 0; i < step->segment_count; i++) {
+        if (step->segments[i].control == CYC_CONTROL_CURRENT) {
+            most_A = fmax(most_A, fabs(step->segments[i].value)); /* fmax passes NaN over */
+        }
+    }
+    return most_A;
+}
+
+/* ---- Steps in their order ------------------------------------------------------------------------ */
+
+/* The voltage at which a charge or discharge ends; NaN: by something else. */
+static double end_voltage(const struct cyc_check_view *view, struct cyc_pos *pos)
+{
+    const struct cyc_step *const step = view->step;
+    struct cyc_check_atom atom;
+    *pos = view->plan->pos;
+    if (step->mode == CYC_MODE_CCCV || step->mode == CYC_MODE_CPCV) {
+        return step->hold_V;
+    }
+    for (unsigned i = 0; i < step->cutoff_count; i++) {
+        if (view->resolver->owners[i] < 0 &&
+            cyc_check_only_atom(step, &step->cutoffs[i].when, &atom) &&
+            atom.signal == CYC_SIGNAL_VOLTAGE && step->cutoffs[i].action != CYC_FOLLOW_FAIL) {
+            *pos = cyc_check_cutoff_pos(view, i);
+            return atom.value;
+        }
+    }
+    return NAN;
+}
+
+static void check_window(const struct cyc_check_view *view, double end_V, struct cyc_pos pos)
+{
+    struct cyc_checker *const checker = view->checker;
+    const bool charging = view->step->charging;
+    const double other_V = charging ? checker->discharge_end_V : checker->charge_end_V;
+    const bool crossed = charging ? end_V <= other_V : end_V >= other_V; /* false with NaN */
+    if (crossed) {
+        char here[CYC_CHECK_TEXT];
+        char there[CYC_CHECK_TEXT];
+        struct cyc_diag *const diag = cyc_diags_add(
+            checker->diags, CYC_SEVERITY_WARNING, pos,
+            "this %s ends at %s, where the cell already is after the %s to %s",
+            charging ? "charge" : "discharge", cyc_check_value(here, CYC_SIGNAL_VOLTAGE, end_V),
+            charging ? "discharge" : "charge", cyc_check_value(there, CYC_SIGNAL_VOLTAGE, other_V));
+        diag->hint = "a charge ends above the discharge before it; are the two voltages swapped?";
+        diag->related = charging ? checker->discharge_end_pos : checker->charge_end_pos;
+        diag->related_text = charging ? "the discharge ends here" : "the charge ends here";
+    }
+    if (charging) {
+        checker->charge_end_V = end_V;
+        checker->charge_end_pos = pos;
+        checker->discharge_end_V = NAN;
+    } else {
+        checker->discharge_end_V = end_V;
+        checker->discharge_end_pos = pos;
+        checker->charge_end_V = NAN;
+    }
+}
+
+static void check_hold_after(const struct cyc_check_view *view)
+{
+    const struct cyc_checker *const checker = view->checker;
+    const double hold_V = view->step->segments[0].value;
+    if (fabs(checker->cc_end_V - hold_V) > 1e-6) { /* false with NaN */
+        char here[CYC_CHECK_TEXT];
+        char there[CYC_CHECK_TEXT];
+        struct cyc_diag *const diag = cyc_diags_add(
+            checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+            "this hold is at %s, but the step before ends at %s",
+            cyc_check_value(here, CYC_SIGNAL_VOLTAGE, hold_V),
+            cyc_check_value(there, CYC_SIGNAL_VOLTAGE, checker->cc_end_V));
+        diag->hint = "write one step, `charge: …` with `hold: …`, or make the two voltages equal";
+        diag->related = checker->cc_end_pos;
+        diag->related_text = "the step before ends here";
+    }
+}
+
+static void use_voltage(struct cyc_checker *checker, double voltage_V)
+{
+    if (isfinite(voltage_V)) {
+        checker->low_V = fmin(checker->low_V, voltage_V);
+        checker->high_V = fmax(checker->high_V, voltage_V);
+    }
+}
+
+static void check_order(const struct cyc_check_view *view)
+{
+    struct cyc_checker *const checker = view->checker;
+    const struct cyc_step *const step = view->step;
+    struct cyc_pos pos;
+    double end_V = NAN;
+    switch (step->mode) {
+    case CYC_MODE_CC:
+    case CYC_MODE_CP:
+    case CYC_MODE_CR:
+    case CYC_MODE_CCCV:
+    case CYC_MODE_CPCV:
+        end_V = end_voltage(view, &pos);
+        check_window(view, end_V, pos);
+        checker->cc_end_V = isnan(step->hold_V) ? end_V : NAN;
+        checker->cc_end_pos = pos;
+        break;
+    case CYC_MODE_CV:
+        check_hold_after(view);
+        end_V = step->segments[0].value;
+        checker->cc_end_V = NAN;
+        checker->charge_end_V = checker->discharge_end_V = NAN;
+        break;
+    case CYC_MODE_SWEEP:
+    case CYC_MODE_PROFILE:
+    case CYC_MODE_PULSE:
+        checker->charge_end_V = checker->discharge_end_V = checker->cc_end_V = NAN;
+        break;
+    case CYC_MODE_REST:
+    case CYC_MODE_IMPEDANCE:
+    case CYC_MODE_TEMPERATURE:
+    case CYC_MODE_PRESSURE:
+    case CYC_MODE_ASK:
+        checker->cc_end_V = NAN;
+        return;
+    }
+    use_voltage(checker, end_V);
+    for (uint32_t i = 0; step->mode == CYC_MODE_SWEEP && i < step->segment_count; i++) {
+        const struct cyc_segment *const part = &step->segments[i];
+        use_voltage(checker, part->value + part->slope_per_s * (double)part->duration_ns / 1e9);
+    }
+    checker->most_A = fmax(checker->most_A, cyc_check_current_A(step));
+    checker->passes_current = true;
+}
+
+void cyc_check_step(struct cyc_checker *checker, const struct cyc_step_plan *plan,
+                    const struct cyc_resolver *resolver, const struct cyc_rules *const *rules,
+                    unsigned rule_count)
+{
+    const struct cyc_check_view view = {checker, plan, &resolver->step, resolver, rules,
+                                        rule_count};
+    cyc_check_meaning(&view);
+    cyc_check_scale(&view);
+    check_order(&view);
+}
+
+/* ---- The plan -------------------------------------------------------------------------------------- */
+
+struct walk {
+    struct cyc_checker checker;
+    struct cyc_preview preview;
+    struct cyc_resolver resolver;
+    const struct cyc_rules *rules[CYC_BLOCKS_MAX + 16];
+    unsigned rule_count;
+    unsigned depth;
+};
+
+static void walk_list(struct walk *walk, const struct cyc_plan_node *list);
+
+static bool is_computed(const struct cyc_step_plan *plan)
+{
+    if (plan->setpoint.expr != NULL || plan->more != NULL) {
+        return true; /* it may hold computed parts; a failure to resolve is no news */
+    }
+    for (unsigned i = 0; i < plan->cutoff_count; i++) {
+        if (plan->cutoffs[i].bare.expr != NULL || plan->cutoffs[i].when != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void walk_step(struct walk *walk, const struct cyc_step_plan *plan)
+{
+    struct cyc_err err = {0};
+    const struct cyc_step_around around = {.cell = walk->checker.cell,
+                                           .env = &walk->preview.env,
+                                           .history = &walk->preview.history,
+                                           .rules = walk->rules,
+                                           .rule_count = walk->rule_count};
+    if (cyc_step_resolve(&walk->resolver, plan, &around, &err) != CYC_OK) {
+        if (!is_computed(plan)) {
+            (void)cyc_diags_add(walk->checker.diags, CYC_SEVERITY_ERROR, plan->pos, "%s", err.text);
+        }
+        walk->checker.cc_end_V = NAN;
+        walk->checker.charge_end_V = walk->checker.discharge_end_V = NAN;
+        return;
+    }
+    cyc_check_step(&walk->checker, plan, &walk->resolver, walk->rules, walk->rule_count);
+    const double current_A = cyc_check_current_A(&walk->resolver.step);
+    if (!isnan(current_A)) {
+        walk->preview.history.setpoint_A = current_A;
+    }
+}
+
+/* Whether anything inside moves charge, waits for a person or climate, or leaves the loop. */
+static void note_movement(void *context, const struct cyc_plan_node *node)
+{
+    bool *const moves = context;
+    *moves = *moves || (node->kind != CYC_STEP_REST && node->kind != CYC_STEP_REPEAT &&
+                        node->kind != CYC_STEP_CYCLES && node->kind != CYC_STEP_EACH &&
+                        node->kind != CYC_STEP_NOTE && node->kind != CYC_STEP_LET &&
+                        node->kind != CYC_STEP_IF && node->kind != CYC_STEP_INCLUDE);
+}
+
+static void check_loop(struct walk *walk, const struct cyc_plan_block *block)
+{
+    bool moves = false;
+    cyc_plan_walk(block->first, note_movement, &moves);
+    const bool loops = block->node.kind == CYC_STEP_REPEAT || block->node.kind == CYC_STEP_CYCLES;
+    if (loops && !moves && !(cyc_preview_value(&walk->preview, &block->count) < 2.0)) {
+        struct cyc_diag *const diag = cyc_diags_add(walk->checker.diags, CYC_SEVERITY_WARNING,
+                                                    block->pos, "this loop moves no charge");
+        diag->hint = "a single rest of the whole time does the same";
+    }
+}
+
+static void walk_each(struct walk *walk, const struct cyc_plan_block *block)
+{
+    const unsigned passes = block->each_length < EACH_MAX ? block->each_length : EACH_MAX;
+    for (unsigned pass = 0; pass < passes; pass++) {
+        for (unsigned i = 0; i < block->each_count; i++) {
+            const struct cyc_each_list *const list = &block->each[i];
+            walk->preview.values[list->variable] =
+                cyc_preview_value(&walk->preview, &list->values[pass]);
+        }
+        walk_list(walk, block->first);
+    }
+}
+
+static void walk_block(struct walk *walk, const struct cyc_plan_block *block)
+{
+    const bool room = walk->rule_count < sizeof walk->rules / sizeof walk->rules[0];
+    const bool ruled = block->node.kind != CYC_STEP_IF && room;
+    walk->depth++;
+    if (ruled) {
+        walk->rules[walk->rule_count++] = &block->rules;
+    }
+    for (unsigned i = 0; i < block->assignment_count; i++) {
+        const struct cyc_assignment *const with = &block->assignments[i];
+        if (with->variable >= 0) {
+            walk->preview.values[with->variable] = cyc_preview_value(&walk->preview, &with->value);
+        }
+    }
+    if (block->node.kind == CYC_STEP_EACH) {
+        walk_each(walk, block);
+    } else {
+        walk_list(walk, block->first);
+    }
+    if (block->node.kind == CYC_STEP_IF) {
+        walk_list(walk, block->otherwise);
+    }
+    check_loop(walk, block);
+    if (ruled) {
+        walk->rule_count--;
+    }
+    walk->depth--;
+}
+
+static void walk_let(struct walk *walk, const struct cyc_plan_let *let)
+{
+    for (unsigned i = 0; i < let->assignment_count; i++) {
+        const struct cyc_assignment *const assignment = &let->assignments[i];
+        const double value = cyc_preview_value(&walk->preview, &assignment->value);
+        if (assignment->variable >= 0) {
+            walk->preview.values[assignment->variable] = value;
+        }
+    }
+}
+
+static bool goes_away(const struct cyc_plan_node *node)
+{
+    return node->kind == CYC_STEP_STOP || node->kind == CYC_STEP_FAIL ||
+           node->kind == CYC_STEP_GOTO || node->kind == CYC_STEP_LEAVE;
+}
+
+struct target_search {
+    const struct cyc_plan_node *wanted;
+    bool found;
+};
+
+static void find_target(void *context, const struct cyc_plan_node *node)
+{
+    struct target_search *const search = context;
+    if (node->kind == CYC_STEP_GOTO) {
+        search->found = search->found || cyc_plan_as_flow(node)->target_node == search->wanted;
+    } else if (node->kind <= CYC_STEP_ASK) {
+        const struct cyc_step_plan *const step = &cyc_plan_as_step(node)->step;
+        for (unsigned i = 0; i < step->cutoff_count; i++) {
+            const struct cyc_cutoff_more *const more = step->cutoffs[i].more;
+            search->found = search->found || (more != NULL && more->target_node == search->wanted);
+        }
+    }
+}
+
+static void check_reached(struct walk *walk, const struct cyc_plan_node *list,
+                          const struct cyc_plan_node *node)
+{
+    for (const struct cyc_plan_node *next = node->next; next != NULL; next = next->next) {
+        struct target_search search = {next, false};
+        cyc_plan_walk(list, find_target, &search);
+        if (search.found) {
+            return;
+        }
+        if (next == node->next) {
+            struct cyc_diag *const diag =
+                cyc_diags_add(walk->checker.diags, CYC_SEVERITY_WARNING, cyc_plan_pos(next),
+                              "this step is never reached");
+            diag->related = cyc_plan_pos(node);
+            diag->related_text = "the run goes elsewhere here";
+        }
+    }
+}
+
+static void walk_list(struct walk *walk, const struct cyc_plan_node *list)
+{
+    for (const struct cyc_plan_node *node = list; node != NULL; node = node->next) {
+        if (node->kind <= CYC_STEP_ASK) {
+            walk_step(walk, &cyc_plan_as_step(node)->step);
+        } else if (node->kind <= CYC_STEP_IF) {
+            walk_block(walk, cyc_plan_as_block(node));
+        } else if (node->kind == CYC_STEP_LET) {
+            walk_let(walk, cyc_plan_as_let(node));
+        } else if (goes_away(node) && node->next != NULL) {
+            check_reached(walk, list, node);
+        }
+    }
+}
+
+void cyc_check_plan(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
+                    struct cyc_diags *diags)
+{
+    struct walk walk = {.rules = {&plan->rules}, .rule_count = 1};
+    cyc_checker_init(&walk.checker, cell, diags);
+    if (cyc_plan_preview_init(&walk.preview, plan, cell, NULL) != CYC_OK) {
+        return; /* no memory: the source that is opened next will say so */
+    }
+    cyc_resolver_init(&walk.resolver);
+    walk_list(&walk, plan->method);
+    walk.rules[0] = &plan->finally_rules;
+    walk.checker.charge_end_V = walk.checker.discharge_end_V = walk.checker.cc_end_V = NAN;
+    walk_list(&walk, plan->finally);
+    cyc_check_limits_scale(&walk.checker, &plan->rules.limits);
+    cyc_resolver_release(&walk.resolver);
+    cyc_plan_preview_release(&walk.preview);
+}

@@ -1,0 +1,53 @@
+/* What the files of the static checks share. */
+#ifndef CYC_PROTOCOL_CHECK_INT_H
+#define CYC_PROTOCOL_CHECK_INT_H
+
+#include "protocol/check.h"
+
+#define CYC_CHECK_TEXT 48
+
+/* `signal op value` inside a condition. */
+struct cyc_check_atom {
+    uint8_t signal, scope, comparison, index;
+    bool magnitude;
+    double value;
+};
+
+/* A resolved step under inspection. */
+struct cyc_check_view {
+    struct cyc_checker *checker;
+    const struct cyc_step_plan *plan;
+    const struct cyc_step *step;
+    const struct cyc_resolver *resolver;
+    const struct cyc_rules *const *rules;
+    unsigned rule_count;
+};
+
+/* The next atom at or after *at inside the condition; false: no more. */
+bool cyc_check_next_atom(const struct cyc_step *step, const struct cyc_condition *condition,
+                         unsigned *at, struct cyc_check_atom *atom);
+/* The only atom of a condition; false: it is more than one comparison. */
+bool cyc_check_only_atom(const struct cyc_step *step, const struct cyc_condition *condition,
+                         struct cyc_check_atom *atom);
+bool cyc_check_upward(const struct cyc_check_atom *atom); /* > or >= */
+bool cyc_check_downward(const struct cyc_check_atom *atom);
+/* The comparison for a known value of its signal. */
+bool cyc_check_holds(const struct cyc_check_atom *atom, double value);
+/* Charge, energy or time counted since the step began. */
+bool cyc_check_is_step_sum(const struct cyc_check_atom *atom);
+
+enum cyc_kind cyc_check_kind(unsigned signal);
+const char *cyc_check_value(char text[CYC_CHECK_TEXT], unsigned signal, double value);
+/* Where a limit of the resolved step was written. */
+struct cyc_pos cyc_check_limit_pos(const struct cyc_check_view *view, unsigned limit);
+/* Where a cutoff was written; the step's own place for those that it implies. */
+struct cyc_pos cyc_check_cutoff_pos(const struct cyc_check_view *view, unsigned cutoff);
+/* The largest constant current of the step, A; NaN: it has none. */
+double cyc_check_current_A(const struct cyc_step *step);
+
+/* check_meaning.c: against the step's own setpoint, its bounds and the limits. */
+void cyc_check_meaning(const struct cyc_check_view *view);
+/* check_scale.c: against the cell. */
+void cyc_check_scale(const struct cyc_check_view *view);
+
+#endif
