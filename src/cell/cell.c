@@ -137,7 +137,10 @@ int cyc_cell_new(const struct cyc_cell_spec *spec, struct cyc_cell **cell, struc
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a simulated cell");
     }
     made->model = model;
-    const int status = model->init(made, spec, err);
+    int status = model->init(made, spec, err);
+    if (status == CYC_OK) {
+        status = cyc_climate_check(&made->climate.values, err);
+    }
     if (status != CYC_OK) {
         free(made);
         return status;

@@ -184,3 +184,20 @@ void cyc_climate_step(const struct cyc_climate_control *control, const struct cy
     to->press_Pa = control->press_target_Pa + (from->press_Pa - control->press_target_Pa) * left;
     settle(control, heat_W, to);
 }
+
+int cyc_climate_check(const struct cyc_climate_values *values, struct cyc_err *err)
+{
+    if (!(values->chamber_ramp > 0)) {
+        return cyc_err_set(err, CYC_E_INPUT, "chamber_ramp must be above 0");
+    }
+    if (!(values->room_tau > 0)) {
+        return cyc_err_set(err, CYC_E_INPUT, "room_tau must be above 0");
+    }
+    if (values->C_cell > 0 && !(values->G_cell > 0)) {
+        return cyc_err_set(err, CYC_E_INPUT, "C_cell needs a G_cell above 0");
+    }
+    if (values->C_jig > 0 && !(values->G_jig > 0)) {
+        return cyc_err_set(err, CYC_E_INPUT, "C_jig needs a G_jig above 0");
+    }
+    return CYC_OK;
+}

@@ -2,6 +2,7 @@
 #ifndef CYC_CELL_CLIMATE_H
 #define CYC_CELL_CLIMATE_H
 
+#include "base/status.h"
 #include "core/types.h"
 
 #include <stdbool.h>
@@ -40,6 +41,8 @@ struct cyc_climate {
     bool moving; /* something is not where it is going */
 };
 
+/* CYC_E_INPUT: a value that cannot be. */
+int cyc_climate_check(const struct cyc_climate_values *values, struct cyc_err *err);
 /* Everything at one temperature and pressure, at rest. */
 void cyc_climate_init(struct cyc_climate_control *control, struct cyc_climate *climate,
                       double temperature_degC, double pressure_Pa);

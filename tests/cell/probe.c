@@ -106,14 +106,14 @@ void probe_wait(struct probe *probe, double time_s)
 double probe_until(struct probe *probe, enum cyc_signal signal, double value)
 {
     const struct cyc_watch watch = {(uint8_t)signal, false, value};
-    advance(probe, probe->sample.t_ns + 86400 * CYC_S_NS, &watch);
+    advance(probe, probe->sample.t_ns + 10 * 86400 * CYC_S_NS, &watch);
     return probe_time_s(probe);
 }
 
 double probe_until_magnitude(struct probe *probe, enum cyc_signal signal, double value)
 {
     const struct cyc_watch watch = {(uint8_t)signal, true, value};
-    advance(probe, probe->sample.t_ns + 86400 * CYC_S_NS, &watch);
+    advance(probe, probe->sample.t_ns + 10 * 86400 * CYC_S_NS, &watch);
     return probe_time_s(probe);
 }
 

@@ -32,7 +32,7 @@ void probe_ramp(struct probe *probe, enum cyc_control control, double value, dou
 
 /* Advances by a time. */
 void probe_wait(struct probe *probe, double time_s);
-/* Advances to a crossing, a day at most; returns the time since the setpoint, s. */
+/* Advances to a crossing, ten days at most; returns the time since the setpoint, s. */
 double probe_until(struct probe *probe, enum cyc_signal signal, double value);
 double probe_until_magnitude(struct probe *probe, enum cyc_signal signal, double value);
 double probe_time_s(const struct probe *probe); /* since the setpoint */
