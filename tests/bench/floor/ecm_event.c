@@ -3,16 +3,17 @@
  *   ecm_event CELL.yaml DATA.csv FORMATION_CYCLES MAIN_CYCLES
  *
  * It carries out tests/bench/cycling.yaml on tests/bench/cell.yaml and writes the columns and
- * digits of the product's data file: rows at the start and end of each step, at the crossing into
- * the hold and each 30 s in between. There is no protocol, no limit, no fault, no journal and no
- * second model; what it takes is what physics and text take.
+ * digits of the product's data file: rows at the start and end of each step and each 30 s in
+ * between. There is no protocol, no limit, no fault, no journal and no second model; what it takes
+ * is what physics and text take.
  *
  *   V = U(z) + I R0 + v1 + v2,   dz/dt = I / Q,   dv_k/dt = (R_k I - v_k) / tau_k
  *
  * Constant current: from row to row with decay factors worked out once. When the voltage has passed
  * its end, the crossing is found by false position (Illinois) on the closed form. Constant voltage:
  * sub-steps of 5 s in which the current runs along a straight line; its end value is the root of
- * V = const, linear within a segment of the OCV table. Energies are trapezoids over rows.
+ * V = const, linear within a segment of the OCV table. Energies are trapezoids over rows and the
+ * crossing.
  *
  * Numbers are rounded to scaled integers and written two digits at a time; what cannot change
  * within a step is written once a step.
@@ -69,7 +70,7 @@ struct run {
     int64_t start_ms; /* of the step */
     uint64_t record;
     unsigned cycle, step;
-    double row_V, row_I, row_s; /* the last row: for the trapezoid */
+    double row_V, row_I, row_s, row_soc; /* the last point: for sums */
     bool charging;
     struct text count;              /* "cycle,step,ambient,id,type," */
     struct text still_Ah, still_Wh; /* the totals that the step does not change */
@@ -157,22 +158,27 @@ static void flush(struct run *run)
     run->fill = 0;
 }
 
-static void put_row(struct run *run, double step_s, double voltage_V, double current_A)
+/* Charge and energy since the last point. */
+static inline void account(struct run *run, double step_s, double voltage_V, double current_A)
 {
     const double hours = (step_s - run->row_s) / 3600.0;
-    const double charge_Ah = 0.5 * (run->row_I + current_A) * hours;
     const double energy_Wh = 0.5 * (run->row_I * run->row_V + current_A * voltage_V) * hours;
     if (run->charging) {
-        run->charge_Ah += charge_Ah;
+        run->charge_Ah += (run->state.soc - run->row_soc) * CAPACITY_Ah;
         run->charge_Wh += energy_Wh;
     } else {
-        run->discharge_Ah -= charge_Ah;
+        run->discharge_Ah += (run->row_soc - run->state.soc) * CAPACITY_Ah;
         run->discharge_Wh -= energy_Wh;
     }
     run->row_s = step_s;
     run->row_V = voltage_V;
     run->row_I = current_A;
+    run->row_soc = run->state.soc;
+}
 
+static void put_row(struct run *run, double step_s, double voltage_V, double current_A)
+{
+    account(run, step_s, voltage_V, current_A);
     const int64_t step_ms = (int64_t)(step_s * 1000.0 + 0.5);
     char *at = run->buffer + run->fill;
     at = put_ms(at, run->start_ms + step_ms);
@@ -293,7 +299,6 @@ static double constant_current(struct run *run, double current_A, double end_V)
     const double rest_s = crossing_s(run, current_A, end_V, ROW_S);
     const struct span span = make_span(rest_s);
     run->state = move(run->state, &span, current_A, current_A);
-    put_row(run, step_s + rest_s, end_V, current_A);
     return step_s + rest_s;
 }
 
@@ -352,6 +357,7 @@ static void begin_step(struct run *run, unsigned id, bool charging)
     run->row_s = 0.0;
     run->row_I = 0.0;
     run->row_V = 0.0;
+    run->row_soc = run->state.soc;
     run->charging = charging;
     run->count.size =
         (size_t)snprintf(run->count.bytes, sizeof run->count.bytes, "%u,%u,25.000,%u,%s,",
@@ -369,10 +375,12 @@ static void cycle(struct run *run, double rate_C, double end_C, unsigned first_i
     run->cycle++;
     begin_step(run, first_id, true);
     double step_s = constant_current(run, rate_C * ONE_C_A, HOLD_V);
+    account(run, step_s, HOLD_V, rate_C * ONE_C_A);
     step_s = constant_voltage(run, step_s, rate_C * ONE_C_A, end_C * ONE_C_A);
     run->start_ms += (int64_t)(step_s * 1000.0 + 0.5);
     begin_step(run, first_id + 1, false);
     step_s = constant_current(run, -rate_C * ONE_C_A, EMPTY_V);
+    put_row(run, step_s, EMPTY_V, -rate_C * ONE_C_A);
     run->start_ms += (int64_t)(step_s * 1000.0 + 0.5);
 }
 
