@@ -144,6 +144,7 @@ void lab_run(struct lab *lab, const char *method)
                            "name: test\n"
                            "cell: {one_c: 2.5 A, nominal_capacity: 2.5 Ah}\n"
                            "limits: {voltage: [1.5 V, 5 V], current: 40 A}\n"
+                           "cutoff: [voltage < 1.6 V, voltage > 4.9 V]\n"
                            "method:\n");
     cyc_text_append(&text, method);
     lab_run_whole(lab, cyc_text_get(&text));

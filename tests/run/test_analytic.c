@@ -153,9 +153,9 @@ static void constant_power_draws_the_current_of_the_quadratic(void)
     static const struct {
         const char *method;
         double current_A, voltage_V;
-    } cases[] = {{"  - {discharge: 10 W, cutoff: 1 us}\n", 2.809358005, 3.559532100},
-                 {"  - {discharge: 50 W, cutoff: 1 us}\n", 17.790627288, 2.810468636},
-                 {"  - {discharge: 68 W, cutoff: 1 us}\n", 34.0, 2.0}};
+    } cases[] = {{"  - {discharge: 10 W, cutoff: 0.001 ms}\n", 2.809358005, 3.559532100},
+                 {"  - {discharge: 50 W, cutoff: 0.001 ms}\n", 17.790627288, 2.810468636},
+                 {"  - {discharge: 68 W, cutoff: 0.001 ms}\n", 34.0, 2.0}};
     struct lab lab;
     lab_init(&lab, 0);
     lab_parameter(&lab, "R0", 0.050);
