@@ -310,6 +310,24 @@ static struct cyc_pos inside(const struct cyc_node *node, size_t skip)
     return pos;
 }
 
+/* Inside an include, ids are those of the include: they get its prefix. */
+static void note_ref(void *context, const struct cyc_ref *ref)
+{
+    struct cyc_build *const build = context;
+    struct cyc_ref_note *const note = cyc_arena_alloc(build->arena, sizeof *note);
+    if (ref->id != NULL && build->prefix[0] != '\0') {
+        /* The expression is still being made, here; afterwards nobody writes to it. */
+        struct cyc_ref *const mine = (struct cyc_ref *)(uintptr_t)ref;
+        const char *const whole =
+            cyc_diags_format(build->diags, "%s%s", build->prefix, ref->id);
+        mine->id = cyc_arena_string(build->arena, whole, strlen(whole));
+    }
+    if (note != NULL) {
+        *note = (struct cyc_ref_note){ref, build->refs};
+        build->refs = note;
+    }
+}
+
 const struct cyc_expr *cyc_build_expr(struct cyc_build *build, const struct cyc_node *node,
                                       size_t skip)
 {
@@ -326,6 +344,7 @@ const struct cyc_expr *cyc_build_expr(struct cyc_build *build, const struct cyc_
     if (expr == NULL) {
         return NULL;
     }
+    cyc_expr_each_ref(expr, note_ref, build);
     struct cyc_expr_use use;
     if (build->bare_voltage_refused) {
         cyc_expr_use(expr, &use);

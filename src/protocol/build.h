@@ -37,6 +37,12 @@ struct cyc_names;
 struct cyc_files;
 struct cyc_ids;
 
+/* A reference in an expression; newest first. */
+struct cyc_ref_note {
+    const struct cyc_ref *ref;
+    struct cyc_ref_note *next;
+};
+
 struct cyc_build {
     struct cyc_arena *arena;
     struct cyc_diags *diags;
@@ -55,6 +61,7 @@ struct cyc_build {
     bool bounded;                /* a block around ends steps by current, time, charge, energy */
     double capacity_Ah;          /* for derived bounds: nominal, else 2 x 1C x 1 h; NaN: unknown */
     struct cyc_ids *ids;         /* for uniqueness; NULL: not asked (scripts) */
+    struct cyc_ref_note *refs;   /* references to ids, to be looked up when all are known */
     uint32_t step_count;         /* steps numbered so far */
     struct {
         const char *key; /* NULL: an index */

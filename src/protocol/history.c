@@ -208,6 +208,18 @@ static void remember_setpoint(struct cyc_history *history, const struct cyc_step
     }
 }
 
+static bool is_directed(const struct cyc_step *step)
+{
+    return step->mode == CYC_MODE_CC || step->mode == CYC_MODE_CCCV || step->mode == CYC_MODE_CP ||
+           step->mode == CYC_MODE_CPCV || step->mode == CYC_MODE_CR;
+}
+
+void cyc_history_assume(struct cyc_history *history, const struct cyc_step *step)
+{
+    remember_setpoint(history, step);
+    history->charging = is_directed(step) ? step->charging : history->charging;
+}
+
 int cyc_history_step(struct cyc_history *history, const struct cyc_step *step,
                      const struct cyc_result *result, struct cyc_err *err)
 {
@@ -223,13 +235,10 @@ int cyc_history_step(struct cyc_history *history, const struct cyc_step *step,
     if (!is_electrical(step)) {
         return CYC_OK;
     }
-    remember_setpoint(history, step);
+    cyc_history_assume(history, step);
     cyc_outcome_of_result(step, result, history->cell, &history->last);
     history->any = true;
-    const bool directed = step->mode != CYC_MODE_REST && step->mode != CYC_MODE_CV &&
-                          step->mode != CYC_MODE_IMPEDANCE && step->mode != CYC_MODE_SWEEP &&
-                          step->mode != CYC_MODE_PROFILE && step->mode != CYC_MODE_PULSE;
-    history->charging = directed ? step->charging : history->charging;
+    const bool directed = is_directed(step);
     if (directed && step->charging) {
         history->last_charge = history->last;
         history->any_charge = true;

@@ -86,6 +86,8 @@ void cyc_history_init(struct cyc_history *history, const struct cyc_cell_facts *
 void cyc_history_release(struct cyc_history *history);
 
 /* A step has ended. */
+/* A step is taken as done without a result: what a hold after it needs to know. For previews. */
+void cyc_history_assume(struct cyc_history *history, const struct cyc_step *step);
 int cyc_history_step(struct cyc_history *history, const struct cyc_step *step,
                      const struct cyc_result *result, struct cyc_err *err);
 

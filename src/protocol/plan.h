@@ -57,6 +57,7 @@ struct cyc_plan_block {
     unsigned each_length;
     const struct cyc_assignment *assignments; /* INCLUDE: its parameters */
     unsigned assignment_count;
+    struct cyc_rules own; /* INCLUDE: limits, record and cutoffs of the included protocol */
     const char *file; /* INCLUDE */
 };
 

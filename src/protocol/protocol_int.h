@@ -1,0 +1,53 @@
+/* Inside of a loaded protocol and of its sources; seen only by src/protocol. */
+#ifndef CYC_PROTOCOL_PROTOCOL_INT_H
+#define CYC_PROTOCOL_PROTOCOL_INT_H
+
+#include "protocol/plan.h"
+#include "protocol/profile.h"
+
+struct cyc_script; /* a Lua protocol, loaded; see script.h */
+
+struct cyc_protocol {
+    struct cyc_arena arena; /* owns all that follows and the plan */
+    const char *name;
+    const char *source_text;
+    struct cyc_cell_facts cell; /* in force */
+    struct cyc_demands demands;
+    struct cyc_plan plan;      /* of a YAML protocol */
+    struct cyc_script *script; /* owned; NULL: a plan */
+    struct cyc_protocol_file *files;
+    unsigned file_count;
+};
+
+/* What a source can do; the public functions only hand on. Sources of both kinds begin with a
+ * struct cyc_source. */
+struct cyc_source_ops {
+    int (*next)(struct cyc_source *source, const struct cyc_result *result, struct cyc_item *item,
+                struct cyc_err *err);
+    unsigned (*expectations)(struct cyc_source *source, const struct cyc_expectation **rows);
+    void (*progress)(const struct cyc_source *source, struct cyc_source_progress *progress);
+    void (*close)(struct cyc_source *source);
+};
+struct cyc_source {
+    const struct cyc_source_ops *ops;
+    const struct cyc_protocol *protocol;
+};
+
+int cyc_plan_source_open(const struct cyc_protocol *protocol, struct cyc_source **source,
+                         struct cyc_err *err);
+
+/* Widens the demands by what a resolved step asks; by what its limits and record rule ask. */
+void cyc_demands_init(struct cyc_demands *demands);
+void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *step,
+                          struct cyc_pos pos);
+/* Of a whole plan, as far as it is known before it runs. */
+int cyc_plan_demands(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
+                     struct cyc_demands *demands, struct cyc_err *err);
+/* Each step of a plan resolved as far as that is possible before it runs; steps that need results
+ * are passed over (`step` NULL then). */
+int cyc_plan_each_resolved(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
+                           void (*fn)(void *context, const struct cyc_plan_step *plan,
+                                      const struct cyc_step *step),
+                           void *context, struct cyc_err *err);
+
+#endif
