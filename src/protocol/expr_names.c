@@ -222,6 +222,41 @@ static struct cyc_expr *parse_reference(struct cyc_expr_parser *parser, struct c
     return make_reference(parser, ref, row->kind);
 }
 
+/* How many `.word` follow from the present token on; `[k].word` counts as two. */
+static unsigned members_ahead(const struct cyc_expr_parser *parser)
+{
+    const char *const end = parser->text + parser->size;
+    const char *at = parser->token.text;
+    unsigned count = 0;
+    while (at < end && *at == '.') {
+        do {
+            at++;
+        } while (at < end && (isalnum((unsigned char)*at) || *at == '_'));
+        count++;
+    }
+    return at < end && *at == '[' ? count + 2 : count;
+}
+
+/* `.id`, or `.outer.inner` for an id inside an include; `tail` members follow it. */
+static bool take_id(struct cyc_expr_parser *parser, const char *of, unsigned tail,
+                    struct cyc_ref *ref)
+{
+    struct cyc_token first;
+    if (!take_member(parser, of, &first)) {
+        return false;
+    }
+    struct cyc_token last = first;
+    while (members_ahead(parser) > tail) {
+        if (!take_member(parser, of, &last)) {
+            return false;
+        }
+    }
+    const size_t size = (size_t)(last.text + last.size - first.text);
+    ref->id = cyc_arena_string(parser->arena, first.text, size);
+    ref->pos.width += (uint32_t)size + 1;
+    return true;
+}
+
 /* `[k]` with the bracket still to come. */
 static bool parse_index(struct cyc_expr_parser *parser, struct cyc_ref *ref)
 {
@@ -246,6 +281,50 @@ static bool parse_index(struct cyc_expr_parser *parser, struct cyc_ref *ref)
     return true;
 }
 
+/* Ids of included steps have points in them: p04.main. From the point that is due now on, are there
+ * so many words and points that the first of them must belong to the id? A bracket also ends one. */
+static bool continues_id(const struct cyc_expr_parser *parser, unsigned words_after)
+{
+    const char *at = parser->token.text;
+    const char *const end = parser->text + parser->size;
+    unsigned words = 0;
+    if (!cyc_expr_is(parser, ".")) {
+        return false;
+    }
+    while (at < end && *at == '.') {
+        words++;
+        at++;
+        while (at < end && ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                            (*at >= '0' && *at <= '9') || *at == '_')) {
+            at++;
+        }
+        if (at < end && *at == '[' && words == 1) {
+            return true;
+        }
+    }
+    return words > words_after;
+}
+
+/* The id behind `step` or `cycles`, with all its parts; false: refused. */
+static bool take_id(struct cyc_expr_parser *parser, const char *of, unsigned words_after,
+                    struct cyc_ref *ref)
+{
+    struct cyc_token word;
+    if (!take_member(parser, of, &word)) {
+        return false;
+    }
+    const char *const start = word.text;
+    while (continues_id(parser, words_after)) {
+        if (!take_member(parser, of, &word)) {
+            return false;
+        }
+    }
+    const size_t size = (size_t)(word.text - start) + word.size;
+    ref->id = cyc_arena_string(parser->arena, start, size);
+    ref->pos.width += (uint32_t)size + 1;
+    return true;
+}
+
 static struct cyc_expr *parse_cycles(struct cyc_expr_parser *parser, struct cyc_ref ref)
 {
     static const struct {
@@ -255,12 +334,8 @@ static struct cyc_expr *parse_cycles(struct cyc_expr_parser *parser, struct cyc_
                  {"last", CYC_SUBJECT_CYCLES_LAST},
                  {"best", CYC_SUBJECT_CYCLES_BEST}};
     struct cyc_token word;
-    if (!cyc_expr_is(parser, "[")) {
-        if (!take_member(parser, "cycles", &word)) {
-            return NULL;
-        }
-        ref.id = cyc_arena_string(parser->arena, word.text, word.size);
-        ref.pos.width += (uint32_t)word.size + 1;
+    if (!cyc_expr_is(parser, "[") && !take_id(parser, "cycles", 2, &ref)) {
+        return NULL;
     }
     if (cyc_expr_is(parser, "[")) {
         return parse_index(parser, &ref)
@@ -284,13 +359,10 @@ static struct cyc_expr *parse_cycles(struct cyc_expr_parser *parser, struct cyc_
 
 static struct cyc_expr *parse_step(struct cyc_expr_parser *parser, struct cyc_ref ref)
 {
-    struct cyc_token word;
-    if (!take_member(parser, "step", &word)) {
+    if (!take_id(parser, "step", 1, &ref)) {
         return NULL;
     }
     ref.subject = CYC_SUBJECT_STEP;
-    ref.id = cyc_arena_string(parser->arena, word.text, word.size);
-    ref.pos.width += (uint32_t)word.size + 1;
     return parse_reference(parser, ref, "step.<id>", CYC_NAME_RESULT);
 }
 
