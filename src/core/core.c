@@ -107,7 +107,9 @@ static void take(struct cyc_core *core, const struct cyc_sample *sample)
     core->direct[CYC_SIGNAL_PRESSURE] = sample->pressure_Pa;
 }
 
-static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before)
+/* After all tests of a sample; …_before: what was noted up to the sample before. */
+static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before,
+                      uint8_t signal_before)
 {
     struct cyc_core *core = turn->core;
     if (core->bad_kind == CYC_FAULT_NONE) {
@@ -120,7 +122,8 @@ static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before)
         core->rewake = true;
         return;
     }
-    core->bad_kind = kind_before;
+    core->bad_kind = kind_before; /* the first one names the fault */
+    core->bad_signal = signal_before;
     if (turn->t_ns - core->bad_since_ns >= CYC_STALE_NS) {
         const struct cyc_fault fault = {
             .kind = core->bad_kind, .signal = core->bad_signal, .value = NAN, .bound = NAN};
@@ -132,9 +135,10 @@ static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before)
 static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *sample)
 {
     struct cyc_core *core = turn->core;
-    const enum cyc_fault_kind bad_before = core->bad_kind;
+    const enum cyc_fault_kind bad_kind = core->bad_kind;
+    const uint8_t bad_signal = core->bad_signal;
     const uint32_t breached_before = core->breached;
-    const bool own = core->setpoint.number == sample->setpoint_number && !core->entry_pending;
+    const bool own = core->setpoint.number == sample->setpoint_number;
     core->bad_kind = CYC_FAULT_NONE;
     take(core, sample);
     cyc_core_account(core, sample);
@@ -159,7 +163,7 @@ static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *samp
     if (cyc_core_in_step(core)) {
         cyc_core_step_sample(turn, own);
     }
-    check_bad(turn, bad_before);
+    check_bad(turn, bad_kind, bad_signal);
 }
 
 static void on_sample(struct cyc_turn *turn, const struct cyc_sample *sample)

@@ -173,7 +173,7 @@ struct cyc_core {
     bool rewatch; /* the list of watches is out of date */
     bool rewake;  /* so is wake_ns */
     bool sampled;
-    bool ask_now; /* a setpoint was sent: the next sample is wanted at once */
+    bool ask_now; /* a setpoint was sent or a step began: a sample is wanted at once */
     uint8_t settle_count; /* samples since then that had not settled */
     uint8_t dull_count;
     int64_t wake_ns;

@@ -195,6 +195,7 @@ void cyc_core_step_pause(struct cyc_turn *turn, unsigned cutoff)
     core->paused_once = true;
     core->clock_on = false;
     core->in_pulse = false;
+    core->ask_now = true;
     forget_lasting(core);
     cyc_core_act(turn, CYC_ACTION_PAUSED)->as.tag = pause_tag(turn);
     if (core->setpoint.control != CYC_CONTROL_OPEN) {

@@ -316,7 +316,7 @@ static void give_watches(const struct cyc_core *core, struct cyc_actions *out)
 static int64_t settle_wake(const struct cyc_core *core)
 {
     const unsigned doublings = core->settle_count < 8 ? core->settle_count : 8;
-    return core->ask_now ? core->now_ns : core->now_ns + (CYC_MS_NS << doublings);
+    return core->now_ns + (CYC_MS_NS << doublings);
 }
 
 static int64_t dull_wake(const struct cyc_core *core)
@@ -355,10 +355,12 @@ void cyc_core_wake(struct cyc_turn *turn)
     if (core->sampled && core->state != CYC_STATE_SETTLE) {
         at_latest(out, cyc_core_slopes_wake(core, turn->step));
     }
-    if (core->state == CYC_STATE_SETTLE) {
+    if (core->ask_now) {
+        out->deadline_ns = core->now_ns;
+    } else if (core->state == CYC_STATE_SETTLE) {
         at_latest(out, settle_wake(core));
     }
-    if (core->demand_ns < core->now_ns && core->last.t_ns < core->demand_ns) {
+    if (core->demand_ns <= core->now_ns && core->last.t_ns < core->demand_ns) {
         at_latest(out, core->demand_ns + CYC_STALE_NS);
     }
     if (core->dull_count >= CYC_DULL_MAX && core->state != CYC_STATE_SETTLE) {

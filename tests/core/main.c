@@ -7,6 +7,9 @@ extern const struct cyc_check cyc_check_conditions[];
 extern const struct cyc_check cyc_check_account[];
 extern const struct cyc_check cyc_check_limits[];
 extern const struct cyc_check cyc_check_record[];
+extern const struct cyc_check cyc_check_slopes[];
+extern const struct cyc_check cyc_check_pause[];
+extern const struct cyc_check cyc_check_faults[];
 extern const struct cyc_check cyc_check_words[];
 
 int main(int argc, char **argv)
@@ -19,6 +22,9 @@ int main(int argc, char **argv)
         {"account", cyc_check_account},
         {"limits", cyc_check_limits},
         {"record", cyc_check_record},
+        {"slopes", cyc_check_slopes},
+        {"pause", cyc_check_pause},
+        {"faults", cyc_check_faults},
         {"words", cyc_check_words},
         {0},
     };
