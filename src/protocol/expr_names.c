@@ -281,50 +281,6 @@ static bool parse_index(struct cyc_expr_parser *parser, struct cyc_ref *ref)
     return true;
 }
 
-/* Ids of included steps have points in them: p04.main. From the point that is due now on, are there
- * so many words and points that the first of them must belong to the id? A bracket also ends one. */
-static bool continues_id(const struct cyc_expr_parser *parser, unsigned words_after)
-{
-    const char *at = parser->token.text;
-    const char *const end = parser->text + parser->size;
-    unsigned words = 0;
-    if (!cyc_expr_is(parser, ".")) {
-        return false;
-    }
-    while (at < end && *at == '.') {
-        words++;
-        at++;
-        while (at < end && ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
-                            (*at >= '0' && *at <= '9') || *at == '_')) {
-            at++;
-        }
-        if (at < end && *at == '[' && words == 1) {
-            return true;
-        }
-    }
-    return words > words_after;
-}
-
-/* The id behind `step` or `cycles`, with all its parts; false: refused. */
-static bool take_id(struct cyc_expr_parser *parser, const char *of, unsigned words_after,
-                    struct cyc_ref *ref)
-{
-    struct cyc_token word;
-    if (!take_member(parser, of, &word)) {
-        return false;
-    }
-    const char *const start = word.text;
-    while (continues_id(parser, words_after)) {
-        if (!take_member(parser, of, &word)) {
-            return false;
-        }
-    }
-    const size_t size = (size_t)(word.text - start) + word.size;
-    ref->id = cyc_arena_string(parser->arena, start, size);
-    ref->pos.width += (uint32_t)size + 1;
-    return true;
-}
-
 static struct cyc_expr *parse_cycles(struct cyc_expr_parser *parser, struct cyc_ref ref)
 {
     static const struct {
