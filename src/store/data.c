@@ -49,10 +49,38 @@ void cyc_data_name(char name[CYC_FILE_NAME_SIZE + 48], const char *stem, unsigne
 
 /* ---- Parts ----------------------------------------------------------------------------------- */
 
+/* Keeps a failure, if it is one; nothing is written from then on. */
 static int fail(struct cyc_data *data, int status)
 {
     data->status = status;
+    if (status != CYC_OK) {
+        data->room = 0;
+    }
     return status;
+}
+
+/* The buffer is empty now: what stands in it is no longer the row before. */
+static void empty_buffer(struct cyc_data *data)
+{
+    data->fill = 0;
+    for (int i = 0; i < CYC_FIELD_COUNT; i++) {
+        data->fields[i].value = (double)NAN;
+    }
+    data->place.size = 0;
+    data->kind.size = 0;
+}
+
+/* After a write that failed half-way: keeps the whole lines and forgets the rest. */
+static size_t cut_at_line(struct cyc_data *data, size_t written)
+{
+    const char *end = memrchr(data->buffer, '\n', written);
+    const size_t whole = end != NULL ? (size_t)(end - data->buffer) + 1 : 0;
+    for (size_t i = whole; i < data->fill; i++) {
+        data->row_count -= data->buffer[i] == '\n' && data->row_count > 0;
+    }
+    /* Should this fail too, a reader stops at the last line feed. */
+    (void)!ftruncate(data->fd, (off_t)(data->length + whole));
+    return whole;
 }
 
 static int write_buffer(struct cyc_data *data, struct cyc_err *err)
@@ -61,50 +89,49 @@ static int write_buffer(struct cyc_data *data, struct cyc_err *err)
     const int status =
         cyc_file_write(data->fd, data->buffer, data->fill, data->path, &written, err);
     if (status != CYC_OK) {
-        const char *end = memrchr(data->buffer, '\n', written);
-        const size_t whole = end != NULL ? (size_t)(end - data->buffer) + 1 : 0;
-        /* A torn line would be the readers' business then; they know how. */
-        if (ftruncate(data->fd, (off_t)(data->length + whole)) != 0) {
-            return fail(data, status);
-        }
-        written = whole;
+        written = cut_at_line(data, written);
     }
     cyc_checksum_add(&data->checksum, data->buffer, written);
     data->length += written;
-    data->fill = 0;
-    for (int i = 0; i < CYC_FIELD_COUNT; i++) {
-        data->fields[i].value = (double)NAN; /* its text will be overwritten */
-    }
-    data->place.size = 0;
-    data->kind.size = 0;
+    empty_buffer(data);
     return status == CYC_OK ? CYC_OK : fail(data, status);
 }
 
-/* A row may begin while the fill is below `room`: it must fit into buffer and part. */
+/* A row may begin while the fill is below `room`: it must fit into buffer and part. After a failure
+ * there is none, so that each row is refused. */
 static void set_room(struct cyc_data *data)
 {
     const uint64_t left =
         data->part_size_max > data->length ? data->part_size_max - data->length : 0;
     const uint64_t most = left < CYC_DATA_BUFFER_SIZE ? left : CYC_DATA_BUFFER_SIZE;
-    data->room = most > CYC_ROW_SIZE ? (size_t)(most - CYC_ROW_SIZE) : 0;
+    data->room = data->status == CYC_OK && most > CYC_ROW_SIZE ? (size_t)(most - CYC_ROW_SIZE) : 0;
 }
 
-static int open_part(struct cyc_data *data, struct cyc_err *err)
+static int open_part(struct cyc_data *data, unsigned number, struct cyc_err *err)
 {
-    char name[CYC_FILE_NAME_SIZE + 48];
-    cyc_data_name(name, data->stem, data->number, CYC_DATA_SUFFIX);
-    const int status = cyc_path_join(data->path, data->folder, name, err);
+    char name[CYC_FILE_NAME_SIZE + 48], path[CYC_PATH_SIZE];
+    cyc_data_name(name, data->stem, number, CYC_DATA_SUFFIX);
+    const int status = cyc_path_join(path, data->folder, name, err);
     if (status != CYC_OK) {
         return fail(data, status);
     }
-    data->fd = open(data->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-    if (data->fd < 0) {
-        return fail(data, cyc_file_failed(err, "create", data->path, errno));
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return fail(data, cyc_file_failed(err, "create", path, errno));
     }
+    cyc_data_close(data);
+    data->fd = fd;
+    data->number = number;
+    (void)cyc_copy(data->path, sizeof data->path, path);
     data->length = 0;
     cyc_checksum_init(&data->checksum);
+    empty_buffer(data);
     data->fill = strlen(cyc_data_header);
     memcpy(data->buffer, cyc_data_header, data->fill);
+    set_room(data);
+    if (data->room <= data->fill) {
+        data->room = data->fill + 1; /* each part holds at least one row */
+    }
     return CYC_OK;
 }
 
@@ -130,15 +157,11 @@ int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, u
     }
     (void)cyc_copy(data->folder, sizeof data->folder, folder);
     (void)cyc_copy(data->stem, sizeof data->stem, stem);
-    data->number = number;
     data->first_number = number;
     data->sync = identity->sync;
     data->anchor_ms = identity->start_unix_ns / MS_NS;
-    int status = open_part(data, err);
-    if (status == CYC_OK) {
-        status = cyc_data_flush(data, err);
-    }
-    return status;
+    const int status = open_part(data, number, err);
+    return status == CYC_OK ? cyc_data_flush(data, err) : status;
 }
 
 int cyc_data_flush(struct cyc_data *data, struct cyc_err *err)
@@ -149,8 +172,7 @@ int cyc_data_flush(struct cyc_data *data, struct cyc_err *err)
     }
     int status = data->fill > 0 ? write_buffer(data, err) : CYC_OK;
     if (status == CYC_OK && data->sync) {
-        status = cyc_file_sync(data->fd, data->path, err);
-        data->status = status;
+        status = fail(data, cyc_file_sync(data->fd, data->path, err));
     }
     set_room(data);
     return status;
@@ -167,14 +189,11 @@ void cyc_data_close(struct cyc_data *data)
 /* The buffer or the part is full. */
 static int make_room(struct cyc_data *data, struct cyc_err *err)
 {
-    int status = data->status == CYC_OK && data->fill == 0 ? CYC_OK : cyc_data_flush(data, err);
+    int status = cyc_data_flush(data, err);
     if (status == CYC_OK && data->room == 0) {
-        cyc_data_close(data);
-        data->number++;
-        status = open_part(data, err);
-        set_room(data);
-        if (data->room <= data->fill) {
-            data->room = data->fill + 1; /* each part holds at least one row */
+        status = open_part(data, data->number + 1, err);
+        if (status == CYC_OK && data->sync) {
+            status = fail(data, cyc_file_sync(data->folder_fd, data->folder, err));
         }
     }
     return status;

@@ -17,6 +17,9 @@ int cyc_file_failed(struct cyc_err *err, const char *what, const char *path, int
                            "readable, free some space and start again",
                            what, path);
     }
+    if (error_number == ENOMEM) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "cannot %s %s: out of memory", what, path);
+    }
     if (error_number == EACCES || error_number == EROFS || error_number == EPERM) {
         return cyc_err_set(err, CYC_E_FILE,
                            "cannot %s %s: %s; choose a folder that you may write to", what, path,

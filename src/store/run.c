@@ -117,6 +117,7 @@ static int open_data(struct cyc_run *run, const struct cyc_run_identity *identit
     if (status == CYC_OK) {
         status = copy_files(run, identity, err);
     }
+    run->data.folder_fd = run->folder_fd;
     if (status == CYC_OK) {
         status = cyc_data_open(&run->data, run->folder, stem, number, identity, err);
     }

@@ -85,7 +85,8 @@ enum cyc_field_index {
 };
 
 struct cyc_data {
-    int fd; /* -1: closed */
+    int fd;        /* -1: closed */
+    int folder_fd; /* borrowed: of the run's folder */
     bool sync;
     int status;                    /* the first failure; nothing is written after it */
     char stem[CYC_FILE_NAME_SIZE]; /* without number and suffix */

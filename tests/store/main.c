@@ -1,7 +1,7 @@
 #include "check/check.h"
 
 extern const struct cyc_check cyc_check_run[], cyc_check_data[], cyc_check_step_text[],
-    cyc_check_bdf[], cyc_check_find[], cyc_check_kill[], cyc_check_errors[];
+    cyc_check_bdf[], cyc_check_find[], cyc_check_kill[], cyc_check_errors[], cyc_check_faults[];
 
 int main(int argc, char **argv)
 {
@@ -13,6 +13,7 @@ int main(int argc, char **argv)
         {"find", cyc_check_find},
         {"kill", cyc_check_kill},
         {"errors", cyc_check_errors},
+        {"faults", cyc_check_faults},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);

@@ -28,6 +28,9 @@ int maker_step(struct maker *maker, bool charging, struct cyc_err *err);
 /* Charge, discharge, and the cycle's own row. */
 int maker_cycle(struct maker *maker, struct cyc_err *err);
 
+/* Whole rows of all parts of a run; negative when a part begins otherwise than with the header. */
+int64_t maker_count_rows(const struct cyc_run_info *info);
+
 /* A whole file, terminated; to be freed. NULL when it cannot be read. */
 char *maker_read(const char *path, size_t *size);
 
