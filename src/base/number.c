@@ -23,17 +23,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POWER_EXACT_MAX  22
-#define DIGITS_KEPT_MAX  770
-#define EXPONENT_MAX     20000 /* far beyond any double */
-#define MANTISSA_MAX     (UINT64_C(1) << 53)
-#define SCALED_MAX       4503599627370496.0 /* 2^52 */
-#define FIXED_VALUE_MAX  9e12
-#define FIXED_DIGITS_MAX 15
+#define POWER_EXACT_MAX 22
+#define DIGITS_KEPT_MAX 770
+#define EXPONENT_MAX    20000 /* far beyond any double */
+#define MANTISSA_MAX    (UINT64_C(1) << 53)
+#define SCALED_MAX      4503599627370496.0 /* 2^52 */
+#define WHOLE_MAX       4e9                /* fits in 32 bits */
+#define DECIMALS_MAX    15
 
 static const double powers[POWER_EXACT_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+static const int64_t scales[DECIMALS_MAX + 1] = {1,
+                                                 10,
+                                                 100,
+                                                 1000,
+                                                 10000,
+                                                 100000,
+                                                 1000000,
+                                                 10000000,
+                                                 100000000,
+                                                 1000000000,
+                                                 10000000000,
+                                                 100000000000,
+                                                 1000000000000,
+                                                 10000000000000,
+                                                 100000000000000,
+                                                 1000000000000000};
 
 static const char digit_pairs[201] = "00010203040506070809101112131415161718192021222324"
                                      "25262728293031323334353637383940414243444546474849"
@@ -248,44 +265,48 @@ const char *cyc_number_brief(char buffer[CYC_NUMBER_SIZE], double value, int dig
     return buffer;
 }
 
-/* Writes number in decimal without leading zeros; returns the bytes written. */
-static size_t write_whole(char *buffer, uint64_t number)
+/* Writes a number in decimal without leading zeros; returns the bytes written. */
+static size_t write_whole(char *buffer, uint32_t number)
 {
-    char digits[20];
-    char *at = digits + sizeof digits;
-    while (number >= 100) {
+    size_t size = 1;
+    for (uint32_t rest = number; rest >= 10; rest /= 10) {
+        size++;
+    }
+    size_t at = size;
+    for (; number >= 100; number /= 100) {
         at -= 2;
-        memcpy(at, digit_pairs + 2 * (number % 100), 2);
-        number /= 100;
+        memcpy(buffer + at, digit_pairs + (size_t)2 * (number % 100), 2);
     }
     if (number >= 10) {
-        at -= 2;
-        memcpy(at, digit_pairs + 2 * number, 2);
+        memcpy(buffer, digit_pairs + (size_t)2 * number, 2);
     } else {
-        *--at = (char)('0' + number);
+        buffer[0] = (char)('0' + number);
     }
-    const size_t size = (size_t)(digits + sizeof digits - at);
-    memcpy(buffer, at, size);
     return size;
 }
 
 /* Writes exactly `decimals` digits, zeros in front. */
-static void write_fraction(char *buffer, uint64_t number, int decimals)
+static void write_digits(char *buffer, uint32_t number, int decimals)
 {
     int at = decimals;
-    while (at > 9) { /* rare: more than nine decimals do not fit in 32 bits */
-        buffer[--at] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    uint32_t rest = (uint32_t)number;
-    while (at >= 2) {
+    for (; at >= 2; number /= 100) {
         at -= 2;
-        memcpy(buffer + at, digit_pairs + 2 * (size_t)(rest % 100), 2);
-        rest /= 100;
+        memcpy(buffer + at, digit_pairs + (size_t)2 * (number % 100), 2);
     }
     if (at == 1) {
-        buffer[0] = (char)('0' + rest);
+        buffer[0] = (char)('0' + number);
     }
+}
+
+static void write_fraction(char *buffer, int64_t number, int decimals)
+{
+    if (decimals <= 8) {
+        write_digits(buffer, (uint32_t)number, decimals);
+        return;
+    }
+    const int first = decimals - 8; /* two halves of 32 bits: divisions of 64 bits are slow */
+    write_digits(buffer, (uint32_t)(number / scales[8]), first);
+    write_digits(buffer + first, (uint32_t)(number % scales[8]), 8);
 }
 
 static size_t write_with_printf(char *buffer, double value, int decimals)
@@ -299,35 +320,40 @@ static size_t write_with_printf(char *buffer, double value, int decimals)
     return length;
 }
 
+/* The fraction came out as exactly one half. */
+static bool tie_goes_up(double magnitude, double scaled, int64_t rounded, int decimals)
+{
+    const double error = fma(magnitude, powers[decimals], -scaled);
+    return error > 0.0 || (error == 0.0 && (rounded & 1) != 0);
+}
+
 size_t cyc_number_fixed(char *buffer, double value, int decimals)
 {
     const double magnitude = fabs(value);
     const double scaled = magnitude * powers[decimals];
-    if (!(scaled < SCALED_MAX && magnitude < FIXED_VALUE_MAX)) {
+    if (!(scaled < SCALED_MAX && magnitude < WHOLE_MAX)) {
         return isnan(value) ? 0 : write_with_printf(buffer, value, decimals);
     }
-    uint64_t rounded = (uint64_t)scaled;
+    /* Signed integers, because processors convert those from and to double in one instruction. */
+    int64_t rounded = (int64_t)scaled;
     const double fraction = scaled - (double)rounded;
-    if (fraction > 0.5) {
-        rounded++;
-    } else if (fraction == 0.5) {
-        const double error = fma(magnitude, powers[decimals], -scaled);
-        rounded += error > 0.0 || (error == 0.0 && (rounded & 1u) != 0) ? 1u : 0u;
-    }
-
-    size_t length = 0;
-    if (value < 0.0 && rounded != 0) {
-        buffer[length++] = '-';
+    rounded += fraction > 0.5; /* no branch: nobody could predict it */
+    if (fraction == 0.5) {
+        rounded += tie_goes_up(magnitude, scaled, rounded, decimals) ? 1 : 0;
     }
     /* Without a division: the integer part is known from the value, rounding may carry into it. */
-    const uint64_t scale = (uint64_t)powers[decimals];
-    uint64_t whole = (uint64_t)magnitude;
-    uint64_t rest = rounded - whole * scale;
+    const int64_t scale = scales[decimals];
+    int64_t whole = (int64_t)magnitude;
+    int64_t rest = rounded - whole * scale;
     if (rest >= scale) {
         whole++;
         rest -= scale;
     }
-    length += write_whole(buffer + length, whole);
+    size_t length = 0;
+    if (value < 0.0 && rounded != 0) {
+        buffer[length++] = '-';
+    }
+    length += write_whole(buffer + length, (uint32_t)whole);
     if (decimals > 0) {
         buffer[length++] = '.';
         write_fraction(buffer + length, rest, decimals);

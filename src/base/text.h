@@ -45,7 +45,8 @@ const char *cyc_number_exact(char buffer[CYC_NUMBER_SIZE], double value);
 const char *cyc_number_brief(char buffer[CYC_NUMBER_SIZE], double value, int digits);
 /* Fixed decimals (0 to 15) by scaled integers, about 20 times as fast as printf (see
  * tests/bench); NaN gives nothing. Writes at most CYC_NUMBER_SIZE - 1 bytes without terminator and
- * returns their count. Falls back to a locale-free printf beyond 9e12. */
+ * returns their count. Falls back to a locale-free printf for numbers of more than 15 digits
+ * or 4e9. */
 size_t cyc_number_fixed(char *buffer, double value, int decimals);
 /* "3 d 04:05:06", "04:05:06", "12.5 s", "250 ms". For people. */
 const char *cyc_duration_text(char buffer[CYC_NUMBER_SIZE], int64_t duration_ns);
