@@ -1,6 +1,7 @@
 /* Loading a protocol: file → tree → header → plan → checks. */
 #include "protocol/protocol.h"
 
+#include "protocol/check.h"
 #include "protocol/header.h"
 #include "protocol/ids.h"
 #include "protocol/protocol_int.h"
@@ -139,6 +140,12 @@ static int load_plan(const struct cyc_protocol_options *options, struct cyc_file
         status = compile(options, root, files, diags, protocol, err);
     }
     cyc_arena_release(&tree);
+    if (status == CYC_OK) {
+        cyc_check_plan(&protocol->plan, &protocol->cell, diags);
+        status = diags->error_count == 0
+                     ? CYC_OK
+                     : cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
+    }
     if (status == CYC_OK) {
         status = cyc_plan_demands(&protocol->plan, &protocol->cell, &protocol->demands, err);
     }
