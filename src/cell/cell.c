@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DOUBTFUL_NS CYC_S_NS /* crossings there and back within this may be overlooked */
+#define DOUBTFUL_NS CYC_S_NS /* a crossing there and back within this may be overlooked */
 
 /* ---- Making a cell ---------------------------------------------------------------------------------- */
 
@@ -117,11 +117,11 @@ double cyc_cell_scatter(uint64_t *seed)
     return 0.99 + 0.02 * ((double)(z >> 11) * 0x1p-53);
 }
 
-static void look_at_once(struct cyc_cell *cell)
+static void look_anew(struct cyc_cell *cell)
 {
     cell->model->applied(cell);
     cell->infeasible =
-        cell->model->step(cell, 0, &cell->states[1 - cell->base], &cell->now) != CYC_OK;
+        cell->model->step(cell, 0, &cell->states[1 - cell->base], cell->now) != CYC_OK;
 }
 
 int cyc_cell_new(const struct cyc_cell_spec *spec, struct cyc_cell **cell, struct cyc_err *err)
@@ -137,6 +137,12 @@ int cyc_cell_new(const struct cyc_cell_spec *spec, struct cyc_cell **cell, struc
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a simulated cell");
     }
     made->model = model;
+    made->now = &made->points[0];
+    made->tried = &made->points[1];
+    for (unsigned i = 0; i < CYC_SIGNAL_COUNT; i++) {
+        made->points[0].signal[i] = NAN;
+        made->points[1].signal[i] = NAN;
+    }
     int status = model->init(made, spec, err);
     if (status == CYC_OK) {
         status = cyc_climate_check(&made->climate.values, err);
@@ -148,7 +154,7 @@ int cyc_cell_new(const struct cyc_cell_spec *spec, struct cyc_cell **cell, struc
     cyc_climate_init(&made->climate, &cyc_cell_base(made)->climate,
                      isfinite(spec->temperature_degC) ? spec->temperature_degC : 25,
                      isfinite(spec->pressure_Pa) ? spec->pressure_Pa : 1e5);
-    look_at_once(made);
+    look_anew(made);
     *cell = made;
     return CYC_OK;
 }
@@ -167,10 +173,10 @@ static void rebase(struct cyc_cell *cell)
     if (cell->now_ns > cell->base_ns) {
         cell->base = 1 - cell->base;
         cell->base_ns = cell->now_ns;
-        cell->net_Ah += cell->now.net_Ah;
+        cell->net_Ah += cell->now->net_Ah;
     }
-    cell->now.net_Ah = 0;
-    cell->now.sums = (struct cyc_sums){0, 0, 0, 0};
+    cell->now->net_Ah = 0;
+    cell->now->sums = (struct cyc_sums){0, 0, 0, 0};
 }
 
 void cyc_cell_apply(struct cyc_cell *cell, const struct cyc_setpoint *setpoint)
@@ -178,129 +184,120 @@ void cyc_cell_apply(struct cyc_cell *cell, const struct cyc_setpoint *setpoint)
     rebase(cell);
     cell->setpoint = *setpoint;
     cell->applied_ns = cell->now_ns;
-    look_at_once(cell);
+    look_anew(cell);
 }
 
 void cyc_cell_environment(struct cyc_cell *cell, const struct cyc_environment *environment)
 {
     rebase(cell);
     cyc_climate_command(&cell->climate, &cyc_cell_base(cell)->climate, environment);
-    look_at_once(cell);
+    look_anew(cell);
 }
 
 /* ---- Watches -------------------------------------------------------------------------------------------- */
 
-static double of_sums(const struct cyc_sums *sums, unsigned signal)
+/* From below to on or above the value, or the other way; off it from exactly on it. */
+static inline bool crossed(double before, double after, double value)
 {
-    switch ((enum cyc_signal)signal) {
-    case CYC_SIGNAL_CHARGE_CAPACITY:
-        return sums->charge_Ah;
-    case CYC_SIGNAL_DISCHARGE_CAPACITY:
-        return sums->discharge_Ah;
-    case CYC_SIGNAL_NET_CAPACITY:
-        return sums->charge_Ah - sums->discharge_Ah;
-    case CYC_SIGNAL_CAPACITY:
-        return sums->charge_Ah + sums->discharge_Ah;
-    case CYC_SIGNAL_CHARGE_ENERGY:
-        return sums->charge_Wh;
-    case CYC_SIGNAL_DISCHARGE_ENERGY:
-        return sums->discharge_Wh;
-    case CYC_SIGNAL_NET_ENERGY:
-        return sums->charge_Wh - sums->discharge_Wh;
-    case CYC_SIGNAL_ENERGY:
-        return sums->charge_Wh + sums->discharge_Wh;
-    case CYC_SIGNAL_VOLTAGE:
-    case CYC_SIGNAL_CURRENT:
-    case CYC_SIGNAL_POWER:
-    case CYC_SIGNAL_TEMPERATURE:
-    case CYC_SIGNAL_AMBIENT:
-    case CYC_SIGNAL_PRESSURE:
-    case CYC_SIGNAL_AUX:
-    case CYC_SIGNAL_PEAK:
-    case CYC_SIGNAL_SLOPE:
-    case CYC_SIGNAL_TIME:
-    case CYC_SIGNAL_HOLD_TIME:
-    case CYC_SIGNAL_COUNT:
-        break;
+    if (before < value) {
+        return after >= value;
     }
-    return NAN; /* not a cell's to watch: never crossed */
+    if (before > value) {
+        return after <= value;
+    }
+    return after < value || after > value;
 }
 
-static double watched(const struct cyc_cell *cell, const struct cyc_point *point,
-                      const struct cyc_watch *watch)
+static inline double watched(const struct cyc_point *point, const struct cyc_watch *watch)
 {
-    double value = 0;
-    if (watch->signal < CYC_INSTANT_COUNT) {
-        value = point->signal[watch->signal];
-    } else {
-        const struct cyc_sums sums = {cell->carried.charge_Ah + point->sums.charge_Ah,
-                                      cell->carried.discharge_Ah + point->sums.discharge_Ah,
-                                      cell->carried.charge_Wh + point->sums.charge_Wh,
-                                      cell->carried.discharge_Wh + point->sums.discharge_Wh};
-        value = of_sums(&sums, watch->signal);
-    }
+    const double value = point->signal[watch->signal];
     return watch->magnitude ? fabs(value) : value;
 }
 
-/* -1 below, 1 above, 0 on the value or not to be watched. */
-static int side_of(const struct cyc_cell *cell, const struct cyc_point *point,
-                   const struct cyc_watch *watch)
+static inline bool within(double value, double low, double high)
 {
-    const double value = watched(cell, point, watch);
-    return value < watch->value ? -1 : value > watch->value ? 1 : 0;
+    return value > low && value < high;
 }
 
-/* A watch that started on its value is crossed off it, any other on or beyond it. */
-static inline bool crossed(const struct cyc_cell *cell, const struct cyc_point *point,
-                           const struct cyc_watch *watch, int start)
+/* Whether a watch that is not crossed at the end may have been in between, there and back. */
+static inline bool maybe_crossed(const struct cyc_point *point, const struct cyc_watch *watch)
 {
-    const double value = watched(cell, point, watch);
-    if (start < 0) {
-        return value >= watch->value;
+    if (watch->signal == CYC_SIGNAL_VOLTAGE) {
+        return within(watch->value, point->low_V, point->high_V);
     }
-    if (start > 0) {
-        return value <= watch->value;
-    }
-    return value < watch->value || value > watch->value;
+    return watch->signal == CYC_SIGNAL_CURRENT &&
+           (within(watch->value, point->low_A, point->high_A) ||
+            (watch->magnitude && within(-watch->value, point->low_A, point->high_A)));
 }
 
-/* Whether a watched voltage or current may have been on the other side in between. */
-static bool doubtful(const struct cyc_point *point, const struct cyc_watch *watches,
-                     unsigned count)
+enum verdict { NOT_CROSSED, DOUBTFUL, CROSSED };
+
+static enum verdict judge(const struct cyc_cell *cell, const struct cyc_point *point,
+                          const struct cyc_watch *watches, unsigned count)
 {
+    enum verdict verdict = NOT_CROSSED;
     for (unsigned i = 0; i < count; i++) {
-        const struct cyc_watch *watch = &watches[i];
-        if (watch->signal == CYC_SIGNAL_VOLTAGE && watch->value > point->low_V &&
-            watch->value < point->high_V) {
-            return true;
+        const double before = watched(cell->now, &watches[i]);
+        const double after = watched(point, &watches[i]);
+        if (crossed(before, after, watches[i].value)) {
+            return CROSSED;
         }
-        if (watch->signal == CYC_SIGNAL_CURRENT &&
-            ((watch->value > point->low_A && watch->value < point->high_A) ||
-             (watch->magnitude && -watch->value > point->low_A &&
-              -watch->value < point->high_A))) {
-            return true;
+        if (maybe_crossed(point, &watches[i])) {
+            verdict = DOUBTFUL;
         }
     }
-    return false;
+    return verdict;
+}
+
+/* What is seen span_ns after the base state. */
+static int look(struct cyc_cell *cell, int64_t span_ns, struct cyc_point *point)
+{
+    const int status =
+        cell->model->step(cell, span_ns, &cell->states[1 - cell->base], point);
+    const struct cyc_sums *carried = &cell->carried;
+    const double charge_Ah = carried->charge_Ah + point->sums.charge_Ah;
+    const double discharge_Ah = carried->discharge_Ah + point->sums.discharge_Ah;
+    const double charge_Wh = carried->charge_Wh + point->sums.charge_Wh;
+    const double discharge_Wh = carried->discharge_Wh + point->sums.discharge_Wh;
+    point->signal[CYC_SIGNAL_CHARGE_CAPACITY] = charge_Ah;
+    point->signal[CYC_SIGNAL_DISCHARGE_CAPACITY] = discharge_Ah;
+    point->signal[CYC_SIGNAL_NET_CAPACITY] = charge_Ah - discharge_Ah;
+    point->signal[CYC_SIGNAL_CAPACITY] = charge_Ah + discharge_Ah;
+    point->signal[CYC_SIGNAL_CHARGE_ENERGY] = charge_Wh;
+    point->signal[CYC_SIGNAL_DISCHARGE_ENERGY] = discharge_Wh;
+    point->signal[CYC_SIGNAL_NET_ENERGY] = charge_Wh - discharge_Wh;
+    point->signal[CYC_SIGNAL_ENERGY] = charge_Wh + discharge_Wh;
+    return status;
+}
+
+/* Sums count from here. */
+static void restart_sums(struct cyc_cell *cell)
+{
+    const struct cyc_sums *sums = &cell->now->sums;
+    cell->carried = (struct cyc_sums){-sums->charge_Ah, -sums->discharge_Ah, -sums->charge_Wh,
+                                      -sums->discharge_Wh};
+    for (unsigned i = CYC_SIGNAL_CHARGE_CAPACITY; i < CYC_SIGNAL_COUNT; i++) {
+        cell->now->signal[i] = 0;
+    }
 }
 
 struct search {
     struct cyc_cell *cell;
-    struct cyc_cell_state *to;
     struct cyc_point *point;
     const struct cyc_watch *watch;
-    int start;
+    double before; /* the watched value now */
 };
 
 static double search_side(void *context, int64_t span_ns)
 {
     const struct search *search = context;
-    if (search->cell->model->step(search->cell, span_ns, search->to, search->point) != CYC_OK) {
+    if (look(search->cell, span_ns, search->point) != CYC_OK) {
         return INFINITY;
     }
-    const double off = watched(search->cell, search->point, search->watch) - search->watch->value;
-    if (search->start != 0) {
-        return search->start < 0 ? off : -off;
+    const double value = search->watch->value;
+    const double off = watched(search->point, search->watch) - value;
+    if (search->before != value) {
+        return search->before < value ? off : -off;
     }
     return off != 0 ? fabs(off) : -1;
 }
@@ -310,19 +307,18 @@ static double search_side(void *context, int64_t span_ns)
 /* The span of the first crossing in (now, span_ns], where one is known to be. State on trial and
  * `point` are those at span_ns before and at the crossing after. */
 static int64_t first_crossing(struct cyc_cell *cell, const struct cyc_watch *watches,
-                              const int8_t *starts, unsigned count, int64_t span_ns,
-                              struct cyc_point *point)
+                              unsigned count, int64_t span_ns, struct cyc_point *point)
 {
     int64_t found_ns = span_ns;
     const int64_t now_span_ns = cell->now_ns - cell->base_ns;
-    struct search search = {cell, &cell->states[1 - cell->base], point, NULL, 0};
+    struct search search = {cell, point, NULL, 0};
     for (unsigned i = 0; i < count; i++) {
-        if (!crossed(cell, point, &watches[i], starts[i])) {
+        search.watch = &watches[i];
+        search.before = watched(cell->now, &watches[i]);
+        if (!crossed(search.before, watched(point, &watches[i]), watches[i].value)) {
             continue;
         }
-        const double off = watched(cell, &cell->now, &watches[i]) - watches[i].value;
-        search.watch = &watches[i];
-        search.start = starts[i];
+        const double off = search.before - watches[i].value;
         const double high = search_side(&search, found_ns);
         found_ns = cyc_first_beyond(now_span_ns, -fabs(off), found_ns, high, search_side, &search);
     }
@@ -333,17 +329,16 @@ static int64_t first_crossing(struct cyc_cell *cell, const struct cyc_watch *wat
 static int64_t last_feasible_ns(struct cyc_cell *cell, int64_t near_ns, int64_t far_ns,
                                 struct cyc_point *point)
 {
-    struct cyc_cell_state *to = &cell->states[1 - cell->base];
     const int64_t start_ns = near_ns;
     while (far_ns - near_ns > 1) {
         const int64_t middle_ns = near_ns + (far_ns - near_ns) / 2;
-        if (cell->model->step(cell, middle_ns, to, point) == CYC_OK) {
+        if (look(cell, middle_ns, point) == CYC_OK) {
             near_ns = middle_ns;
         } else {
             far_ns = middle_ns;
         }
     }
-    return near_ns > start_ns && cell->model->step(cell, near_ns, to, point) == CYC_OK ? near_ns
+    return near_ns > start_ns && look(cell, near_ns, point) == CYC_OK ? near_ns
                                                                                          : 0;
 }
 
@@ -356,20 +351,27 @@ static void add(struct cyc_sums *sums, const struct cyc_sums *more)
 }
 
 /* The state on trial, seen at span_ns, is now; and the new base where the step is complete. */
-static void move(struct cyc_cell *cell, int64_t span_ns, const struct cyc_point *point,
-                 bool complete)
+static void move(struct cyc_cell *cell, int64_t span_ns, bool complete)
 {
-    cell->now = *point;
+    struct cyc_point *left = cell->now;
+    cell->now = cell->tried;
+    cell->tried = left;
     cell->now_ns = cell->base_ns + span_ns;
     if (complete) {
-        add(&cell->carried, &point->sums);
+        add(&cell->carried, &cell->now->sums);
         rebase(cell);
     }
 }
 
+/* What a step cut short passes may differ by rounding from its part in the whole. */
+static inline double not_negative(double value)
+{
+    return value > 0 ? value : 0;
+}
+
 static void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
 {
-    const struct cyc_point *now = &cell->now;
+    const struct cyc_point *now = cell->now;
     const bool on = cell->setpoint.control != CYC_CONTROL_OPEN;
     sample->t_ns = cell->now_ns;
     sample->setpoint_number = cell->setpoint.number;
@@ -386,28 +388,16 @@ static void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
     }
     sample->temperature_age_ns = 0;
     sample->pressure_age_ns = 0;
-    sample->charge_Ah = fmax(cell->carried.charge_Ah + now->sums.charge_Ah, 0);
-    sample->discharge_Ah = fmax(cell->carried.discharge_Ah + now->sums.discharge_Ah, 0);
-    sample->charge_Wh = fmax(cell->carried.charge_Wh + now->sums.charge_Wh, 0);
-    sample->discharge_Wh = fmax(cell->carried.discharge_Wh + now->sums.discharge_Wh, 0);
-}
-
-static bool any_crossed(const struct cyc_cell *cell, const struct cyc_point *point,
-                        const struct cyc_watch *watches, const int8_t *starts, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (crossed(cell, point, &watches[i], starts[i])) {
-            return true;
-        }
-    }
-    return false;
+    sample->charge_Ah = not_negative(now->signal[CYC_SIGNAL_CHARGE_CAPACITY]);
+    sample->discharge_Ah = not_negative(now->signal[CYC_SIGNAL_DISCHARGE_CAPACITY]);
+    sample->charge_Wh = not_negative(now->signal[CYC_SIGNAL_CHARGE_ENERGY]);
+    sample->discharge_Wh = not_negative(now->signal[CYC_SIGNAL_DISCHARGE_ENERGY]);
 }
 
 /* Tries the step that ends at span_ns at the latest; *span_ns gets where it ended. */
 static int try_step(struct cyc_cell *cell, int64_t *span_ns, struct cyc_point *point)
 {
-    struct cyc_cell_state *to = &cell->states[1 - cell->base];
-    if (cell->model->step(cell, *span_ns, to, point) == CYC_OK) {
+    if (look(cell, *span_ns, point) == CYC_OK) {
         return CYC_OK;
     }
     const int64_t now_span_ns = cell->now_ns - cell->base_ns;
@@ -415,52 +405,50 @@ static int try_step(struct cyc_cell *cell, int64_t *span_ns, struct cyc_point *p
     if (*span_ns > 0) {
         return CYC_OK;
     }
-    (void)cell->model->step(cell, now_span_ns, to, point); /* the state on trial is that of now */
+    (void)look(cell, now_span_ns, point); /* the state on trial is that of now */
     return CYC_E_INFEASIBLE;
 }
 
 /* One stretch towards until_ns. *crossing: it ended at a watch. CYC_E_INFEASIBLE: time stands. */
 static int stretch(struct cyc_cell *cell, int64_t until_ns, const struct cyc_watch *watches,
-                   const int8_t *starts, unsigned count, bool *crossing)
+                   unsigned count, bool *crossing)
 {
-    struct cyc_point point;
+    struct cyc_point *point = cell->tried;
     const int64_t limit_ns = until_ns - cell->base_ns;
     const int64_t now_span_ns = cell->now_ns - cell->base_ns;
     const int64_t reach_ns = cell->model->reach_ns(cell, limit_ns);
     int64_t span_ns = reach_ns < limit_ns ? reach_ns : limit_ns;
-    int status = try_step(cell, &span_ns, &point);
-    *crossing = status == CYC_OK && any_crossed(cell, &point, watches, starts, count);
-    while (status == CYC_OK && !*crossing && span_ns - now_span_ns > DOUBTFUL_NS &&
-           doubtful(&point, watches, count)) {
-        span_ns = now_span_ns + (span_ns - now_span_ns) / 2;
-        status = try_step(cell, &span_ns, &point);
-        *crossing = status == CYC_OK && any_crossed(cell, &point, watches, starts, count);
-    }
+    int status = try_step(cell, &span_ns, point);
     if (status != CYC_OK) {
         return status;
     }
-    if (*crossing) {
-        span_ns = first_crossing(cell, watches, starts, count, span_ns, &point);
+    enum verdict verdict = judge(cell, point, watches, count);
+    while (verdict == DOUBTFUL && span_ns - now_span_ns > DOUBTFUL_NS) {
+        span_ns = now_span_ns + (span_ns - now_span_ns) / 2;
+        status = try_step(cell, &span_ns, point);
+        if (status != CYC_OK) {
+            return status;
+        }
+        verdict = judge(cell, point, watches, count);
     }
-    move(cell, span_ns, &point, span_ns == reach_ns || cell->model->keeps_cuts);
+    *crossing = verdict == CROSSED;
+    if (*crossing) {
+        span_ns = first_crossing(cell, watches, count, span_ns, point);
+    }
+    move(cell, span_ns, span_ns == reach_ns || cell->model->keeps_cuts);
     return CYC_OK;
 }
 
 int cyc_cell_advance(struct cyc_cell *cell, int64_t until_ns, const struct cyc_watch *watches,
                      unsigned watch_count, struct cyc_sample *sample, struct cyc_err *err)
 {
-    int8_t starts[CYC_WATCHES_MAX];
     const int64_t start_ns = cell->now_ns;
     const unsigned count = watch_count < CYC_WATCHES_MAX ? watch_count : CYC_WATCHES_MAX;
     int status = cell->infeasible ? CYC_E_INFEASIBLE : CYC_OK;
     bool crossing = false;
-    cell->carried = (struct cyc_sums){-cell->now.sums.charge_Ah, -cell->now.sums.discharge_Ah,
-                                      -cell->now.sums.charge_Wh, -cell->now.sums.discharge_Wh};
-    for (unsigned i = 0; i < count; i++) {
-        starts[i] = (int8_t)side_of(cell, &cell->now, &watches[i]);
-    }
+    restart_sums(cell);
     while (status == CYC_OK && cell->now_ns < until_ns && !crossing) {
-        status = stretch(cell, until_ns, watches, starts, count, &crossing);
+        status = stretch(cell, until_ns, watches, count, &crossing);
     }
     if (status != CYC_OK && cell->now_ns == start_ns) {
         return cyc_err_set(err, status, "no current satisfies the setpoint");
@@ -471,7 +459,7 @@ int cyc_cell_advance(struct cyc_cell *cell, int64_t until_ns, const struct cyc_w
 
 double cyc_cell_net_charge_Ah(const struct cyc_cell *cell)
 {
-    return cell->net_Ah + cell->now.net_Ah;
+    return cell->net_Ah + cell->now->net_Ah;
 }
 
 double cyc_cell_inner(const struct cyc_cell *cell, const char *name)

@@ -14,15 +14,13 @@
 #define CYC_S_PER_H   3600.0
 #define CYC_S_PER_NS  1e-9
 
-/* The signals that have a value at an instant come first in enum cyc_signal. */
-#define CYC_INSTANT_COUNT CYC_SIGNAL_AUX
-
-/* All that can be seen of a cell at one instant. Sums count from the base state. */
+/* All that can be seen of a cell at one instant. A model fills voltage to pressure, `sums` and the
+ * rest; the sums among the signals, counted from the start of a call, are the driver's. */
 struct cyc_point {
-    double signal[CYC_INSTANT_COUNT]; /* by enum cyc_signal, VOLTAGE … PRESSURE */
-    struct cyc_sums sums;
-    double net_Ah;
-    double low_V, high_V; /* the voltage since the base state lay within */
+    double signal[CYC_SIGNAL_COUNT]; /* by enum cyc_signal; NaN: not a cell's to tell */
+    struct cyc_sums sums; /* since the base state */
+    double net_Ah;        /* likewise */
+    double low_V, high_V; /* the voltage since the base state lay within; NaN: unknown */
     double low_A, high_A;
     bool regulated; /* the instrument regulates the voltage */
 };
@@ -73,7 +71,9 @@ struct cyc_cell {
     unsigned base;                   /* index of the base state */
     int64_t base_ns;
     int64_t now_ns;
-    struct cyc_point now; /* seen at now_ns; under the present setpoint */
+    struct cyc_point points[2];
+    struct cyc_point *now;   /* of points: seen at now_ns, under the present setpoint */
+    struct cyc_point *tried; /* the other one */
     bool infeasible;      /* the present setpoint cannot be met */
     struct cyc_sums carried; /* sums of this call before the base state; may be negative */
     double net_Ah;           /* up to the base state, since the start */

@@ -170,13 +170,10 @@ static void settle(const struct cyc_climate_control *control, double heat_W,
     }
 }
 
-void cyc_climate_step(const struct cyc_climate_control *control, const struct cyc_climate *from,
+void cyc_climate_move(const struct cyc_climate_control *control, const struct cyc_climate *from,
                       double time_s, double heat_W, struct cyc_climate *to)
 {
     *to = *from;
-    if (!from->moving && heat_W == 0) {
-        return;
-    }
     to->chamber_degC = chamber_after(control, from, time_s);
     nodes(control, from, time_s, heat_W, to);
     const double tau_s = control->values.press_tau;

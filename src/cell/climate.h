@@ -58,7 +58,18 @@ static inline bool cyc_climate_takes_heat(const struct cyc_climate_control *cont
     return control->values.C_cell > 0;
 }
 /* `time_s` later, with a mean heat in the cell meanwhile. */
-void cyc_climate_step(const struct cyc_climate_control *control, const struct cyc_climate *from,
+void cyc_climate_move(const struct cyc_climate_control *control, const struct cyc_climate *from,
                       double time_s, double heat_W, struct cyc_climate *to);
+
+/* As above; at rest and without heat nothing moves. */
+static inline void cyc_climate_step(const struct cyc_climate_control *control, const struct cyc_climate *from,
+                      double time_s, double heat_W, struct cyc_climate *to)
+{
+    if (from->moving || heat_W != 0) {
+        cyc_climate_move(control, from, time_s, heat_W, to);
+    } else {
+        *to = *from;
+    }
+}
 
 #endif

@@ -160,28 +160,37 @@ static void find_decays(struct cyc_linear *linear, int64_t span_ns)
     }
 }
 
-/* Returns what went in beside the OCV and the hysteresis, J. */
+/* Returns what went in beside the OCV and the hysteresis, J; and the range of the RC voltages. */
 static double constant_current(const struct cyc_linear *linear,
                                const struct cyc_linear_state *from, double h,
-                               struct cyc_linear_state *to)
+                               struct cyc_linear_state *to, struct cyc_linear_passed *passed)
 {
     const double current_A = linear->drive_value;
-    const double charge_C = current_A * h;
-    double volt_seconds = linear->r0_ohm * charge_C;
+    double volt_seconds = linear->r0_ohm * passed->charge_C;
+    double low_V = 0;
+    double high_V = 0;
     for (unsigned i = 0; i < linear->rc_count; i++) {
+        const double start_V = from->rc_V[i];
         const double goal_V = linear->r_ohm[i] * current_A;
-        const double change_V = (goal_V - from->rc_V[i]) * (1 - linear->decay[i]);
-        to->rc_V[i] = from->rc_V[i] + change_V;
+        const double change_V = (goal_V - start_V) * (1 - linear->decay[i]);
+        const double end_V = start_V + change_V;
+        to->rc_V[i] = end_V;
+        low_V += start_V < end_V ? start_V : end_V;
+        high_V += start_V < end_V ? end_V : start_V;
         volt_seconds += goal_V * h - linear->rc_tau_s[i] * change_V;
     }
-    cyc_linear_pass(linear, from, charge_C, to);
+    passed->low_V = low_V;
+    passed->high_V = high_V;
     return current_A * volt_seconds;
 }
 
 /* The same for a ramp of current: v = a exp(-t/tau) + b + c t. */
 static double ramped_current(const struct cyc_linear *linear, const struct cyc_linear_state *from,
-                             double h, struct cyc_linear_state *to)
+                             double h, struct cyc_linear_state *to,
+                             struct cyc_linear_passed *passed)
 {
+    passed->low_V = 0;
+    passed->high_V = 0;
     const double i0 = linear->drive_value;
     const double s = linear->drive_slope;
     double energy_J = linear->r0_ohm * h * (i0 * i0 + h * s * (i0 + s * h / 3));
@@ -192,11 +201,19 @@ static double ramped_current(const struct cyc_linear *linear, const struct cyc_l
         const double a = from->rc_V[i] - b;
         const double gone = tau * (1 - linear->decay[i]);
         to->rc_V[i] = a * linear->decay[i] + b + c * h;
+        passed->low_V += fmin(from->rc_V[i], to->rc_V[i]);
+        passed->high_V += fmax(from->rc_V[i], to->rc_V[i]);
         energy_J += h * (i0 * b + h / 2 * (i0 * c + s * b) + h * h / 3 * s * c) +
                     a * (i0 * gone + s * tau * (gone - h * linear->decay[i]));
     }
-    cyc_linear_pass(linear, from, h * (i0 + s * h / 2), to);
     return energy_J;
+}
+
+/* Adds a part of the voltage that went from one value to another without turning. */
+static inline void widen(double start_V, double end_V, struct cyc_linear_passed *passed)
+{
+    passed->low_V += start_V < end_V ? start_V : end_V;
+    passed->high_V += start_V < end_V ? end_V : start_V;
 }
 
 static void step_given(struct cyc_linear *linear, const struct cyc_linear_state *from,
@@ -209,13 +226,19 @@ static void step_given(struct cyc_linear *linear, const struct cyc_linear_state 
     }
     passed->end_A = linear->drive_value + linear->drive_slope * h;
     passed->charge_C = h * (linear->drive_value + linear->drive_slope * h / 2);
-    const double dissipated_J = linear->drive_slope == 0 ? constant_current(linear, from, h, to)
-                                                         : ramped_current(linear, from, h, to);
-    passed->energy_J = passed->charge_C == 0 ? 0
-                                             : dissipated_J + stored_J(linear, from, to) +
-                                                   hysteresis_J(linear, from, to,
-                                                                passed->charge_C);
+    const double beside_J = linear->drive_slope == 0
+                                ? constant_current(linear, from, h, to, passed)
+                                : ramped_current(linear, from, h, to, passed);
+    cyc_linear_pass(linear, from, passed->charge_C, to);
+    passed->energy_J = 0;
+    if (passed->charge_C != 0) {
+        passed->energy_J = beside_J + stored_J(linear, from, to) +
+                           hysteresis_J(linear, from, to, passed->charge_C);
+    }
+    widen(linear->values.M * from->hysteresis, linear->values.M * to->hysteresis, passed);
+    widen(from->ocv_V, to->ocv_V, passed);
 }
+
 
 /* ---- One step ------------------------------------------------------------------------------------- */
 
@@ -252,48 +275,32 @@ int cyc_linear_follow(struct cyc_linear *linear, const struct cyc_linear_state *
     }
     if (status == CYC_OK) {
         passed->energy_J = terminal_J(linear, h, passed);
+        passed->low_V = NAN; /* such a drive does not turn its voltage around unseen */
+        passed->high_V = NAN;
     }
     return status;
 }
 
-static void bound_voltage(const struct cyc_linear *linear, const struct cyc_linear_state *from,
-                          const struct cyc_linear_state *to, struct cyc_point *point)
-{
-    const double shift_V = linear->values.M * (to->hysteresis - from->hysteresis);
-    double low_V = fmin(from->ocv_V, to->ocv_V) + linear->values.M * from->hysteresis;
-    double high_V = fmax(from->ocv_V, to->ocv_V) + linear->values.M * from->hysteresis;
-    low_V += shift_V < 0 ? shift_V : 0;
-    high_V += shift_V > 0 ? shift_V : 0;
-    for (unsigned i = 0; i < linear->rc_count; i++) {
-        const double a = from->rc_V[i];
-        const double b = to->rc_V[i];
-        low_V += a < b ? a : b;
-        high_V += a < b ? b : a;
-    }
-    point->low_V = low_V + linear->r0_ohm * point->low_A;
-    point->high_V = high_V + linear->r0_ohm * point->high_A;
-}
-
-static void observe(const struct cyc_cell *cell, int64_t span_ns,
-                    const struct cyc_cell_state *from, const struct cyc_cell_state *to,
-                    double current_A, struct cyc_point *point)
+static void observe(const struct cyc_cell *cell, int64_t span_ns, const struct cyc_cell_state *to,
+                    const struct cyc_linear_passed *passed, struct cyc_point *point)
 {
     const struct cyc_linear *linear = &cell->of.linear;
+    const double current_A = passed->end_A;
     double voltage_V = cyc_linear_rest_V(linear, &to->model.linear) + linear->r0_ohm * current_A;
+    double start_A = linear->drive_value;
     point->regulated = false;
-    point->low_A = current_A;
-    point->high_A = current_A;
-    if (linear->drive != CYC_LINEAR_GIVEN && cell->setpoint.control == CYC_CONTROL_VOLTAGE) {
-        voltage_V = cyc_cell_target(cell, span_ns);
-        point->regulated = true;
+    if (linear->drive != CYC_LINEAR_GIVEN) {
+        start_A = current_A;
+        point->regulated = cell->setpoint.control == CYC_CONTROL_VOLTAGE;
+        voltage_V = point->regulated ? cyc_cell_target(cell, span_ns) : voltage_V;
     }
+    point->low_A = start_A < current_A ? start_A : current_A;
+    point->high_A = start_A < current_A ? current_A : start_A;
     if (linear->drive == CYC_LINEAR_BOUND) {
         cyc_linear_bound_range(linear, &point->low_A, &point->high_A);
-    } else if (linear->drive == CYC_LINEAR_GIVEN && linear->drive_slope != 0) {
-        point->low_A = fmin(linear->drive_value, current_A);
-        point->high_A = fmax(linear->drive_value, current_A);
     }
-    bound_voltage(linear, &from->model.linear, &to->model.linear, point);
+    point->low_V = passed->low_V + linear->r0_ohm * point->low_A;
+    point->high_V = passed->high_V + linear->r0_ohm * point->high_A;
     point->signal[CYC_SIGNAL_VOLTAGE] = voltage_V;
     point->signal[CYC_SIGNAL_CURRENT] = current_A;
     point->signal[CYC_SIGNAL_POWER] = voltage_V * current_A;
@@ -331,7 +338,7 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
     }
     cyc_climate_step(&cell->climate, &from->climate, h, heat_W(cell, from, to, h, &passed),
                      &to->climate);
-    observe(cell, span_ns, from, to, passed.end_A, point);
+    observe(cell, span_ns, to, &passed, point);
     point->net_Ah = passed.charge_C / CYC_S_PER_H;
     point->sums = (struct cyc_sums){0, 0, 0, 0};
     cyc_sums_pass(&point->sums, point->net_Ah, passed.energy_J / CYC_S_PER_H);

@@ -77,6 +77,7 @@ struct cyc_linear {
     double load_ohm;                 /* outside the terminals */
     double rho_ohm;                  /* R0 and the load */
     bool power;                      /* drive_value is a power */
+    bool lasting;                    /* a constant current: nothing to look at before a step */
     /* Exponentials of the last span asked for. */
     int64_t span_ns;
     double decay[CYC_LINEAR_RC_MAX];

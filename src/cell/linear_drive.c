@@ -94,6 +94,9 @@ void cyc_linear_applied(struct cyc_cell *cell)
     if (linear->drive == CYC_LINEAR_BOUND) {
         cyc_linear_bound_prepare(linear, &base->model.linear);
     }
+    linear->lasting = linear->drive == CYC_LINEAR_GIVEN && linear->drive_slope == 0 &&
+                      setpoint->control != CYC_CONTROL_VOLTAGE &&
+                      !cyc_climate_takes_heat(&cell->climate);
 }
 
 /* ---- How far -------------------------------------------------------------------------------------------- */
@@ -188,6 +191,10 @@ int64_t cyc_linear_reach_ns(struct cyc_cell *cell, int64_t limit_ns)
 {
     struct cyc_linear *linear = &cell->of.linear;
     const struct cyc_cell_state *base = cyc_cell_base(cell);
+    if (linear->lasting && !base->climate.moving &&
+        linear->factor_degC == base->climate.cell_degC) {
+        return limit_ns;
+    }
     cyc_linear_applied(cell);
     if (base->climate.moving) {
         const int64_t longest_ns = cyc_climate_reach_ns(&cell->climate, &base->climate);

@@ -33,6 +33,7 @@ struct cyc_linear_passed {
     double energy_J;   /* that went in at the terminals */
     double moment_Cs;  /* integral of t I, where the current follows from the state */
     double square_A2s; /* integral of I^2, likewise */
+    double low_V, high_V; /* the rest voltage was within; of a given current only */
 };
 
 /* The state a span after another under the present drive. CYC_OK or CYC_E_INFEASIBLE. */

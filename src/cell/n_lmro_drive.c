@@ -176,7 +176,7 @@ static int find_current(struct attempt *attempt, double guess, double *current)
 static void observe(struct cyc_cell *cell, const struct cyc_cell_state *to, double voltage_V,
                     double current_A, struct cyc_point *point)
 {
-    const double before_V = cell->now.signal[CYC_SIGNAL_VOLTAGE];
+    const double before_V = cell->now->signal[CYC_SIGNAL_VOLTAGE];
     point->low_V = fmin(before_V, voltage_V);
     point->high_V = fmax(before_V, voltage_V);
     point->low_A = current_A;
