@@ -222,6 +222,11 @@ static struct cyc_expr *parse_reference(struct cyc_expr_parser *parser, struct c
     return make_reference(parser, ref, row->kind);
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 /* How many `.word` follow from the present token on; `[k].word` counts as two. */
 static unsigned members_ahead(const struct cyc_expr_parser *parser)
 {
@@ -231,7 +236,7 @@ static unsigned members_ahead(const struct cyc_expr_parser *parser)
     while (at < end && *at == '.') {
         do {
             at++;
-        } while (at < end && (isalnum((unsigned char)*at) || *at == '_'));
+        } while (at < end && is_letter(*at));
         count++;
     }
     return at < end && *at == '[' ? count + 2 : count;
