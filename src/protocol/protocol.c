@@ -2,6 +2,7 @@
 #include "protocol/protocol.h"
 
 #include "protocol/check.h"
+#include "protocol/check.h"
 #include "protocol/header.h"
 #include "protocol/ids.h"
 #include "protocol/protocol_int.h"
@@ -147,7 +148,10 @@ static int load_plan(const struct cyc_protocol_options *options, struct cyc_file
                      : cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
     }
     if (status == CYC_OK) {
-        status = cyc_plan_demands(&protocol->plan, &protocol->cell, &protocol->demands, err);
+        cyc_check_plan(&protocol->plan, &protocol->cell, diags);
+        status = diags->error_count == 0
+                     ? cyc_plan_demands(&protocol->plan, &protocol->cell, &protocol->demands, err)
+                     : cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
     }
     return status;
 }
