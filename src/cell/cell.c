@@ -176,7 +176,7 @@ static void rebase(struct cyc_cell *cell)
         cell->net_Ah += cell->now->net_Ah;
     }
     cell->now->net_Ah = 0;
-    cell->now->sums = (struct cyc_sums){0, 0, 0, 0};
+    cell->now->net_Wh = 0;
 }
 
 void cyc_cell_apply(struct cyc_cell *cell, const struct cyc_setpoint *setpoint)
@@ -249,33 +249,42 @@ static enum verdict judge(const struct cyc_cell *cell, const struct cyc_point *p
     return verdict;
 }
 
+/* Adds what passed in a step; its current has one sign. */
+static inline void add(struct cyc_sums *sums, const struct cyc_point *point)
+{
+    if (point->net_Ah >= 0) {
+        sums->charge_Ah += point->net_Ah;
+        sums->charge_Wh += point->net_Wh;
+    } else {
+        sums->discharge_Ah -= point->net_Ah;
+        sums->discharge_Wh -= point->net_Wh;
+    }
+}
+
 /* What is seen span_ns after the base state. */
 static int look(struct cyc_cell *cell, int64_t span_ns, struct cyc_point *point)
 {
-    const int status =
-        cell->model->step(cell, span_ns, &cell->states[1 - cell->base], point);
-    const struct cyc_sums *carried = &cell->carried;
-    const double charge_Ah = carried->charge_Ah + point->sums.charge_Ah;
-    const double discharge_Ah = carried->discharge_Ah + point->sums.discharge_Ah;
-    const double charge_Wh = carried->charge_Wh + point->sums.charge_Wh;
-    const double discharge_Wh = carried->discharge_Wh + point->sums.discharge_Wh;
-    point->signal[CYC_SIGNAL_CHARGE_CAPACITY] = charge_Ah;
-    point->signal[CYC_SIGNAL_DISCHARGE_CAPACITY] = discharge_Ah;
-    point->signal[CYC_SIGNAL_NET_CAPACITY] = charge_Ah - discharge_Ah;
-    point->signal[CYC_SIGNAL_CAPACITY] = charge_Ah + discharge_Ah;
-    point->signal[CYC_SIGNAL_CHARGE_ENERGY] = charge_Wh;
-    point->signal[CYC_SIGNAL_DISCHARGE_ENERGY] = discharge_Wh;
-    point->signal[CYC_SIGNAL_NET_ENERGY] = charge_Wh - discharge_Wh;
-    point->signal[CYC_SIGNAL_ENERGY] = charge_Wh + discharge_Wh;
+    const int status = cell->model->step(cell, span_ns, &cell->states[1 - cell->base], point);
+    struct cyc_sums sums = cell->carried;
+    add(&sums, point);
+    point->signal[CYC_SIGNAL_CHARGE_CAPACITY] = sums.charge_Ah;
+    point->signal[CYC_SIGNAL_DISCHARGE_CAPACITY] = sums.discharge_Ah;
+    point->signal[CYC_SIGNAL_NET_CAPACITY] = sums.charge_Ah - sums.discharge_Ah;
+    point->signal[CYC_SIGNAL_CAPACITY] = sums.charge_Ah + sums.discharge_Ah;
+    point->signal[CYC_SIGNAL_CHARGE_ENERGY] = sums.charge_Wh;
+    point->signal[CYC_SIGNAL_DISCHARGE_ENERGY] = sums.discharge_Wh;
+    point->signal[CYC_SIGNAL_NET_ENERGY] = sums.charge_Wh - sums.discharge_Wh;
+    point->signal[CYC_SIGNAL_ENERGY] = sums.charge_Wh + sums.discharge_Wh;
     return status;
 }
 
 /* Sums count from here. */
 static void restart_sums(struct cyc_cell *cell)
 {
-    const struct cyc_sums *sums = &cell->now->sums;
-    cell->carried = (struct cyc_sums){-sums->charge_Ah, -sums->discharge_Ah, -sums->charge_Wh,
-                                      -sums->discharge_Wh};
+    struct cyc_sums so_far = {0, 0, 0, 0};
+    add(&so_far, cell->now);
+    cell->carried = (struct cyc_sums){-so_far.charge_Ah, -so_far.discharge_Ah, -so_far.charge_Wh,
+                                      -so_far.discharge_Wh};
     for (unsigned i = CYC_SIGNAL_CHARGE_CAPACITY; i < CYC_SIGNAL_COUNT; i++) {
         cell->now->signal[i] = 0;
     }
@@ -342,14 +351,6 @@ static int64_t last_feasible_ns(struct cyc_cell *cell, int64_t near_ns, int64_t 
                                                                                          : 0;
 }
 
-static void add(struct cyc_sums *sums, const struct cyc_sums *more)
-{
-    sums->charge_Ah += more->charge_Ah;
-    sums->discharge_Ah += more->discharge_Ah;
-    sums->charge_Wh += more->charge_Wh;
-    sums->discharge_Wh += more->discharge_Wh;
-}
-
 /* The state on trial, seen at span_ns, is now; and the new base where the step is complete. */
 static void move(struct cyc_cell *cell, int64_t span_ns, bool complete)
 {
@@ -358,7 +359,7 @@ static void move(struct cyc_cell *cell, int64_t span_ns, bool complete)
     cell->tried = left;
     cell->now_ns = cell->base_ns + span_ns;
     if (complete) {
-        add(&cell->carried, &cell->now->sums);
+        add(&cell->carried, cell->now);
         rebase(cell);
     }
 }

@@ -14,12 +14,12 @@
 #define CYC_S_PER_H   3600.0
 #define CYC_S_PER_NS  1e-9
 
-/* All that can be seen of a cell at one instant. A model fills voltage to pressure, `sums` and the
- * rest; the sums among the signals, counted from the start of a call, are the driver's. */
+/* All that can be seen of a cell at one instant. A model fills voltage to pressure and the
+ * rest; the sums among the signals, counted from the start of a call, are the driver's. Within a
+ * step current has one sign. */
 struct cyc_point {
     double signal[CYC_SIGNAL_COUNT]; /* by enum cyc_signal; NaN: not a cell's to tell */
-    struct cyc_sums sums; /* since the base state */
-    double net_Ah;        /* likewise */
+    double net_Ah, net_Wh; /* passed since the base state */
     double low_V, high_V; /* the voltage since the base state lay within; NaN: unknown */
     double low_A, high_A;
     bool regulated; /* the instrument regulates the voltage */
@@ -95,18 +95,6 @@ static inline double cyc_cell_target(const struct cyc_cell *cell, int64_t span_n
 {
     const int64_t age_ns = cell->base_ns + span_ns - cell->applied_ns;
     return cell->setpoint.value + cell->setpoint.slope_per_s * ((double)age_ns * CYC_S_PER_NS);
-}
-
-/* Adds what passed with one direction of current. */
-static inline void cyc_sums_pass(struct cyc_sums *sums, double charge_Ah, double energy_Wh)
-{
-    if (charge_Ah >= 0) {
-        sums->charge_Ah = charge_Ah;
-        sums->charge_Wh = energy_Wh;
-    } else {
-        sums->discharge_Ah = -charge_Ah;
-        sums->discharge_Wh = -energy_Wh;
-    }
 }
 
 /* The value of a named parameter of a spec, or its default. */

@@ -56,19 +56,6 @@ static int init(struct cyc_cell *cell, const struct cyc_cell_spec *spec, struct 
 
 /* ---- Open circuit --------------------------------------------------------------------------------- */
 
-double cyc_linear_ocv_V(const struct cyc_linear *linear, double soc, uint32_t *segment)
-{
-    uint32_t i = *segment;
-    while (soc >= linear->soc[i + 1] && i + 2 < linear->ocv_count) {
-        i++;
-    }
-    while (soc < linear->soc[i] && i > 0) {
-        i--;
-    }
-    *segment = i;
-    return linear->ocv_V[i] + linear->slope_V[i] * (soc - linear->soc[i]);
-}
-
 uint32_t cyc_linear_segment(const struct cyc_linear *linear, const struct cyc_linear_state *state,
                             double current_A)
 {
@@ -79,22 +66,11 @@ uint32_t cyc_linear_segment(const struct cyc_linear *linear, const struct cyc_li
     return i;
 }
 
-static double hysteresis_after(const struct cyc_linear *linear, double hysteresis, double charge_C)
+double cyc_linear_hysteresis(const struct cyc_linear *linear, double hysteresis, double charge_C)
 {
     const double goal = copysign(1, charge_C);
     return hysteresis + (goal - hysteresis) * -expm1(-linear->values.gamma * fabs(charge_C) /
                                                      linear->capacity_C);
-}
-
-void cyc_linear_pass(const struct cyc_linear *linear, const struct cyc_linear_state *from,
-                     double charge_C, struct cyc_linear_state *to)
-{
-    to->soc = from->soc + charge_C / linear->capacity_C;
-    to->segment = from->segment;
-    to->ocv_V = cyc_linear_ocv_V(linear, to->soc, &to->segment);
-    to->hysteresis = linear->values.M == 0
-                         ? from->hysteresis
-                         : hysteresis_after(linear, from->hysteresis, charge_C);
 }
 
 double cyc_linear_volt_per_C(const struct cyc_linear *linear,
@@ -103,15 +79,6 @@ double cyc_linear_volt_per_C(const struct cyc_linear *linear,
     const double hysteresis_V =
         linear->values.M * linear->values.gamma * (1 - copysign(1, sign) * state->hysteresis);
     return (linear->slope_V[state->segment] + hysteresis_V) / linear->capacity_C;
-}
-
-double cyc_linear_rest_V(const struct cyc_linear *linear, const struct cyc_linear_state *state)
-{
-    double sum_V = state->ocv_V + linear->values.M * state->hysteresis;
-    for (unsigned i = 0; i < linear->rc_count; i++) {
-        sum_V += state->rc_V[i];
-    }
-    return sum_V;
 }
 
 /* ---- What a charge stores --------------------------------------------------------------------------- */
@@ -340,8 +307,7 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
                      &to->climate);
     observe(cell, span_ns, to, &passed, point);
     point->net_Ah = passed.charge_C / CYC_S_PER_H;
-    point->sums = (struct cyc_sums){0, 0, 0, 0};
-    cyc_sums_pass(&point->sums, point->net_Ah, passed.energy_J / CYC_S_PER_H);
+    point->net_Wh = passed.energy_J / CYC_S_PER_H;
     return CYC_OK;
 }
 

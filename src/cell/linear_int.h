@@ -13,15 +13,50 @@ int cyc_linear_take_spec(struct cyc_linear *linear, const struct cyc_cell_spec *
                          struct cyc_err *err);
 
 /* OCV at a state of charge, from the segment last used onwards; *segment is moved along. */
-double cyc_linear_ocv_V(const struct cyc_linear *linear, double soc, uint32_t *segment);
+static inline double cyc_linear_ocv_V(const struct cyc_linear *linear, double soc,
+                                      uint32_t *segment)
+{
+    uint32_t i = *segment;
+    while (soc >= linear->soc[i + 1] && i + 2 < linear->ocv_count) {
+        i++;
+    }
+    while (soc < linear->soc[i] && i > 0) {
+        i--;
+    }
+    *segment = i;
+    return linear->ocv_V[i] + linear->slope_V[i] * (soc - linear->soc[i]);
+}
+
+/* Hysteresis after a charge of one sign. */
+double cyc_linear_hysteresis(const struct cyc_linear *linear, double hysteresis, double charge_C);
+
 /* SOC, OCV and hysteresis after a charge of one sign; RC voltages are left alone. */
-void cyc_linear_pass(const struct cyc_linear *linear, const struct cyc_linear_state *from,
-                     double charge_C, struct cyc_linear_state *to);
+static inline void cyc_linear_pass(const struct cyc_linear *linear,
+                                   const struct cyc_linear_state *from, double charge_C,
+                                   struct cyc_linear_state *to)
+{
+    to->soc = from->soc + charge_C / linear->capacity_C;
+    to->segment = from->segment;
+    to->ocv_V = cyc_linear_ocv_V(linear, to->soc, &to->segment);
+    to->hysteresis = linear->values.M == 0
+                         ? from->hysteresis
+                         : cyc_linear_hysteresis(linear, from->hysteresis, charge_C);
+}
+
 /* How the rest voltage moves with charge of this sign, RC voltages aside. */
 double cyc_linear_volt_per_C(const struct cyc_linear *linear,
                              const struct cyc_linear_state *state, double sign);
 /* OCV, hysteresis and RC voltages. */
-double cyc_linear_rest_V(const struct cyc_linear *linear, const struct cyc_linear_state *state);
+static inline double cyc_linear_rest_V(const struct cyc_linear *linear,
+                                       const struct cyc_linear_state *state)
+{
+    double sum_V = state->ocv_V + linear->values.M * state->hysteresis;
+    for (unsigned i = 0; i < linear->rc_count; i++) {
+        sum_V += state->rc_V[i];
+    }
+    return sum_V;
+}
+
 /* The segment that a current of this sign moves through from the state. */
 uint32_t cyc_linear_segment(const struct cyc_linear *linear, const struct cyc_linear_state *state,
                             double current_A);

@@ -245,8 +245,8 @@ static int step_at_once(struct cyc_cell *cell, struct cyc_cell_state *to, struct
                                         1e3 * model->rates.r0 / model->mass_g * current_A;
     *to = *cyc_cell_base(cell);
     state->current = 1e3 * current_A / model->mass_g;
-    point->sums = (struct cyc_sums){0, 0, 0, 0};
     point->net_Ah = 0;
+    point->net_Wh = 0;
     point->regulated = held;
     observe(cell, to, voltage_V, current_A, point);
     return CYC_OK;
@@ -332,8 +332,7 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
     double end_A = 1e-3 * current * model->mass_g;
     double voltage_V = held ? cyc_cell_target(cell, span_ns) : attempt.voltage_V;
     point->net_Ah = end_A * attempt.time_h;
-    point->sums = (struct cyc_sums){0, 0, 0, 0};
-    cyc_sums_pass(&point->sums, point->net_Ah, end_A * attempt.volt_hours);
+    point->net_Wh = end_A * attempt.volt_hours;
     if (cell->setpoint.control == CYC_CONTROL_CURRENT && cell->setpoint.slope_per_s != 0) {
         const double ramped_A = cyc_cell_target(cell, span_ns);
         voltage_V += 1e3 * model->rates.r0 / model->mass_g * (ramped_A - end_A);
