@@ -387,6 +387,20 @@ const struct cyc_expr *cyc_build_condition(struct cyc_build *build, const struct
 
 /* ---- Values ---------------------------------------------------------------------------------------- */
 
+/* Says once where a C-rate rests on the nominal capacity alone. */
+static void note_guess(struct cyc_build *build, const struct cyc_node *node)
+{
+    bool guessed = false;
+    double one_c_A = 0.0;
+    if (!build->one_c_guessed &&
+        cyc_one_c_A(&build->cell->basis, &one_c_A, &guessed, NULL) == CYC_OK && guessed) {
+        build->one_c_guessed = true;
+        cyc_diags_add(build->diags, CYC_SEVERITY_WARNING, node->pos,
+                      "what 1C means is guessed: the nominal capacity in one hour")
+            ->hint = "state cell.one_c";
+    }
+}
+
 /* One quantity, with its `vs`, from the text. *named: it says `vs`. */
 static bool read_literal(struct cyc_build *build, const struct cyc_node *node, double *value,
                          enum cyc_kind *kind, bool *named)
@@ -424,6 +438,9 @@ static bool read_literal(struct cyc_build *build, const struct cyc_node *node, d
     } else if (cyc_quantity_resolve(&quantity, &build->cell->basis, value, &err) != CYC_OK) {
         cyc_build_refuse(build, node, &err);
         return false;
+    }
+    if (quantity.basis == CYC_BASIS_C_RATE) {
+        note_guess(build, node);
     }
     *kind = quantity.kind;
     return true;

@@ -55,6 +55,7 @@ struct cyc_build {
     const char *folder;          /* of that file: paths in it are relative to here */
     const char *prefix;          /* before ids inside an include ("conditioning."), else "" */
     bool bare_voltage_refused;   /* the cell's reference is not the protocol's: `vs` is a must */
+    bool one_c_guessed;          /* the warning that 1C is guessed was given */
     bool one_c_varies;           /* `let: {one_c: …}` occurs: C-rates stay relative */
     bool script;                 /* steps of a Lua protocol: no goto, no plan around */
     bool charge_bounded;         /* a block around ends steps by voltage, charge or energy */

@@ -17,7 +17,8 @@
 #define HOLD_CURRENT_LEAST 0.001    /* C */
 #define SLOPE_MOST_V_PER_S 1e-4     /* 0.36 V/h, as the sign of a relaxed cell */
 #define LIMIT_CURRENT_MOST 100.0    /* × the largest current of the protocol */
-#define LIMIT_VOLTAGE_FAR  2.0      /* V beyond the voltages of the protocol */
+#define LIMIT_VOLTAGE_FAR  2.0      /* V above the voltages of the protocol */
+#define LIMIT_VOLTAGE_LOW  5.0      /* V below them */
 
 static struct cyc_diag *warn(const struct cyc_checker *checker, struct cyc_pos pos,
                              unsigned signal, double value, const char *what)
@@ -245,7 +246,7 @@ static void check_limit(const struct cyc_checker *checker, const struct cyc_limi
         if (high > checker->high_V + LIMIT_VOLTAGE_FAR) {
             (void)warn(checker, limit->pos, limit->signal, high,
                        "the upper limit of %s lies far beyond every voltage of this protocol");
-        } else if (low < checker->low_V - LIMIT_VOLTAGE_FAR) {
+        } else if (low < checker->low_V - LIMIT_VOLTAGE_LOW) {
             (void)warn(checker, limit->pos, limit->signal, low,
                        "the lower limit of %s lies far beyond every voltage of this protocol");
         }

@@ -144,12 +144,6 @@ static int load_plan(const struct cyc_protocol_options *options, struct cyc_file
     if (status == CYC_OK) {
         cyc_check_plan(&protocol->plan, &protocol->cell, diags);
         status = diags->error_count == 0
-                     ? CYC_OK
-                     : cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
-    }
-    if (status == CYC_OK) {
-        cyc_check_plan(&protocol->plan, &protocol->cell, diags);
-        status = diags->error_count == 0
                      ? cyc_plan_demands(&protocol->plan, &protocol->cell, &protocol->demands, err)
                      : cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
     }
