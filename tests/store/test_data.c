@@ -2,6 +2,7 @@
 #include "maker.h"
 #include "store/store_int.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,8 @@ static void a_step_type_cannot_break_the_table(void)
 static void expect_row(char *text, size_t size, const struct cyc_record *record)
 {
     const struct cyc_sample *sample = &record->sample;
+    const locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    const locale_t before = uselocale(c_locale);
     (void)snprintf(
         text, size,
         "%.3f,%.4f,%.7f,%.3f,%u,%u,%.3f,%u,CC_CHG,%.3f,%llu,%.9f,%.9f,%.9f,%.9f,%.3f,%.0f\n",
@@ -153,6 +156,8 @@ static void expect_row(char *text, size_t size, const struct cyc_record *record)
         (double)(record->step_time_ns / 1000000) / 1e3, (unsigned long long)record->index,
         record->test.charge_Ah, record->test.discharge_Ah, record->test.charge_Wh,
         record->test.discharge_Wh, sample->temperature_degC, sample->pressure_Pa);
+    (void)uselocale(before);
+    freelocale(c_locale);
 }
 
 static double uniform(unsigned *seed, double low, double high)

@@ -296,7 +296,7 @@ static void steps_that_differ_are_told_apart_however_many(void)
     struct cyc_result result = {0};
     /* More than are kept at hand, twice; then one of them over and over. */
     for (uint32_t i = 1; i <= 400; i++) {
-        maker.segment.value = i > 300 ? 1.0 : 1e-6 * (i % 150);
+        maker.segment.value = i > 300 ? 1000.0 : (double)(i % 150);
         result.step_count = i;
         CU_ASSERT_EQUAL(cyc_run_step_begin(run, &maker.step, i, 0, NULL), CYC_OK);
         CU_ASSERT_EQUAL(cyc_run_step_end(run, &maker.step, &result, NULL), CYC_OK);
@@ -307,7 +307,7 @@ static void steps_that_differ_are_told_apart_however_many(void)
     CU_ASSERT_EQUAL(ask(info.folder, "SELECT count(*) FROM definition"), 301);
     CU_ASSERT_EQUAL(ask(info.folder, "SELECT count(*) FROM step JOIN definition ON id = definition "
                                      "WHERE json_extract(text, '$.segments[0].value') IS "
-                                     "iif(count > 300, 1, 1e-6 * (count % 150))"),
+                                     "iif(count > 300, 1000, count % 150)"),
                     400);
     maker_remove();
 }
