@@ -1,7 +1,6 @@
 /* Looking at a plan before it runs: each step resolved as far as the parameters allow, and what the
- * whole asks of a channel. Every list of `each` is gone through, every branch of `if` is looked at,
- * repeated blocks once. */
-#include "protocol/protocol_int.h"
+ * whole asks of a channel. Every branch of `if` is looked at, repeated blocks once. */
+#include "protocol/preview.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +11,7 @@ struct visit {
     struct cyc_resolver *resolver;
     const struct cyc_rules *rules[2 * CYC_BLOCKS_MAX + 1];
     unsigned rule_count;
-    void (*fn)(void *context, const struct cyc_plan_step *plan, const struct cyc_step *step);
-    void *context;
+    const struct cyc_plan_visitor *visitor;
 };
 
 static void visit_list(struct visit *visit, const struct cyc_plan_node *list);
@@ -25,7 +23,7 @@ static void visit_step(struct visit *visit, const struct cyc_plan_step *plan)
                                            visit->rule_count};
     cyc_history_env(history, &visit->preview->env);
     const bool resolved = cyc_step_resolve(visit->resolver, &plan->step, &around, NULL) == CYC_OK;
-    visit->fn(visit->context, plan, resolved ? &visit->resolver->step : NULL);
+    visit->visitor->step(visit->visitor->context, plan, resolved ? visit->resolver : NULL);
     if (resolved) {
         cyc_history_assume(history, &visit->resolver->step);
     }
@@ -47,7 +45,8 @@ static void assign(struct visit *visit, const struct cyc_assignment *list, unsig
 static void visit_passes(struct visit *visit, const struct cyc_plan_block *block)
 {
     struct cyc_preview *const preview = visit->preview;
-    const unsigned passes = block->each_count > 0 ? block->each_length : 1;
+    const unsigned all = block->each_count > 0 ? block->each_length : 1;
+    const unsigned passes = visit->visitor->once && all > 1 ? 1 : all;
     for (unsigned pass = 0; pass < passes; pass++) {
         for (unsigned i = 0; i < block->each_count; i++) {
             preview->values[block->each[i].variable] =
@@ -61,7 +60,11 @@ static void visit_block(struct visit *visit, const struct cyc_plan_block *block)
 {
     struct cyc_history *const history = &visit->preview->history;
     const unsigned rule_count = visit->rule_count;
+    const struct cyc_plan_visitor *const visitor = visit->visitor;
     assign(visit, block->assignments, block->assignment_count);
+    if (visitor->enter != NULL) {
+        visitor->enter(visitor->context, block, visit->preview);
+    }
     if (cyc_history_enter(history, block, block->id, block->node.kind == CYC_STEP_CYCLES, 1,
                           NULL) != CYC_OK) {
         return;
@@ -75,6 +78,36 @@ static void visit_block(struct visit *visit, const struct cyc_plan_block *block)
     history->cycle_running = history->cycle_running && block->node.kind != CYC_STEP_CYCLES;
     cyc_history_leave(history);
     visit->rule_count = rule_count;
+    if (visitor->leave != NULL) {
+        visitor->leave(visitor->context, block);
+    }
+}
+
+static void visit_if(struct visit *visit, const struct cyc_plan_block *block)
+{
+    const struct cyc_plan_visitor *const visitor = visit->visitor;
+    if (visitor->enter != NULL) {
+        visitor->enter(visitor->context, block, visit->preview);
+    }
+    visit_list(visit, block->first);
+    if (visitor->otherwise != NULL && block->otherwise != NULL) {
+        visitor->otherwise(visitor->context, block);
+    }
+    visit_list(visit, block->otherwise);
+    if (visitor->leave != NULL) {
+        visitor->leave(visitor->context, block);
+    }
+}
+
+static void visit_flow(struct visit *visit, const struct cyc_plan_node *node)
+{
+    if (node->kind == CYC_STEP_LET) {
+        const struct cyc_plan_let *const let = cyc_plan_as_let(node);
+        assign(visit, let->assignments, let->assignment_count);
+    }
+    if (visit->visitor->flow != NULL) {
+        visit->visitor->flow(visit->visitor->context, node);
+    }
 }
 
 static void visit_list(struct visit *visit, const struct cyc_plan_node *list)
@@ -85,33 +118,33 @@ static void visit_list(struct visit *visit, const struct cyc_plan_node *list)
         } else if (cyc_step_kind_is_block((enum cyc_step_kind)node->kind)) {
             visit_block(visit, cyc_plan_as_block(node));
         } else if (node->kind == CYC_STEP_IF) {
-            visit_list(visit, cyc_plan_as_block(node)->first);
-            visit_list(visit, cyc_plan_as_block(node)->otherwise);
-        } else if (node->kind == CYC_STEP_LET) {
-            assign(visit, cyc_plan_as_let(node)->assignments,
-                   cyc_plan_as_let(node)->assignment_count);
+            visit_if(visit, cyc_plan_as_block(node));
+        } else {
+            visit_flow(visit, node);
         }
     }
 }
 
-int cyc_plan_each_resolved(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
-                           void (*fn)(void *context, const struct cyc_plan_step *plan,
-                                      const struct cyc_step *step),
-                           void *context, struct cyc_err *err)
+int cyc_plan_visit(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
+                   const struct cyc_plan_visitor *visitor, struct cyc_err *err)
 {
     struct cyc_preview preview;
     struct cyc_resolver resolver;
-    struct visit visit = {.preview = &preview, .cell = cell, .resolver = &resolver, .fn = fn,
-                          .context = context};
+    struct visit visit = {.preview = &preview, .cell = cell, .resolver = &resolver,
+                          .visitor = visitor};
     const int status = cyc_plan_preview_init(&preview, plan, cell, err);
     if (status != CYC_OK) {
         return status;
     }
     cyc_resolver_init(&resolver);
+    resolver.lenient = true;
     visit.rules[0] = &plan->rules;
     visit.rule_count = 1;
     visit_list(&visit, plan->method);
     visit.rules[0] = &plan->finally_rules;
+    if (plan->finally != NULL && visitor->finally != NULL) {
+        visitor->finally(visitor->context);
+    }
     visit_list(&visit, plan->finally);
     cyc_resolver_release(&resolver);
     cyc_plan_preview_release(&preview);
@@ -222,11 +255,11 @@ void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *st
 }
 
 static void add_planned(void *context, const struct cyc_plan_step *plan,
-                        const struct cyc_step *step)
+                        const struct cyc_resolver *resolver)
 {
     struct cyc_demands *const demands = context;
-    if (step != NULL) {
-        cyc_demands_add_step(demands, step, plan->step.pos);
+    if (resolver != NULL) {
+        cyc_demands_add_step(demands, &resolver->step, plan->step.pos);
     } else if (plan->step.mode == CYC_MODE_IMPEDANCE && demands->impedance_step == 0) {
         demands->impedance_step = plan->step.number;
         demands->impedance_pos = plan->step.pos;
@@ -238,5 +271,6 @@ int cyc_plan_demands(const struct cyc_plan *plan, const struct cyc_cell_facts *c
                      struct cyc_demands *demands, struct cyc_err *err)
 {
     cyc_demands_init(demands);
-    return cyc_plan_each_resolved(plan, cell, add_planned, demands, err);
+    const struct cyc_plan_visitor visitor = {.context = demands, .step = add_planned};
+    return cyc_plan_visit(plan, cell, &visitor, err);
 }

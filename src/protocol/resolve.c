@@ -225,7 +225,18 @@ static int push_cutoffs(struct work *work, const struct cyc_cutoff_plan *items, 
 {
     int status = CYC_OK;
     for (unsigned i = 0; i < count && status == CYC_OK; i++) {
+        struct cyc_step *const step = work->step;
+        const uint16_t ops = step->op_count;
+        const uint8_t cutoffs = step->cutoff_count;
+        const uint8_t slopes = step->slope_count;
         status = push_cutoff(work, &items[i], owner);
+        if (status == CYC_E_INPUT && work->resolver->lenient) {
+            step->op_count = ops;
+            step->cutoff_count = cutoffs;
+            step->slope_count = slopes;
+            work->resolver->unknown_cutoffs++;
+            status = CYC_OK;
+        }
     }
     return status;
 }
@@ -694,6 +705,7 @@ static void reset(struct work *work)
     step->environment = (struct cyc_environment){NAN, NAN, false, NAN, false};
     step->scope_resets = history->pending_resets | 1u << CYC_SCOPE_STEP;
     step->block_depth = (uint8_t)history->depth;
+    work->resolver->unknown_cutoffs = 0;
     step->op_count = 0;
     step->cutoff_count = step->limit_count = step->slope_count = 0;
     step->resistance_at_count = 0;

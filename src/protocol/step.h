@@ -189,6 +189,9 @@ struct cyc_resolver {
      * chain given to cyc_step_resolve(); -1: the step's own. */
     const struct cyc_cutoff_plan *cutoffs[CYC_CUTOFFS_MAX];
     int16_t owners[CYC_CUTOFFS_MAX];
+    /* For looking at a plan before it runs: cutoffs whose value is not known yet are left out. */
+    bool lenient;
+    unsigned unknown_cutoffs;
 };
 void cyc_resolver_init(struct cyc_resolver *resolver);
 void cyc_resolver_release(struct cyc_resolver *resolver);
