@@ -156,7 +156,10 @@ static double convert_slowly(struct digits *digits)
 
 bool cyc_number_parse(const char *string, size_t size, double *value, size_t *used)
 {
-    struct digits digits = {.count = 0};
+    struct digits digits; /* cleared by hand: most of it is never touched */
+    digits.count = 0;
+    digits.lost = false;
+    digits.exponent = 0;
     size_t at = size > 0 && string[0] == '-' ? 1 : 0;
     const bool negative = at == 1;
     *used = 0;

@@ -205,10 +205,13 @@ static int explain_no_number(const char *string, size_t size, struct cyc_err *er
 /* The number is read as far as `used`: is it written the way protocols write numbers? */
 static int check_number(const char *string, size_t size, size_t used, struct cyc_err *err)
 {
-    char quoted[QUOTED_SIZE];
-    quote(quoted, sizeof quoted, string, size);
     const size_t sign = string[0] == '-' ? 1 : 0;
     const char next = used < size ? string[used] : '\0';
+    if (string[sign] != '0' && next != '.') {
+        return CYC_OK;
+    }
+    char quoted[QUOTED_SIZE];
+    quote(quoted, sizeof quoted, string, size);
     const bool radix = next == 'x' || next == 'X' || next == 'o' || next == 'b';
     if (radix && used == sign + 1 && string[sign] == '0' && is_digit_at(string, size, used + 1)) {
         return cyc_err_set(err, CYC_E_SYNTAX, "%s is not a decimal number; write it in decimal",

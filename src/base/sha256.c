@@ -21,35 +21,51 @@ static uint32_t rotate(uint32_t word, unsigned count)
     return word >> count | word << (32u - count);
 }
 
+/* One round. The eight words of state do not move; the callers hand them in turned by one. */
+static inline void mix_round(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
+                             uint32_t f, uint32_t g, uint32_t *h, uint32_t word)
+{
+    const uint32_t big_1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    const uint32_t big_0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    const uint32_t first = *h + big_1 + (g ^ (e & (f ^ g))) + word;
+    *d += first;
+    *h = first + big_0 + ((a & b) | (c & (a | b)));
+}
+
 static void mix_block(uint32_t state[8], const unsigned char *block)
 {
-    uint32_t words[64];
+    uint32_t w[64];
     for (size_t i = 0; i < 16; i++) {
-        words[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-                   (uint32_t)block[4 * i + 2] << 8 | (uint32_t)block[4 * i + 3];
+        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
+               (uint32_t)block[4 * i + 2] << 8 | (uint32_t)block[4 * i + 3];
     }
     for (size_t i = 16; i < 64; i++) {
-        const uint32_t a = words[i - 15];
-        const uint32_t b = words[i - 2];
-        const uint32_t small_0 = rotate(a, 7) ^ rotate(a, 18) ^ a >> 3;
-        const uint32_t small_1 = rotate(b, 17) ^ rotate(b, 19) ^ b >> 10;
-        words[i] = words[i - 16] + small_0 + words[i - 7] + small_1;
+        const uint32_t x = w[i - 15];
+        const uint32_t y = w[i - 2];
+        w[i] = w[i - 16] + (rotate(x, 7) ^ rotate(x, 18) ^ x >> 3) + w[i - 7] +
+               (rotate(y, 17) ^ rotate(y, 19) ^ y >> 10);
     }
-    uint32_t s[8];
-    memcpy(s, state, sizeof s);
-    for (size_t i = 0; i < 64; i++) {
-        const uint32_t big_1 = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        const uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]);
-        const uint32_t first = s[7] + big_1 + choice + round_constants[i] + words[i];
-        const uint32_t big_0 = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
-        const uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-        memmove(s + 1, s, 7 * sizeof s[0]);
-        s[4] += first;
-        s[0] = first + big_0 + majority;
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    const uint32_t *k = round_constants;
+    for (size_t i = 0; i < 64; i += 8) {
+        mix_round(a, b, c, &d, e, f, g, &h, w[i] + k[i]);
+        mix_round(h, a, b, &c, d, e, f, &g, w[i + 1] + k[i + 1]);
+        mix_round(g, h, a, &b, c, d, e, &f, w[i + 2] + k[i + 2]);
+        mix_round(f, g, h, &a, b, c, d, &e, w[i + 3] + k[i + 3]);
+        mix_round(e, f, g, &h, a, b, c, &d, w[i + 4] + k[i + 4]);
+        mix_round(d, e, f, &g, h, a, b, &c, w[i + 5] + k[i + 5]);
+        mix_round(c, d, e, &f, g, h, a, &b, w[i + 6] + k[i + 6]);
+        mix_round(b, c, d, &e, f, g, h, &a, w[i + 7] + k[i + 7]);
     }
-    for (size_t i = 0; i < 8; i++) {
-        state[i] += s[i];
-    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+    state[5] += f;
+    state[6] += g;
+    state[7] += h;
 }
 
 void cyc_sha256(const void *data, size_t size, char hex[65])

@@ -160,7 +160,8 @@ static bool normalise(const char *string, size_t size, char unit[CYC_UNIT_SIZE])
     for (size_t at = 0; at < size;) {
         const char *replacement = NULL;
         size_t used = 1;
-        for (size_t i = 0; spellings[i][0] != NULL && replacement == NULL; i++) {
+        const bool ascii = ((unsigned char)string[at] & 0x80u) == 0;
+        for (size_t i = 0; !ascii && spellings[i][0] != NULL && replacement == NULL; i++) {
             const size_t spelled = strlen(spellings[i][0]);
             if (spelled <= size - at && memcmp(string + at, spellings[i][0], spelled) == 0) {
                 replacement = spellings[i][1];
@@ -182,7 +183,7 @@ static bool normalise(const char *string, size_t size, char unit[CYC_UNIT_SIZE])
 static const struct unit_row *find_row(const char *name)
 {
     for (const struct unit_row *row = unit_rows; row->name != NULL; row++) {
-        if (strcmp(row->name, name) == 0) {
+        if (row->name[0] == name[0] && strcmp(row->name, name) == 0) {
             return row;
         }
     }
