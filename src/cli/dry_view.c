@@ -10,7 +10,7 @@
 #define FIRST_PASSES  2u  /* of each block, too */
 #define BAR_EVERY_MS  100
 #define LINE_EVERY_MS 10000
-#define BAR_WIDTH     24
+#define BAR_WIDTH_MAX 24u
 #define WIPE          "\r\033[K"
 
 static int64_t wall_ms(void)
@@ -142,23 +142,32 @@ static void put_capacity(struct cyc_text *line, const struct cyc_dry_view *view,
 
 static void put_bar(struct cyc_text *line, double done)
 {
-    const int filled = (int)(done * BAR_WIDTH);
+    const unsigned eighth = cyc_cli_width(stderr) / 8;
+    const int width = (int)(eighth < BAR_WIDTH_MAX ? eighth : BAR_WIDTH_MAX);
+    const int filled = (int)(done * width);
     cyc_text_append(line, "[");
-    for (int i = 0; i < BAR_WIDTH; i++) {
+    for (int i = 0; i < width; i++) {
         cyc_text_append(line, i < filled ? "#" : "-");
     }
     cyc_text_append(line, "] ");
 }
 
-/* cycle 312/1310  CC_DCH 2  41 d 03:12:00  3.612 V  142.3 mAh/g  about 2 s left */
+/* How much is done, in cycles; 0 where the protocol does not say how many there are. */
+static double share_done(const struct cyc_progress *progress)
+{
+    return progress->cycle_count > 0
+               ? fmin(1.0, (double)progress->cycle_number / (double)progress->cycle_count)
+               : 0.0;
+}
+
+/* cycle 312/1310  2 s left  41 d 03:12:00  CC_DCH 3.612 V 142.3 mAh/g: what matters less is
+ * further right, where a narrow terminal cuts. */
 static void put_state(struct cyc_text *line, const struct cyc_dry_view *view,
                       const struct cyc_progress *progress, int64_t now_ms)
 {
     char time[CYC_NUMBER_SIZE];
-    const double done =
-        progress->cycle_count > 0
-            ? fmin(1.0, (double)progress->cycle_number / (double)progress->cycle_count)
-            : 0.0;
+    const double done = share_done(progress);
+    const int64_t whole_ns = progress->t_ns / CYC_S_NS * CYC_S_NS;
     if (view->bar && progress->cycle_count > 0) {
         put_bar(line, done);
     }
@@ -166,21 +175,22 @@ static void put_state(struct cyc_text *line, const struct cyc_dry_view *view,
     if (progress->cycle_count > 0) {
         cyc_text_format(line, "/%" PRIu32, progress->cycle_count);
     }
-    cyc_text_format(line, "  step %" PRIu32, progress->step_count);
-    if (progress->step != NULL) {
-        const struct cyc_step *step = progress->step;
-        cyc_text_format(line, " %s", step->name[0] != '\0' ? step->name : step->type);
-    }
-    const int64_t whole_ns = progress->t_ns / CYC_S_NS * CYC_S_NS;
-    cyc_text_format(line, "  %s  ", cyc_duration_text(time, whole_ns));
-    cyc_cli_fixed(line, progress->voltage_V, 3);
-    cyc_text_append(line, " V  ");
-    put_capacity(line, view, progress->step_capacity_Ah);
     if (done > 0.0) {
         const double left_s = (double)(now_ms - view->started_ms) * 1e-3 * (1.0 - done) / done;
         cyc_text_append(line, "  ");
         cyc_cli_fixed(line, ceil(left_s), 0);
         cyc_text_append(line, " s left");
+    }
+    cyc_text_format(line, "  %s", cyc_duration_text(time, whole_ns));
+    if (progress->step != NULL) {
+        cyc_text_format(line, "  %s", progress->step->type);
+    }
+    cyc_text_append(line, " ");
+    cyc_cli_fixed(line, progress->voltage_V, 3);
+    cyc_text_append(line, " V ");
+    put_capacity(line, view, progress->step_capacity_Ah);
+    if (progress->step != NULL && progress->step->name[0] != '\0') {
+        cyc_text_format(line, "  %s", progress->step->name);
     }
 }
 

@@ -8,7 +8,11 @@ int cyc_cli_find_run(int argc, char **argv, const char *runs, struct cyc_run_inf
     const char *word = optind < argc ? argv[optind] : "last";
     struct cyc_err err = {0};
     const int status = cyc_run_find(cyc_cli_runs_dir(runs), word, info, &err);
-    return status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
+    if (status == CYC_OK) {
+        return CYC_EXIT_OK;
+    }
+    const int exit_code = cyc_cli_error(&err);
+    return exit_code == CYC_EXIT_MISTAKE ? CYC_EXIT_USAGE : exit_code; /* no such run */
 }
 
 void cyc_cli_run_json(struct cyc_json *json, const struct cyc_run_info *info)

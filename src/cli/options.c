@@ -82,11 +82,12 @@ int cyc_cli_error(const struct cyc_err *err)
     case CYC_E_INPUT:
     case CYC_E_SYNTAX:
     case CYC_E_KIND:
-    case CYC_E_UNKNOWN_NAME:
     case CYC_E_UNSUPPORTED:
     case CYC_E_SCRIPT:
     case CYC_E_BUDGET:
         return CYC_EXIT_MISTAKE;
+    case CYC_E_UNKNOWN_NAME: /* of a cell, on the command line */
+        return CYC_EXIT_USAGE;
     case CYC_E_INTERRUPTED:
         return CYC_EXIT_INTERRUPTED;
     default:

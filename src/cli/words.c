@@ -106,8 +106,8 @@ void cyc_cli_cycle_row(struct cyc_table *table, const struct cyc_cycle *cycle, d
 
 void cyc_cli_expectation_columns(struct cyc_table *table)
 {
-    static const char *const columns[] = {"expected",   ">known", ">here",  "unit", ">difference",
-                                          ">tolerance", "",       "source", NULL};
+    static const char *const columns[] = {"expectation", ">known", ">here",  "unit", ">difference",
+                                          ">tolerance",  "",       "source", NULL};
     cyc_table_init(table, columns);
 }
 

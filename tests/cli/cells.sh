@@ -15,7 +15,7 @@ try 0 cells n-lmro --json
 same "parameter" "$(json '.parameters[] | select(.name == "Q_M").value')" 138.4
 try 0 cells "$source/tests/golden/cells/test.yaml"
 has "linear" "$out"
-try 1 cells n-lmor
+try 2 cells n-lmor
 has "did you mean 'n-lmro'" "$said"
 try 2 cells one two
 sed 's/R0: 0.02/R0: 0.02, R_0: 1/' "$source/tests/golden/cells/test.yaml" > wrong.yaml

@@ -28,7 +28,7 @@ try 0 check round.yaml --set rounds=5
 try 1 check round.yaml --set runds=5
 has "rounds" "$said"
 try 0 check round.yaml --cell nca-18650
-try 1 check round.yaml --cell nca-18560
+try 2 check round.yaml --cell nca-18560
 has "did you mean 'nca-18650'" "$said"
 try 4 check nowhere.yaml
 has "nowhere.yaml" "$said"

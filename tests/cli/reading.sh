@@ -7,7 +7,8 @@ try 0 runs
 has "no runs" "$said"
 try 0 runs --json
 same "no runs" "$(json length)" 0
-try 4 show
+try 2 show
+has "no run" "$said"
 try 0 dry-run round.yaml --cell "$cell" --quiet
 try 0 dry-run round.yaml --cell "$cell" --quiet --set rounds=3
 try 0 runs
@@ -35,7 +36,7 @@ same "steps" "$(json '.steps | length')" 9
 same "reason" "$(json '.steps[0].reason')" current
 same "hold" "$(json '.steps[0].hold_time_s > 60')" true
 same "expectations" "$(json '.expectations | length')" 1
-try 4 show nothing
+try 2 show nothing
 has "nothing" "$said"
 try 2 show one two
 
