@@ -22,30 +22,37 @@ struct cyc_cell_basis cyc_cell_basis_none(void)
     };
 }
 
-/* From "per gram" or "per cm2" to the whole cell. `what` is named in the message. */
-static int scale_to_cell(const struct cyc_quantity *quantity, const struct cyc_cell_basis *cell,
-                         const char *what, double *value, struct cyc_err *err)
+/* From "per gram" or "per cm2" to the whole cell; NULL, or what the cell lacks for it. */
+static const char *scale_to_cell(const struct cyc_quantity *quantity,
+                                 const struct cyc_cell_basis *cell, double *value)
 {
     switch (quantity->basis) {
     case CYC_BASIS_ABSOLUTE:
         *value = quantity->value;
-        return CYC_OK;
+        return NULL;
     case CYC_BASIS_PER_MASS:
         if (!(cell->active_mass_g > 0.0)) {
-            return cyc_err_set(err, CYC_E_INPUT, "%s needs cell.active_mass", what);
+            return "cell.active_mass";
         }
         *value = quantity->value * cell->active_mass_g;
-        return CYC_OK;
+        return NULL;
     case CYC_BASIS_PER_AREA:
         if (!(cell->area_cm2 > 0.0)) {
-            return cyc_err_set(err, CYC_E_INPUT, "%s needs cell.area", what);
+            return "cell.area";
         }
         *value = quantity->value * cell->area_cm2;
-        return CYC_OK;
+        return NULL;
     case CYC_BASIS_C_RATE:
         break;
     }
-    return cyc_err_set(err, CYC_E_KIND, "%s is a C-rate; write it in mA/g, mA/cm2 or mA", what);
+    return "mA/g, mA/cm2 or mA instead of a C-rate";
+}
+
+static int scale_fact(const struct cyc_quantity *quantity, const struct cyc_cell_basis *cell,
+                      const char *name, double *value, struct cyc_err *err)
+{
+    const char *lacking = scale_to_cell(quantity, cell, value);
+    return lacking == NULL ? CYC_OK : cyc_err_set(err, CYC_E_INPUT, "%s needs %s", name, lacking);
 }
 
 int cyc_one_c_A(const struct cyc_cell_basis *cell, double *one_c_A, bool *guessed,
@@ -58,8 +65,8 @@ int cyc_one_c_A(const struct cyc_cell_basis *cell, double *one_c_A, bool *guesse
     }
     /* Without one_c the whole capacity in one hour: Ah and A are then the same number. */
     const int status =
-        stated ? scale_to_cell(&cell->one_c, cell, "cell.one_c", &value, err)
-               : scale_to_cell(&cell->nominal_capacity, cell, "cell.nominal_capacity", &value, err);
+        stated ? scale_fact(&cell->one_c, cell, "cell.one_c", &value, err)
+               : scale_fact(&cell->nominal_capacity, cell, "cell.nominal_capacity", &value, err);
     if (status != CYC_OK) {
         return status;
     }
@@ -76,7 +83,7 @@ int cyc_nominal_capacity_Ah(const struct cyc_cell_basis *cell, double *capacity_
     if (isnan(cell->nominal_capacity.value)) {
         return cyc_err_set(err, CYC_E_INPUT, "cell.nominal_capacity is not stated");
     }
-    return scale_to_cell(&cell->nominal_capacity, cell, "cell.nominal_capacity", capacity_Ah, err);
+    return scale_fact(&cell->nominal_capacity, cell, "cell.nominal_capacity", capacity_Ah, err);
 }
 
 /* "0.5 C", "180 mAh/g": a value on its basis, for messages. */
@@ -98,22 +105,29 @@ static void describe(const struct cyc_quantity *quantity, char *buffer, size_t s
 int cyc_quantity_resolve(const struct cyc_quantity *quantity, const struct cyc_cell_basis *cell,
                          double *value, struct cyc_err *err)
 {
+    const char *lacking = NULL;
+    struct cyc_err problem;
+    if (quantity->basis != CYC_BASIS_C_RATE) {
+        lacking = scale_to_cell(quantity, cell, value);
+        if (lacking == NULL) {
+            return CYC_OK;
+        }
+    } else {
+        double one_c_A = NAN;
+        if (cyc_one_c_A(cell, &one_c_A, NULL, &problem) == CYC_OK) {
+            *value = quantity->value * one_c_A;
+            return CYC_OK;
+        }
+    }
     char what[2 * CYC_NUMBER_SIZE + 8];
     describe(quantity, what, sizeof what);
-    if (quantity->basis != CYC_BASIS_C_RATE) {
-        return scale_to_cell(quantity, cell, what, value, err);
+    if (lacking != NULL) {
+        return cyc_err_set(err, CYC_E_INPUT, "%s needs %s", what, lacking);
     }
     if (isnan(cell->one_c.value) && isnan(cell->nominal_capacity.value)) {
         return cyc_err_set(err, CYC_E_INPUT, "%s needs cell.one_c or cell.nominal_capacity", what);
     }
-    double one_c_A = NAN;
-    const int status = cyc_one_c_A(cell, &one_c_A, NULL, err);
-    if (status != CYC_OK) {
-        (void)cyc_err_wrap(err, "%s", what);
-        return status;
-    }
-    *value = quantity->value * one_c_A;
-    return CYC_OK;
+    return cyc_err_set(err, problem.status, "%s: %s", what, problem.text);
 }
 
 /* ---- Words of a message -----------------------------------------------------------------------
@@ -207,17 +221,20 @@ static int check_number(const char *string, size_t size, size_t used, struct cyc
 {
     const size_t sign = string[0] == '-' ? 1 : 0;
     const char next = used < size ? string[used] : '\0';
-    if (string[sign] != '0' && next != '.') {
+    const bool zero = string[sign] == '0';
+    const bool radix = zero && used == sign + 1 && is_digit_at(string, size, used + 1) &&
+                       (next == 'x' || next == 'X' || next == 'o' || next == 'b');
+    const bool octal = zero && is_digit_at(string, used, sign + 1);
+    if (!radix && !octal && next != '.') {
         return CYC_OK;
     }
     char quoted[QUOTED_SIZE];
     quote(quoted, sizeof quoted, string, size);
-    const bool radix = next == 'x' || next == 'X' || next == 'o' || next == 'b';
-    if (radix && used == sign + 1 && string[sign] == '0' && is_digit_at(string, size, used + 1)) {
+    if (radix) {
         return cyc_err_set(err, CYC_E_SYNTAX, "%s is not a decimal number; write it in decimal",
                            quoted);
     }
-    if (string[sign] == '0' && is_digit_at(string, used, sign + 1)) {
+    if (octal) {
         size_t first = sign;
         while (string[first] == '0' && is_digit_at(string, used, first + 1)) {
             first++;

@@ -271,7 +271,7 @@ static void what_the_cell_lacks_is_named(void)
     cell.one_c = (struct cyc_quantity){0.2, CYC_KIND_CURRENT, CYC_BASIS_PER_MASS};
     check_lacking("0.5 C", &cell, "0.5 C: cell.one_c needs cell.active_mass");
     cell.one_c.basis = CYC_BASIS_C_RATE;
-    check_lacking("0.5 C", &cell, "0.5 C: cell.one_c is a C-rate; write it in mA/g, mA/cm2 or mA");
+    check_lacking("0.5 C", &cell, "0.5 C: cell.one_c needs mA/g, mA/cm2 or mA instead of a C-rate");
     cell = cyc_cell_basis_none();
     struct cyc_err err = {0};
     double value = 47.11;
