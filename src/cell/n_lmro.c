@@ -54,6 +54,12 @@ static double logistic(double x)
     return 1 / (1 + exp(-x));
 }
 
+/* The part of a way that is gone after x time constants. */
+static double gone(double x)
+{
+    return -expm1(-x);
+}
+
 /* ---- Open circuit ----------------------------------------------------------------------------------- */
 
 struct sites {
@@ -107,7 +113,7 @@ double cyc_n_lmro_potential_V(const struct cyc_n_lmro *model, const struct cyc_n
             high_V = potential_V;
         }
         const double change_V = -off / *slope;
-        if (fabs(change_V) < 1e-9) { /* what is left is its square */
+        if (fabs(change_V) < 1e-8) { /* what is left is its square */
             potential_V += change_V;
             break;
         }
@@ -200,22 +206,22 @@ static void move_charge(const struct cyc_n_lmro *model, const struct cyc_n_lmro_
 
     const double closed = fmin(0.95, (1 - p->B0) * rates->contact) * exp(-from->formed);
     const double room = fmax(0, 1 - closed - from->active);
-    const double gained = room * -expm1(-rates->activation * time_h *
-                                        logistic((e - p->E_act) / p->W_act));
+    const double gained = room * gone(rates->activation * time_h *
+                                    logistic((e - p->E_act) / p->W_act));
     to->active = from->active + gained;
     to->formed = from->formed + rates->access * fabs(current) * time_h / FULL_CYCLE +
-                 p->K_H * logistic((e - 4.80) / 0.03) * time_h;
+                 p->K_H * (e > 3.6 ? logistic((e - 4.80) / 0.03) : 0) * time_h;
 
     const double goal = interphase_at(p, e);
     double grown = 0;
     if (goal > from->interphase) {
-        grown = (goal - from->interphase) * -expm1(-time_h / INTERPHASE_H);
+        grown = (goal - from->interphase) * gone(time_h / INTERPHASE_H);
     }
     to->interphase = from->interphase + grown;
 
     const double slow_goal = useful * p->Q_S * from->active *
                              logistic((from->surface_V - p->U_S + from->decay_V) / p->W_S);
-    const double slow = (slow_goal - from->slow) * -expm1(-time_h / rates->tau_s_h) +
+    const double slow = (slow_goal - from->slow) * gone(time_h / rates->tau_s_h) +
                         useful * p->Q_S * gained;
     const double lost = (p->A_max - p->Q_M - p->Q_S) * useful * gained + p->Q_ox * grown +
                         rates->side * exp((e - 4.6) / p->W_i) * time_h;
@@ -233,15 +239,15 @@ static void relax(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state 
     const double capacity = from->factor * p->u * (p->Q_N + p->Q_M * from->active);
     const double sign = current > 0 ? 1 : -1;
     to->hysteresis = from->hysteresis + (sign - from->hysteresis) *
-                                            -expm1(-p->gamma * fabs(current) * time_h / capacity);
+                                            gone(p->gamma * fabs(current) * time_h / capacity);
     const double surface_goal = current * rates->tau_w_h;
-    to->surface = surface_goal + (from->surface - surface_goal) *
-                                     exp(-time_h / (0.743 * rates->tau_w_h));
+    to->surface = from->surface + (surface_goal - from->surface) *
+                                      gone(time_h / (0.743 * rates->tau_w_h));
     const double goal1_V = rates->r1 * current;
     const double goal2_V = rates->r2 * current;
     const double time_s = time_h * CYC_S_PER_H;
-    to->rc1_V = goal1_V + (from->rc1_V - goal1_V) * exp(-time_s / p->tau1);
-    to->rc2_V = goal2_V + (from->rc2_V - goal2_V) * exp(-time_s / p->tau2);
+    to->rc1_V = from->rc1_V + (goal1_V - from->rc1_V) * gone(time_s / p->tau1);
+    to->rc2_V = from->rc2_V + (goal2_V - from->rc2_V) * gone(time_s / p->tau2);
     *rc_volt_hours = (goal1_V + goal2_V) * time_h -
                      (p->tau1 * (to->rc1_V - from->rc1_V) +
                       p->tau2 * (to->rc2_V - from->rc2_V)) / CYC_S_PER_H;
@@ -252,7 +258,7 @@ static void fade(const struct cyc_n_lmro *model, double current, double time_h,
 {
     const struct cyc_n_lmro_rates *rates = &model->rates;
     const double cycles = fabs(current) * time_h / FULL_CYCLE;
-    const double loss = -expm1(-(rates->fade + rates->fade_square * to->cycles) * cycles);
+    const double loss = gone((rates->fade + rates->fade_square * to->cycles) * cycles);
     to->faded += loss * (to->main + to->slow);
     to->main -= loss * to->main;
     to->slow -= loss * to->slow;
@@ -287,9 +293,9 @@ double cyc_n_lmro_stiffness(const struct cyc_n_lmro *model, const struct cyc_n_l
     const struct cyc_n_lmro_values *p = &model->values;
     const struct cyc_n_lmro_rates *rates = &model->rates;
     const double time_s = time_h * CYC_S_PER_H;
-    const double surface = rates->tau_w_h * -expm1(-time_h / (0.743 * rates->tau_w_h));
-    return rates->r0 + rates->r1 * -expm1(-time_s / p->tau1) +
-           rates->r2 * -expm1(-time_s / p->tau2) + (time_h + surface) / from->slope;
+    const double surface = rates->tau_w_h * gone(time_h / (0.743 * rates->tau_w_h));
+    return rates->r0 + rates->r1 * gone(time_s / p->tau1) +
+           rates->r2 * gone(time_s / p->tau2) + (time_h + surface) / from->slope;
 }
 
 double cyc_n_lmro_pressure_MPa(const struct cyc_n_lmro *model,
