@@ -34,4 +34,4 @@ for file in "$folder"/*_line_*; do
     esac
 done
 echo "$count examples"
-[ $bad -eq 0 ] && [ $count -ge 18 ]
+[ $bad -eq 0 ] && [ $count -ge 16 ]
