@@ -16,11 +16,10 @@
 static bool exact_is_valid(const struct cyc_sample *sample)
 {
     /* Written so that NaN is not valid. */
-    const double infinite = INFINITY;
-    return sample->charge_Ah >= 0 && sample->charge_Ah < infinite && sample->discharge_Ah >= 0 &&
-           sample->discharge_Ah < infinite && sample->charge_Wh >= 0 &&
-           sample->charge_Wh < infinite && sample->discharge_Wh >= 0 &&
-           sample->discharge_Wh < infinite;
+    return sample->charge_Ah >= 0 && sample->discharge_Ah >= 0 && sample->charge_Wh >= 0 &&
+           sample->discharge_Wh >= 0 &&
+           sample->charge_Ah + sample->discharge_Ah + sample->charge_Wh + sample->discharge_Wh <
+               (double)INFINITY;
 }
 
 /* Half a trapezoid's worth on each side; a triangle on each side of a sign change. */
@@ -113,37 +112,6 @@ void cyc_core_close_sums(struct cyc_core *core)
         core->total[scope] = core->base[scope];
     }
     core->total[CYC_SCOPE_STEP] = (struct cyc_sums){0};
-}
-
-double cyc_sums_get(const struct cyc_sums *sums, unsigned signal)
-{
-    switch (signal) {
-    case CYC_SIGNAL_CHARGE_CAPACITY:
-        return sums->charge_Ah;
-    case CYC_SIGNAL_DISCHARGE_CAPACITY:
-        return sums->discharge_Ah;
-    case CYC_SIGNAL_NET_CAPACITY:
-        return sums->charge_Ah - sums->discharge_Ah;
-    case CYC_SIGNAL_CAPACITY:
-        return sums->charge_Ah + sums->discharge_Ah;
-    case CYC_SIGNAL_CHARGE_ENERGY:
-        return sums->charge_Wh;
-    case CYC_SIGNAL_DISCHARGE_ENERGY:
-        return sums->discharge_Wh;
-    case CYC_SIGNAL_NET_ENERGY:
-        return sums->charge_Wh - sums->discharge_Wh;
-    default:
-        return sums->charge_Wh + sums->discharge_Wh;
-    }
-}
-
-int64_t cyc_core_time_ns(const struct cyc_core *core, unsigned signal, unsigned scope)
-{
-    if (signal == CYC_SIGNAL_HOLD_TIME) {
-        return core->hold_time_ns;
-    }
-    return scope == CYC_SCOPE_STEP ? core->step_time_ns
-                                   : core->now_ns - core->scope_start_ns[scope];
 }
 
 const struct cyc_sums *cyc_core_sums(const struct cyc_core *core, unsigned scope)

@@ -12,47 +12,6 @@ struct value {
     enum cyc_truth truth; /* TRUE: number is valid */
 };
 
-enum cyc_truth cyc_core_validity(const struct cyc_core *core, unsigned signal)
-{
-    const struct cyc_sample *last = &core->last;
-    if ((signal == CYC_SIGNAL_TEMPERATURE || signal == CYC_SIGNAL_AMBIENT) &&
-        last->temperature_age_ns > CYC_STALE_NS) {
-        return CYC_TRUTH_STALE;
-    }
-    if (signal == CYC_SIGNAL_PRESSURE && last->pressure_age_ns > CYC_STALE_NS) {
-        return CYC_TRUTH_STALE;
-    }
-    return isfinite(core->direct[signal]) ? CYC_TRUTH_TRUE : CYC_TRUTH_INVALID;
-}
-
-/* Times in ns; every other signal in its own unit. */
-static enum cyc_truth fetch(const struct cyc_core *core, unsigned signal, unsigned scope,
-                            unsigned index, double *number)
-{
-    if (signal < CYC_DIRECT) {
-        *number = core->direct[signal];
-        return cyc_core_validity(core, signal);
-    }
-    switch (signal) {
-    case CYC_SIGNAL_AUX:
-        *number = core->last.aux[index];
-        return isfinite(*number) ? CYC_TRUTH_TRUE : CYC_TRUTH_INVALID;
-    case CYC_SIGNAL_PEAK:
-        *number = core->peak_V;
-        return isfinite(*number) ? CYC_TRUTH_TRUE : CYC_TRUTH_UNKNOWN;
-    case CYC_SIGNAL_SLOPE:
-        *number = core->slopes[index];
-        return isfinite(*number) ? CYC_TRUTH_TRUE : CYC_TRUTH_UNKNOWN;
-    case CYC_SIGNAL_TIME:
-    case CYC_SIGNAL_HOLD_TIME:
-        *number = (double)cyc_core_time_ns(core, signal, scope);
-        return CYC_TRUTH_TRUE;
-    default:
-        *number = cyc_sums_get(&core->total[scope], signal);
-        return CYC_TRUTH_TRUE;
-    }
-}
-
 void cyc_core_note_bad(struct cyc_core *core, enum cyc_truth truth, uint8_t signal)
 {
     if (core->bad_kind == CYC_FAULT_NONE) {
@@ -125,7 +84,7 @@ static struct value load(struct cyc_core *core, const struct cyc_op *op)
         value.truth = isnan(op->value) ? CYC_TRUTH_UNKNOWN : CYC_TRUTH_TRUE;
         return value;
     }
-    value.truth = fetch(core, op->signal, op->scope, op->index, &value.number);
+    value.truth = cyc_core_fetch(core, op->signal, op->scope, op->index, &value.number);
     if (op->signal == CYC_SIGNAL_TIME || op->signal == CYC_SIGNAL_HOLD_TIME) {
         value.number /= 1e9;
     }
@@ -182,23 +141,17 @@ static enum cyc_truth calculated(struct cyc_core *core, const struct cyc_op *ops
 }
 
 static enum cyc_truth test_atom(struct cyc_core *core, const struct cyc_step *step,
-                                const struct cyc_atom *atom)
+                                       const struct cyc_atom *atom)
 {
     if (atom->count != 0) {
         return calculated(core, &step->ops[atom->first], atom->count);
     }
     double x;
-    const enum cyc_truth truth = fetch(core, atom->signal, atom->scope, atom->index, &x);
-    if (truth != CYC_TRUTH_TRUE) {
-        if (truth > CYC_TRUTH_TRUE) {
-            cyc_core_note_bad(core, truth, atom->signal);
-        }
-        return truth;
+    const enum cyc_truth truth = cyc_core_fetch(core, atom->signal, atom->scope, atom->index, &x);
+    if (truth > CYC_TRUTH_TRUE) {
+        cyc_core_note_bad(core, truth, atom->signal);
     }
-    const bool above = (atom->flags & CYC_ATOM_LOW_OPEN) != 0 ? x > atom->low : x >= atom->low;
-    const bool below = (atom->flags & CYC_ATOM_HIGH_OPEN) != 0 ? x < atom->high : x <= atom->high;
-    const bool outside = (atom->flags & CYC_ATOM_OUTSIDE) != 0;
-    return (above && below) != outside ? CYC_TRUTH_TRUE : CYC_TRUTH_FALSE;
+    return truth == CYC_TRUTH_TRUE ? cyc_core_test_interval(atom, x) : truth;
 }
 
 static enum cyc_truth negation(enum cyc_truth x)

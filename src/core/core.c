@@ -34,6 +34,7 @@ void cyc_core_init(struct cyc_core *core)
     core->demand_ns = CYC_NEVER;
     for (unsigned i = 0; i < CYC_DIRECT; i++) {
         core->direct[i] = NAN;
+        core->validity[i] = CYC_TRUTH_INVALID;
     }
 }
 
@@ -93,6 +94,37 @@ void cyc_core_trip_kind(struct cyc_turn *turn, enum cyc_fault_kind kind)
 
 /* ---- Samples ------------------------------------------------------------------------------------- */
 
+static uint8_t validity_of(double value, int64_t age_ns)
+{
+    if (age_ns > CYC_STALE_NS) {
+        return CYC_TRUTH_STALE;
+    }
+    return isfinite(value) ? CYC_TRUTH_TRUE : CYC_TRUTH_INVALID;
+}
+
+/* x - x is zero for numbers only: one look at all of them in the usual case. */
+static void judge_validity(struct cyc_core *core)
+{
+    const struct cyc_sample *last = &core->last;
+    double zero = 0;
+    for (unsigned i = 0; i < CYC_DIRECT; i++) {
+        zero += core->direct[i] - core->direct[i];
+    }
+    const bool fresh = last->temperature_age_ns <= CYC_STALE_NS &&
+                       last->pressure_age_ns <= CYC_STALE_NS;
+    if (fresh && !isnan(zero) && core->all_valid) {
+        return;
+    }
+    const int64_t ages_ns[CYC_DIRECT] = {[CYC_SIGNAL_TEMPERATURE] = last->temperature_age_ns,
+                                         [CYC_SIGNAL_AMBIENT] = last->temperature_age_ns,
+                                         [CYC_SIGNAL_PRESSURE] = last->pressure_age_ns};
+    core->all_valid = true;
+    for (unsigned i = 0; i < CYC_DIRECT; i++) {
+        core->validity[i] = validity_of(core->direct[i], ages_ns[i]);
+        core->all_valid = core->all_valid && core->validity[i] == CYC_TRUTH_TRUE;
+    }
+}
+
 static void take(struct cyc_core *core, const struct cyc_sample *sample)
 {
     core->last = *sample;
@@ -105,6 +137,7 @@ static void take(struct cyc_core *core, const struct cyc_sample *sample)
     core->direct[CYC_SIGNAL_TEMPERATURE] = sample->temperature_degC;
     core->direct[CYC_SIGNAL_AMBIENT] = sample->ambient_degC;
     core->direct[CYC_SIGNAL_PRESSURE] = sample->pressure_Pa;
+    judge_validity(core);
 }
 
 /* After all tests of a sample; …_before: what was noted up to the sample before. */
@@ -143,7 +176,7 @@ static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *samp
     take(core, sample);
     cyc_core_account(core, sample);
     for (uint8_t signal = CYC_SIGNAL_VOLTAGE; signal <= CYC_SIGNAL_CURRENT; signal++) {
-        if (!isfinite(core->direct[signal])) {
+        if (core->validity[signal] != CYC_TRUTH_TRUE) {
             cyc_core_note_bad(core, CYC_TRUTH_INVALID, signal);
         }
     }

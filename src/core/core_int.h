@@ -18,6 +18,97 @@ struct cyc_turn {
     int64_t t_ns;
 };
 
+/* What a test comes to, and whether a value is there. */
+enum cyc_truth {
+    CYC_TRUTH_FALSE,
+    CYC_TRUTH_UNKNOWN, /* a slope that has not warmed up, a division by zero */
+    CYC_TRUTH_TRUE,    /* of a value: valid */
+    CYC_TRUTH_STALE,
+    CYC_TRUTH_INVALID
+};
+
+/* ---- Looked at with every sample ---- */
+
+static inline bool cyc_core_in_step(const struct cyc_core *core)
+{
+    return core->state >= CYC_STATE_SETTLE && core->state <= CYC_STATE_PAUSED;
+}
+
+/* Validity of a signal that a sample holds itself. */
+static inline enum cyc_truth cyc_core_validity(const struct cyc_core *core, unsigned signal)
+{
+    return (enum cyc_truth)core->validity[signal];
+}
+
+static inline double cyc_sums_get(const struct cyc_sums *sums, unsigned signal)
+{
+    switch (signal) {
+    case CYC_SIGNAL_CHARGE_CAPACITY:
+        return sums->charge_Ah;
+    case CYC_SIGNAL_DISCHARGE_CAPACITY:
+        return sums->discharge_Ah;
+    case CYC_SIGNAL_NET_CAPACITY:
+        return sums->charge_Ah - sums->discharge_Ah;
+    case CYC_SIGNAL_CAPACITY:
+        return sums->charge_Ah + sums->discharge_Ah;
+    case CYC_SIGNAL_CHARGE_ENERGY:
+        return sums->charge_Wh;
+    case CYC_SIGNAL_DISCHARGE_ENERGY:
+        return sums->discharge_Wh;
+    case CYC_SIGNAL_NET_ENERGY:
+        return sums->charge_Wh - sums->discharge_Wh;
+    default:
+        return sums->charge_Wh + sums->discharge_Wh;
+    }
+}
+
+/* Time since the scope was entered. */
+static inline int64_t cyc_core_time_ns(const struct cyc_core *core, unsigned signal,
+                                       unsigned scope)
+{
+    if (signal == CYC_SIGNAL_HOLD_TIME) {
+        return core->hold_time_ns;
+    }
+    return scope == CYC_SCOPE_STEP ? core->step_time_ns
+                                   : core->now_ns - core->scope_start_ns[scope];
+}
+
+/* Times in ns; every other signal in its own unit. */
+static inline enum cyc_truth cyc_core_fetch(const struct cyc_core *core, unsigned signal,
+                                            unsigned scope, unsigned index, double *number)
+{
+    if (signal < CYC_DIRECT) {
+        *number = core->direct[signal];
+        return cyc_core_validity(core, signal);
+    }
+    switch (signal) {
+    case CYC_SIGNAL_AUX:
+        *number = core->last.aux[index];
+        return isfinite(*number) ? CYC_TRUTH_TRUE : CYC_TRUTH_INVALID;
+    case CYC_SIGNAL_PEAK:
+        *number = core->peak_V;
+        return isfinite(*number) ? CYC_TRUTH_TRUE : CYC_TRUTH_UNKNOWN;
+    case CYC_SIGNAL_SLOPE:
+        *number = core->slopes[index];
+        return isfinite(*number) ? CYC_TRUTH_TRUE : CYC_TRUTH_UNKNOWN;
+    case CYC_SIGNAL_TIME:
+    case CYC_SIGNAL_HOLD_TIME:
+        *number = (double)cyc_core_time_ns(core, signal, scope);
+        return CYC_TRUTH_TRUE;
+    default:
+        *number = cyc_sums_get(&core->total[scope], signal);
+        return CYC_TRUTH_TRUE;
+    }
+}
+
+static inline enum cyc_truth cyc_core_test_interval(const struct cyc_atom *atom, double x)
+{
+    const bool above = (atom->flags & CYC_ATOM_LOW_OPEN) != 0 ? x > atom->low : x >= atom->low;
+    const bool below = (atom->flags & CYC_ATOM_HIGH_OPEN) != 0 ? x < atom->high : x <= atom->high;
+    const bool outside = (atom->flags & CYC_ATOM_OUTSIDE) != 0;
+    return (above && below) != outside ? CYC_TRUTH_TRUE : CYC_TRUTH_FALSE;
+}
+
 /* ---- core.c ---- */
 struct cyc_action *cyc_core_act(struct cyc_turn *turn, enum cyc_action_kind kind);
 /* The one setter of the state; counts transitions that take no time. */
@@ -32,26 +123,27 @@ void cyc_core_trip_kind(struct cyc_turn *turn, enum cyc_fault_kind kind);
 void cyc_core_account(struct cyc_core *core, const struct cyc_sample *sample);
 void cyc_core_scope_reset(struct cyc_core *core, uint32_t scopes, int64_t t_ns);
 void cyc_core_close_sums(struct cyc_core *core);
-double cyc_sums_get(const struct cyc_sums *sums, unsigned signal);
-/* Time since the scope was entered. */
-int64_t cyc_core_time_ns(const struct cyc_core *core, unsigned signal, unsigned scope);
 
 /* ---- condition.c ---- */
-enum cyc_truth {
-    CYC_TRUTH_FALSE,
-    CYC_TRUTH_UNKNOWN, /* a slope that has not warmed up, a division by zero */
-    CYC_TRUTH_TRUE,
-    CYC_TRUTH_STALE,
-    CYC_TRUTH_INVALID
-};
 /* Translates all conditions of a step. False: they are malformed. */
 bool cyc_core_compile(struct cyc_core *core, const struct cyc_step *step);
 enum cyc_truth cyc_core_test(struct cyc_core *core, const struct cyc_step *step,
                              struct cyc_code_range range);
+/* The same, without a call for the usual condition: one interval of one valid signal. */
+static inline enum cyc_truth cyc_core_test_quickly(struct cyc_core *core,
+                                                   const struct cyc_step *step,
+                                                   struct cyc_code_range range)
+{
+    const struct cyc_atom *atom = &core->atoms[core->code[range.first] % CYC_ATOMS_MAX];
+    double x;
+    if (range.count != 1 || atom->count != 0 ||
+        cyc_core_fetch(core, atom->signal, atom->scope, atom->index, &x) != CYC_TRUTH_TRUE) {
+        return cyc_core_test(core, step, range);
+    }
+    return cyc_core_test_interval(atom, x);
+}
 /* Remembers bad data found in this sample; the first one names the fault. */
 void cyc_core_note_bad(struct cyc_core *core, enum cyc_truth truth, uint8_t signal);
-/* Validity of a signal that a sample holds itself. */
-enum cyc_truth cyc_core_validity(const struct cyc_core *core, unsigned signal);
 
 /* ---- limit.c ---- */
 /* False: a limit is malformed. */
@@ -67,8 +159,6 @@ int64_t cyc_core_slopes_wake(const struct cyc_core *core, const struct cyc_step 
 /* ---- record.c ---- */
 void cyc_core_record_begin(struct cyc_turn *turn);
 void cyc_core_record_pulse(struct cyc_turn *turn);
-/* The signal of a rule on change. */
-uint8_t cyc_core_delta_signal(unsigned i);
 /* Records the latest sample if a rule asks for it. */
 void cyc_core_record_rule(struct cyc_turn *turn);
 /* Records the latest sample if that has not been done. */
@@ -96,7 +186,6 @@ void cyc_core_step_end(struct cyc_turn *turn, enum cyc_reason reason, int cutoff
                        enum cyc_follow_up action);
 void cyc_core_step_pause(struct cyc_turn *turn, unsigned cutoff);
 void cyc_core_step_resume(struct cyc_turn *turn);
-bool cyc_core_in_step(const struct cyc_core *core);
 
 /* ---- wake.c ---- */
 /* Fills deadline, sampled and watches of the actions. */

@@ -11,6 +11,8 @@
 
 #define CYC_ATOMS_MAX  (CYC_OPS_MAX / 3) /* a comparison takes at least three operations */
 #define CYC_BANDS_MAX  8
+#define CYC_SUMS_MAX    12               /* watched sums, */
+#define CYC_DIRECTS_MAX (CYC_WATCHES_MAX - CYC_SUMS_MAX) /* and other signals */
 #define CYC_DELTAS     4                 /* voltage, current, temperature, pressure */
 #define CYC_DIRECT     6                 /* signals that a sample holds itself, VOLTAGE … PRESSURE */
 
@@ -73,11 +75,18 @@ struct cyc_band {
     uint8_t signal;
 };
 
-struct cyc_core_watch {
-    double value; /* for sums: the total at which */
+/* A rule on change: a record is due at or beyond low and high. */
+struct cyc_delta {
+    double by;
+    double low;
+    double high;
+    uint8_t signal;
+};
+
+struct cyc_sum_watch {
+    double value; /* the total at which */
     uint8_t signal;
     uint8_t scope;
-    bool magnitude;
 };
 
 struct cyc_slope_point {
@@ -99,7 +108,9 @@ struct cyc_core {
     /* ---- the latest sample and what is counted from it ---- */
     bool has_sample;
     struct cyc_sample last;
-    double direct[CYC_DIRECT]; /* VOLTAGE … PRESSURE of it */
+    double direct[CYC_DIRECT];   /* VOLTAGE … PRESSURE of it */
+    uint8_t validity[CYC_DIRECT]; /* of these: enum cyc_truth, TRUE, STALE or INVALID */
+    bool all_valid;
     bool has_previous; /* the latest sample with valid voltage and current: end of a trapezoid */
     int64_t previous_ns;
     double previous_V;
@@ -158,9 +169,10 @@ struct cyc_core {
     /* ---- record rule ---- */
     int64_t next_every_ns; /* run time */
     int64_t next_burst_ns;
-    double delta_low[CYC_DELTAS]; /* a record is due at or beyond these */
-    double delta_high[CYC_DELTAS];
-    double next_capacity_Ah;
+    uint8_t delta_count; /* rules on change that are on */
+    bool deltas_known;   /* the values they count from are numbers */
+    struct cyc_delta deltas[CYC_DELTAS];
+    double next_capacity_Ah; /* INFINITY: no such rule */
 
     /* ---- slopes ---- */
     double slopes[CYC_SLOPES_MAX]; /* per second; NaN: not known yet */
@@ -170,18 +182,18 @@ struct cyc_core {
     struct cyc_slope_point points[CYC_SLOPE_POINTS]; /* shared out among the step's slopes */
 
     /* ---- what is asked of the host ---- */
-    bool rewatch; /* the list of watches is out of date */
+    bool rewatch; /* the lists of watches are out of date */
     bool rewake;  /* so is wake_ns */
     bool sampled;
     bool ask_now; /* a setpoint was sent or a step began: a sample is wanted at once */
     uint8_t settle_count; /* samples since then that had not settled */
     uint8_t dull_count;
-    int64_t wake_ns;
+    int64_t wake_ns; /* the deadline but for the record rule */
     int64_t demand_ns; /* a sample was asked for by then */
     uint8_t watch_count;
-    bool redelta; /* a record has moved the bounds of the record rule: the first watches */
-    uint8_t delta_count;
-    struct cyc_core_watch watches[CYC_WATCHES_MAX]; /* derived */
+    uint8_t sum_count;
+    struct cyc_watch watches[CYC_DIRECTS_MAX];      /* derived; first two for each of deltas */
+    struct cyc_sum_watch sum_watches[CYC_SUMS_MAX]; /* derived */
 
     /* ---- conditions, derived ---- */
     uint16_t atom_count;

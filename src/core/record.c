@@ -8,22 +8,6 @@
  */
 #include "core/core_int.h"
 
-/* The signals with a rule on their change, in the order of delta_low and delta_high. */
-static const uint8_t delta_signals[CYC_DELTAS] = {CYC_SIGNAL_VOLTAGE, CYC_SIGNAL_CURRENT,
-                                                  CYC_SIGNAL_TEMPERATURE, CYC_SIGNAL_PRESSURE};
-
-static double delta_of(const struct cyc_record_rule *rule, unsigned i)
-{
-    const double deltas[CYC_DELTAS] = {rule->voltage_V, rule->current_A, rule->temperature_K,
-                                       rule->pressure_Pa};
-    return deltas[i];
-}
-
-uint8_t cyc_core_delta_signal(unsigned i)
-{
-    return delta_signals[i];
-}
-
 /* The first point of a grid from origin that lies after t. */
 static int64_t next_on_grid(int64_t origin_ns, int64_t every_ns, int64_t t_ns)
 {
@@ -55,6 +39,22 @@ static int64_t burst_origin(const struct cyc_turn *turn)
     return turn->step->mode == CYC_MODE_PULSE ? core->pulse_ns : core->origin_ns;
 }
 
+/* Their watches are moved in place, unless values have come or gone. */
+static void rearm_deltas(struct cyc_core *core)
+{
+    bool known = true;
+    for (unsigned i = 0; i < core->delta_count; i++) {
+        struct cyc_delta *delta = &core->deltas[i];
+        delta->low = core->direct[delta->signal] - delta->by;
+        delta->high = core->direct[delta->signal] + delta->by;
+        core->watches[2 * i].value = delta->low;
+        core->watches[2 * i + 1].value = delta->high;
+        known = known && isfinite(delta->low);
+    }
+    core->rewatch = core->rewatch || !known || !core->deltas_known;
+    core->deltas_known = known;
+}
+
 static void rearm(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
@@ -68,17 +68,11 @@ static void rearm(struct cyc_turn *turn)
     if (t_ns >= core->next_burst_ns) {
         core->next_burst_ns = next_burst(rule, burst_origin(turn), t_ns);
     }
-    for (unsigned i = 0; i < CYC_DELTAS; i++) {
-        const double delta = delta_of(rule, i);
-        if (delta > 0) {
-            core->delta_low[i] = core->direct[delta_signals[i]] - delta;
-            core->delta_high[i] = core->direct[delta_signals[i]] + delta;
-        }
-    }
-    core->redelta = true;
+    rearm_deltas(core);
     if (rule->capacity_Ah > 0) {
         core->next_capacity_Ah =
             cyc_sums_get(&core->total[CYC_SCOPE_STEP], CYC_SIGNAL_CAPACITY) + rule->capacity_Ah;
+        core->rewatch = true;
     }
 }
 
@@ -89,7 +83,6 @@ static void write_record(struct cyc_turn *turn)
     struct cyc_record *record = &turn->out->record;
     core->record_count++;
     core->recorded = true;
-    core->rewake = true;
     record->sample = core->last;
     record->step_time_ns = core->step_time_ns;
     record->index = core->record_count;
@@ -111,9 +104,20 @@ void cyc_core_record_begin(struct cyc_turn *turn)
     core->next_burst_ns =
         turn->step->mode != CYC_MODE_PULSE && rule->burst_count > 0 ? core->origin_ns : CYC_NEVER;
     core->next_capacity_Ah = INFINITY;
+    const struct cyc_delta deltas[CYC_DELTAS] = {
+        {.signal = CYC_SIGNAL_VOLTAGE, .by = rule->voltage_V},
+        {.signal = CYC_SIGNAL_CURRENT, .by = rule->current_A},
+        {.signal = CYC_SIGNAL_TEMPERATURE, .by = rule->temperature_K},
+        {.signal = CYC_SIGNAL_PRESSURE, .by = rule->pressure_Pa}};
+    core->delta_count = 0;
+    core->deltas_known = false;
     for (unsigned i = 0; i < CYC_DELTAS; i++) {
-        core->delta_low[i] = -INFINITY;
-        core->delta_high[i] = INFINITY;
+        if (deltas[i].by > 0) {
+            struct cyc_delta *delta = &core->deltas[core->delta_count++];
+            *delta = deltas[i];
+            delta->low = -INFINITY;
+            delta->high = INFINITY;
+        }
     }
 }
 
@@ -130,9 +134,10 @@ static bool is_due(const struct cyc_core *core)
     if (t_ns >= core->next_every_ns || t_ns >= core->next_burst_ns) {
         return true;
     }
-    for (unsigned i = 0; i < CYC_DELTAS; i++) {
-        const double value = core->direct[delta_signals[i]];
-        if (value <= core->delta_low[i] || value >= core->delta_high[i]) {
+    for (unsigned i = 0; i < core->delta_count; i++) {
+        const struct cyc_delta *delta = &core->deltas[i];
+        const double value = core->direct[delta->signal];
+        if (value <= delta->low || value >= delta->high) {
             return true;
         }
     }

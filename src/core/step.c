@@ -22,12 +22,6 @@
  */
 #include "core/core_int.h"
 
-bool cyc_core_in_step(const struct cyc_core *core)
-{
-    return core->state == CYC_STATE_SETTLE || core->state == CYC_STATE_RUN ||
-           core->state == CYC_STATE_HOLD || core->state == CYC_STATE_PAUSED;
-}
-
 /* ---- Time ---------------------------------------------------------------------------------------- */
 
 void cyc_core_step_clock(struct cyc_turn *turn, bool own)
@@ -77,7 +71,7 @@ static int judge(const struct cyc_turn *turn)
         if (!is_active(core, cutoff) || core->step_time_ns < cutoff->after_ns) {
             continue;
         }
-        const enum cyc_truth truth = cyc_core_test(core, step, core->cutoffs[i].when);
+        const enum cyc_truth truth = cyc_core_test_quickly(core, step, core->cutoffs[i].when);
         const bool met = cutoff->lasting_ns > 0
                              ? has_lasted(core, i, truth, cutoff->lasting_ns)
                              : truth == CYC_TRUTH_TRUE;

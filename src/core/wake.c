@@ -20,6 +20,7 @@
 #include "core/core_int.h"
 
 #include <float.h>
+#include <string.h>
 
 #define ROUNDING (4 * DBL_EPSILON)
 
@@ -112,10 +113,6 @@ static int64_t earliest(const struct cyc_turn *turn)
     if (core->bad_since_ns != CYC_NEVER) {
         sooner_by(&wake_ns, now_ns, now_ns - core->bad_since_ns, CYC_STALE_NS);
     }
-    if (core->started) {
-        sooner(&wake_ns, now_ns, core->next_every_ns);
-        sooner(&wake_ns, now_ns, core->next_burst_ns);
-    }
     if (core->state == CYC_STATE_PAUSED) {
         if (core->paused_by < CYC_CUTOFFS_MAX) {
             sooner_by(&wake_ns, now_ns, now_ns - core->pause_ns,
@@ -135,54 +132,44 @@ static int64_t earliest(const struct cyc_turn *turn)
 
 /* ---- The watches --------------------------------------------------------------------------------- */
 
+/* Without room for a watch the host has to sample. */
 static void watch(struct cyc_core *core, unsigned signal, unsigned scope, double value)
 {
     if (!isfinite(value)) {
         return;
     }
-    for (unsigned i = core->delta_count; i < core->watch_count; i++) {
-        const struct cyc_core_watch *old = &core->watches[i];
-        if (old->signal == signal && old->scope == scope && !old->magnitude &&
-            old->value >= value && old->value <= value) {
-            return;
-        }
-    }
-    if (core->watch_count >= CYC_WATCHES_MAX) {
+    if (signal < CYC_DIRECT && core->watch_count < CYC_DIRECTS_MAX) {
+        core->watches[core->watch_count++] =
+            (struct cyc_watch){.signal = (uint8_t)signal, .value = value};
+    } else if (signal >= CYC_DIRECT && core->sum_count < CYC_SUMS_MAX) {
+        core->sum_watches[core->sum_count++] = (struct cyc_sum_watch){
+            .signal = (uint8_t)signal, .scope = (uint8_t)scope, .value = value};
+    } else {
         core->sampled = true;
-        return;
     }
-    core->watches[core->watch_count++] = (struct cyc_core_watch){
-        .value = value, .signal = (uint8_t)signal, .scope = (uint8_t)scope};
 }
 
 /* The bounds of the record rule stand first, so that a record can move them in place. */
 static void watch_deltas(struct cyc_core *core)
 {
-    core->watch_count = 0;
-    core->delta_count = 0;
-    if (!core->started) {
-        return;
+    for (unsigned i = 0; core->started && i < core->delta_count; i++) {
+        watch(core, core->deltas[i].signal, CYC_SCOPE_STEP, core->deltas[i].low);
+        watch(core, core->deltas[i].signal, CYC_SCOPE_STEP, core->deltas[i].high);
     }
-    for (unsigned i = 0; i < CYC_DELTAS; i++) {
-        watch(core, cyc_core_delta_signal(i), CYC_SCOPE_STEP, core->delta_low[i]);
-        watch(core, cyc_core_delta_signal(i), CYC_SCOPE_STEP, core->delta_high[i]);
+    if (core->started) {
+        watch(core, CYC_SIGNAL_CAPACITY, CYC_SCOPE_STEP, core->next_capacity_Ah);
     }
-    watch(core, CYC_SIGNAL_CAPACITY, CYC_SCOPE_STEP, core->next_capacity_Ah);
-    core->delta_count = core->watch_count;
 }
 
 /* Low and high, or one watch of the magnitude where they are mirror images. */
 static void watch_interval(struct cyc_core *core, unsigned signal, unsigned scope, double low,
                            double high)
 {
-    const bool mirrored = signal < CYC_DIRECT && isfinite(low) && high > 0 && !(-low < high) &&
-                          !(-low > high);
-    const unsigned before = core->watch_count;
+    const bool mirrored = isfinite(low) && signal < CYC_DIRECT && !(-low < high) &&
+                          !(-low > high) && core->watch_count < CYC_DIRECTS_MAX;
     watch(core, signal, scope, high);
-    if (!mirrored) {
-        watch(core, signal, scope, low);
-    } else if (core->watch_count > before) {
-        core->watches[before].magnitude = true;
+    if (mirrored) {
+        core->watches[core->watch_count - 1].magnitude = true;
     } else {
         watch(core, signal, scope, low);
     }
@@ -252,9 +239,10 @@ static void rebuild(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
     core->rewatch = false;
-    core->redelta = false;
     core->rewake = true;
     core->sampled = false;
+    core->watch_count = 0;
+    core->sum_count = 0;
     watch_deltas(core);
     for (unsigned i = 0; i < core->band_count; i++) {
         const struct cyc_band *band = &core->bands[i];
@@ -263,48 +251,31 @@ static void rebuild(struct cyc_turn *turn)
     watch_conditions(core, turn->step);
 }
 
-/* After a record: the same watches with new values; anew where one has come or gone. */
-static void move_deltas(struct cyc_turn *turn)
-{
-    struct cyc_core *core = turn->core;
-    const uint8_t watch_count = core->watch_count;
-    const uint8_t delta_count = core->delta_count;
-    core->redelta = false;
-    watch_deltas(core);
-    if (core->delta_count == delta_count) {
-        core->watch_count = watch_count;
-    } else {
-        rebuild(turn);
-    }
-}
-
 /* What remains of a sum, never so little that adding it could be lost. False: it is behind. */
-static bool remains(const struct cyc_core *core, const struct cyc_core_watch *from, double *value)
+static bool remains(const struct cyc_core *core, const struct cyc_sum_watch *from, double *rest)
 {
-    const double total = cyc_sums_get(&core->total[from->scope], from->signal);
     const double least = ROUNDING * fabs(from->value) + DBL_MIN;
-    double rest = from->value - total;
-    if (from->signal == CYC_SIGNAL_NET_CAPACITY || from->signal == CYC_SIGNAL_NET_ENERGY) {
-        rest = fabs(rest) < least ? (rest < 0 ? -least : least) : rest;
-    } else if (rest <= -least) {
-        return false;
-    } else {
-        rest = fmax(rest, least);
+    const double left = from->value - cyc_sums_get(&core->total[from->scope], from->signal);
+    const bool falls = from->signal == CYC_SIGNAL_NET_CAPACITY ||
+                       from->signal == CYC_SIGNAL_NET_ENERGY;
+    if (falls && left < 0) {
+        *rest = left < -least ? left : -least;
+        return true;
     }
-    *value = rest;
-    return true;
+    *rest = left > least ? left : least;
+    return left > -least;
 }
 
 static void give_watches(const struct cyc_core *core, struct cyc_actions *out)
 {
-    unsigned count = 0;
-    for (unsigned i = 0; i < core->watch_count; i++) {
-        const struct cyc_core_watch *from = &core->watches[i];
+    unsigned count = core->watch_count;
+    memcpy(out->watches, core->watches, count * sizeof out->watches[0]);
+    for (unsigned i = 0; i < core->sum_count; i++) {
+        const struct cyc_sum_watch *from = &core->sum_watches[i];
         struct cyc_watch *to = &out->watches[count];
-        to->signal = from->signal;
-        to->magnitude = from->magnitude;
-        to->value = from->value;
-        if (from->signal < CYC_DIRECT || remains(core, from, &to->value)) {
+        if (remains(core, from, &to->value)) {
+            to->signal = from->signal;
+            to->magnitude = false;
             count++;
         }
     }
@@ -343,14 +314,16 @@ void cyc_core_wake(struct cyc_turn *turn)
     }
     if (core->rewatch) {
         rebuild(turn);
-    } else if (core->redelta) {
-        move_deltas(turn);
     }
     if (core->rewake || core->now_ns >= core->wake_ns) {
         core->wake_ns = earliest(turn);
         core->rewake = false;
     }
     out->deadline_ns = core->wake_ns;
+    if (core->started) {
+        sooner(&out->deadline_ns, core->now_ns, core->next_every_ns);
+        sooner(&out->deadline_ns, core->now_ns, core->next_burst_ns);
+    }
     out->sampled = core->sampled;
     if (core->sampled && core->state != CYC_STATE_SETTLE) {
         at_latest(out, cyc_core_slopes_wake(core, turn->step));
