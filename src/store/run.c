@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define LOCK_TRIES 200 /* a reader that looks holds the lock for microseconds */
@@ -125,6 +126,34 @@ static int open_data(struct cyc_run *run, const struct cyc_run_identity *identit
     return status;
 }
 
+/* A journal in WAL mode needs memory that all its readers share, and a lock that is true: network
+ * file systems give neither. A dry run can be repeated; a live one cannot. */
+static int refuse_network(const char *runs_dir, struct cyc_err *err)
+{
+    static const uint32_t kinds[] = {
+        0x6969,     /* NFS */
+        0x517B,     /* SMB */
+        0xFF534D42, /* CIFS */
+        0xFE534D42, /* SMB2 */
+        0x5346414F, /* AFS */
+        0x00C36400, /* Ceph */
+        0x01021997, /* 9P */
+    };
+    struct statfs status;
+    if (statfs(runs_dir, &status) != 0) {
+        return cyc_file_failed(err, "look at", runs_dir, errno);
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if ((uint32_t)status.f_type == kinds[i]) {
+            return cyc_err_set(err, CYC_E_FILE,
+                               "%s is on a network file system, where a live run is not safe; "
+                               "choose a folder on a disk of this machine",
+                               runs_dir);
+        }
+    }
+    return CYC_OK;
+}
+
 static int fill_folder(struct cyc_run *run, const char *runs_dir,
                        const struct cyc_run_identity *identity, struct cyc_err *err)
 {
@@ -136,6 +165,9 @@ static int fill_folder(struct cyc_run *run, const char *runs_dir,
                   identity->institution != NULL ? identity->institution : "LAB");
     (void)snprintf(stem, sizeof stem, "%s__%s__%s", institution, cell, date);
     int status = cyc_folder_make(runs_dir, err);
+    if (status == CYC_OK && identity->sync) {
+        status = refuse_network(runs_dir, err);
+    }
     if (status == CYC_OK) {
         status = make_folder(run, runs_dir, date, cell, &number, err);
     }

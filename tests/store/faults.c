@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -153,6 +154,15 @@ int open(const char *path, int flags, ...)
         va_end(list);
     }
     return open64(path, flags, mode);
+}
+
+int statfs(const char *path, struct statfs *status)
+{
+    const int result = (int)syscall(SYS_statfs, path, status);
+    if (faults.armed && faults.kind == FAULT_NETWORK) {
+        status->f_type = faults.error_number;
+    }
+    return result;
 }
 
 int fdatasync(int fd)

@@ -15,7 +15,7 @@ enum fault_kind {
     FAULT_ALLOCATION, /* malloc, calloc, realloc */
     FAULT_KILL,       /* the process is killed before such a write */
     FAULT_KILL_SHORT, /* the process is killed when half of such a write is done */
-    FAULT_KIND_COUNT
+    FAULT_NETWORK,    /* all file systems are of the type error_number */
 };
 
 /* The nth call from now on fails with error_number, and with `lasting` all after it. */

@@ -1,4 +1,5 @@
 #include "check/check.h"
+#include "faults.h"
 #include "maker.h"
 #include "store/store_int.h"
 
@@ -206,6 +207,30 @@ static void a_file_where_the_folder_should_be_is_told(void)
     CYC_SAME(err.text, "cannot make the folder /etc/passwd/runs: Not a directory");
 }
 
+static void a_live_run_is_refused_on_a_network_file_system(void)
+{
+    static const int kinds[] = {0x6969, 0x517B, (int)0xFF534D42};
+    struct cyc_run_identity identity = maker_identity();
+    struct cyc_run *run = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char expected[300];
+        struct cyc_err err = {0};
+        (void)snprintf(expected, sizeof expected,
+                       "%s is on a network file system, where a live run is not safe; choose a "
+                       "folder on a disk of this machine",
+                       maker_folder());
+        identity.sync = true;
+        faults_arm(FAULT_NETWORK, 0, kinds[i], false);
+        CU_ASSERT_EQUAL(cyc_run_create(maker_folder(), &identity, &run, &err), CYC_E_FILE);
+        CYC_SAME(err.text, expected);
+        identity.sync = false;
+        CU_ASSERT_EQUAL(cyc_run_create(maker_folder(), &identity, &run, &err), CYC_OK);
+        CU_ASSERT_EQUAL(cyc_run_finish(run, "done", "", 0, NULL), CYC_OK);
+        (void)faults_disarm();
+    }
+    maker_remove();
+}
+
 static void read_what_was_cut_short(void)
 {
     struct cyc_run_info info;
@@ -339,6 +364,7 @@ const struct cyc_check cyc_check_errors[] = {
     CYC_CHECK(no_damage_of_a_journal_crashes_a_reader),
     CYC_CHECK(a_folder_that_may_not_be_written_is_told),
     CYC_CHECK(a_file_where_the_folder_should_be_is_told),
+    CYC_CHECK(a_live_run_is_refused_on_a_network_file_system),
     CYC_CHECK(an_interrupted_run_can_be_read_where_nothing_may_be_written),
     CYC_CHECK(a_file_that_may_not_grow_ends_the_run_with_its_reason),
     CYC_CHECK(a_full_disk_is_told_and_leaves_whole_lines),
