@@ -236,6 +236,11 @@ static void refuse_key(struct cyc_build *build, const struct cyc_node *child, un
                                                   child->key, cyc_place_name(place));
     if (foreign != NULL) {
         diag->hint = cyc_diags_format(build->diags, "write %s", foreign);
+    } else if (child->size == 0 && strspn(child->key, "abcdefghijklmnopqrstuvwxyz_") <
+                                       strlen(child->key)) {
+        /* {cutoff: 4,2 V}, {level: = min(a, b)}: what stands behind the comma became a key. */
+        diag->hint = "inside { } a comma ends the value: a decimal point is a point, and a value "
+                     "with a comma stands in quotes or on a line of its own";
     } else if (near != NULL) {
         diag->hint = cyc_diags_format(build->diags, "did you mean `%s`?", near);
     } else {
