@@ -2,6 +2,8 @@
  * whole asks of a channel. Every branch of `if` is looked at, repeated blocks once. */
 #include "protocol/preview.h"
 
+#include "protocol/names.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +38,11 @@ static void assign(struct visit *visit, const struct cyc_assignment *list, unsig
         const double value = cyc_preview_value(preview, &list[i].value);
         if (list[i].variable == CYC_ASSIGN_SOC) {
             cyc_history_set_soc(&preview->history, value);
-        } else if (list[i].variable >= 2) {
+        } else if (list[i].variable == CYC_NAME_FULL_CAPACITY) {
+            preview->history.full_capacity_Ah = value;
+        } else if (list[i].variable == CYC_NAME_ONE_C) {
+            preview->history.one_c_A = value;
+        } else {
             preview->values[list[i].variable] = value;
         }
     }
