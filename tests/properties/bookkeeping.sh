@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A trapezoid over rows that stand 1 s apart gives the charge that the run itself counted, to 1e-5, in both directions; and
-# the table of steps adds up to the last row.
+# the table of steps adds up to the last row. In a hold, the N-LMRO model says the mean current of its own steps of up to
+# 36 s; there the trapezoid is right to 5e-4 only.
 #   bookkeeping.sh <cyclostat> <source folder>
 set -uo pipefail
 cyclostat=$1
@@ -9,16 +10,16 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 bad=0
 
-# trapezoid <name> <options>
+# trapezoid <name> <tolerance of the charge> <options>
 trapezoid() {
-    local name=$1
-    shift
+    local name=$1 tolerance=$2
+    shift 2
     if ! "$cyclostat" dry-run "$folder/$name.yaml" "$@" --quiet --runs "$folder/$name"; then
         echo "$name did not end as done"
         bad=1
         return
     fi
-    awk -F, -v name="$name" '
+    awk -F, -v name="$name" -v tolerance="$tolerance" '
         NR == 1 {
             for (i = 1; i <= NF; i++) {
                 if ($i == "Test Time / s") t = i
@@ -37,7 +38,7 @@ trapezoid() {
         END {
             a = apart(sum_up, total_up); b = apart(sum_down, total_down)
             printf "%s: %d rows, charge apart by %.1e, discharge by %.1e\n", name, rows, a, b
-            exit !(rows > 5000 && a < 1e-5 && b < 1e-5)
+            exit !(rows > 5000 && a < tolerance && b < 1e-5)
         }' "$folder/$name"/*/*.bdf.csv || bad=1
     "$cyclostat" show --json --runs "$folder/$name" > "$folder/$name.json"
     last=$(tail -n 1 "$folder/$name"/*/*.bdf.csv)
@@ -63,6 +64,7 @@ method:
       - {charge: 1 C, hold: 4.1 V, cutoff: C/20}
       - {rest: 5 min}
       - {discharge: 5 W, cutoff: 3.2 V}
+      - {rest: 10 s}
       - {hold: 3.6 V, current: 1 C, cutoff: 20 min}
 PROTOCOL
 cat > "$folder/n_lmro.yaml" <<'PROTOCOL'
@@ -75,6 +77,6 @@ method:
   - {charge: 0.5 C, hold: 4.6 V vs Li/Li+, cutoff: 0.25 C}
   - {discharge: 0.5 C, cutoff: 2.0 V vs Li/Li+}
 PROTOCOL
-trapezoid linear --cell tests/golden/cells/test.yaml
-trapezoid n_lmro --cell n-lmro
+trapezoid linear 1e-5 --cell tests/golden/cells/test.yaml
+trapezoid n_lmro 5e-4 --cell n-lmro
 exit $bad

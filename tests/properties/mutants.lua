@@ -25,6 +25,9 @@ local UNITS = { "mAh/cm2", "mAh/g", "mA/cm2", "mA/g", "mV/s", "mV/h", "K/min", "
                 "nA", "A", "mW", "W", "ohm", "MPa", "kPa", "degC", "min", "ms", "mHz", "kHz", "MHz", "Hz", "C", "K", "h", "s", "d", "%" }
 local THOUSAND = { V = { "kV", "mV" }, mV = { "V", "uV" }, A = { "kA", "mA" }, mA = { "A", "uA" }, Ah = { "kAh", "mAh" }, mAh = { "Ah", "uAh" } }
 local LARGER = { V = true, A = true, Ah = true } -- kV, kA and kAh are no units here: their slip is the number itself
+-- Where people slip from a unit to one a thousand times smaller; nobody writes millihours or millidegrees.
+local PREFIXED = { V = true, mV = true, A = true, mA = true, Ah = true, mAh = true, C = true, MPa = true, ["mAh/g"] = true, ["mA/g"] = true,
+                   ["mV/s"] = true, ["mV/h"] = true }
 local OTHER_KIND = { V = "A", mV = "mA", A = "V", mA = "mV", C = "V", h = "V", min = "V", s = "V", d = "V", degC = "C", MPa = "V",
                      Ah = "A", mAh = "mA", ["mAh/g"] = "mA/g", ["mA/g"] = "mAh/g", ["mV/s"] = "mV", ["mV/h"] = "mV", ["%/h"] = "%",
                      ["%"] = "V", K = "V", ms = "V", uA = "uV", nA = "V" }
@@ -118,7 +121,7 @@ local function slips_of_quantity(file, lines, n, section, q)
   local swap = THOUSAND[q.unit]
   if value ~= 0 then
     put("x1000", swap and LARGER[swap[1]] and q.number .. q.gap .. swap[1] or number(value * 1000) .. q.gap .. q.unit)
-    put("/1000", swap and q.number .. q.gap .. swap[2] or number(value / 1000) .. q.gap .. q.unit)
+    if PREFIXED[q.unit] then put("/1000", swap and q.number .. q.gap .. swap[2] or number(value / 1000) .. q.gap .. q.unit) end
     if q.unit ~= "degC" then put("sign", number(-value) .. q.gap .. q.unit) end
   end
   put("kind", q.number .. q.gap .. (OTHER_KIND[q.unit] or "V"))
