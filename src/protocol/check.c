@@ -1,14 +1,15 @@
 /* The walk of the static checks: one resolved step after the other, and what lists and loops show
  * beyond their steps. The checks of a single step stand in check_meaning.c and check_scale.c.
  *
- * Blocks are walked once, `each` once per pass with its names set (up to EACH_MAX passes): a
- * mistake that shows in several passes is one diagnostic, since it has one place and one text.
+ * Blocks are walked once, `each` once per pass with its names set: a mistake that shows in several
+ * passes is one diagnostic, since it has one place and one text.
  */
 #include "protocol/check_int.h"
+#include "protocol/preview.h"
 
 #include <string.h>
 
-#define EACH_MAX 64
+#define EDGE 0.15 /* part of the voltage limits that counts as their edge */
 
 void cyc_checker_init(struct cyc_checker *checker, const struct cyc_cell_facts *cell,
                       struct cyc_diags *diags)
@@ -22,7 +23,8 @@ void cyc_checker_init(struct cyc_checker *checker, const struct cyc_cell_facts *
                                     .most_A = NAN,
                                     .charge_end_V = NAN,
                                     .discharge_end_V = NAN,
-                                    .cc_end_V = NAN};
+                                    .cc_end_V = NAN,
+                                    .full_A = NAN};
     if (cyc_one_c_A(&cell->basis, &checker->one_c_A, NULL, NULL) != CYC_OK) {
         checker->one_c_A = NAN;
     }
@@ -122,28 +124,27 @@ const char *cyc_check_value(char text[CYC_CHECK_TEXT], unsigned signal, double v
     return cyc_quantity_text(text, CYC_CHECK_TEXT, value, cyc_check_kind(signal));
 }
 
-struct cyc_pos cyc_check_limit_pos(const struct cyc_check_view *view, unsigned limit)
-{
-    const struct cyc_step_more *const more = view->plan->more;
-    if (more != NULL) {
-        if (limit < more->limits.count) {
-            return more->limits.items[limit].pos;
-        }
-        limit -= more->limits.count;
-    }
-    for (unsigned i = view->rule_count; i-- > 0;) { /* in the order of cyc_step_resolve() */
-        if (limit < view->rules[i]->limits.count) {
-            return view->rules[i]->limits.items[limit].pos;
-        }
-        limit -= view->rules[i]->limits.count;
-    }
-    return view->plan->pos;
-}
-
 struct cyc_pos cyc_check_cutoff_pos(const struct cyc_check_view *view, unsigned cutoff)
 {
     const struct cyc_cutoff_plan *const plan = view->resolver->cutoffs[cutoff];
     return plan != NULL ? plan->pos : view->plan->pos;
+}
+
+int cyc_check_edge(const struct cyc_step *step, double voltage_V)
+{
+    double low_V = -INFINITY;
+    double high_V = INFINITY;
+    for (unsigned i = 0; i < step->limit_count; i++) {
+        if (step->limits[i].signal == CYC_SIGNAL_VOLTAGE) {
+            low_V = fmax(low_V, step->limits[i].low);
+            high_V = fmin(high_V, step->limits[i].high);
+        }
+    }
+    const double margin_V = EDGE * (high_V - low_V);
+    if (!isfinite(margin_V) || isnan(voltage_V)) {
+        return 0;
+    }
+    return voltage_V < low_V + margin_V ? -1 : voltage_V > high_V - margin_V ? 1 : 0;
 }
 
 double cyc_check_current_A(const struct cyc_step *step)
@@ -208,6 +209,41 @@ static void check_window(const struct cyc_check_view *view, double end_V, struct
     }
 }
 
+/* A charge that ends near the lower limit, a discharge that ends near the upper one. */
+static void check_edge(const struct cyc_check_view *view, double end_V, struct cyc_pos pos)
+{
+    const bool charging = view->step->charging;
+    if (cyc_check_edge(view->step, end_V) == (charging ? -1 : 1)) {
+        char text[CYC_CHECK_TEXT];
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING, pos,
+                      "this %s ends at %s, next to the %s limit", charging ? "charge" : "discharge",
+                      cyc_check_value(text, CYC_SIGNAL_VOLTAGE, end_V),
+                      charging ? "lower" : "upper")
+            ->hint = "is it a charge or a discharge?";
+    }
+}
+
+/* A full cell that is charged on, an empty one that is discharged on, with no less current. */
+static void check_again(const struct cyc_check_view *view, double end_V)
+{
+    struct cyc_checker *const checker = view->checker;
+    const struct cyc_step *const step = view->step;
+    const double current_A = cyc_check_current_A(step);
+    const bool reaches = cyc_check_edge(step, end_V) == (step->charging ? 1 : -1);
+    if (step->charging == checker->full_charging && current_A >= checker->full_A) {
+        struct cyc_diag *const diag = cyc_diags_add(
+            checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+            step->charging ? "this charge begins with a full cell"
+                           : "this discharge begins with an empty cell");
+        diag->hint = "is it a charge or a discharge?";
+        diag->related = checker->full_pos;
+        diag->related_text = "it came to its end here";
+    }
+    checker->full_A = reaches ? current_A : NAN;
+    checker->full_charging = step->charging;
+    checker->full_pos = view->plan->pos;
+}
+
 static void check_hold_after(const struct cyc_check_view *view)
 {
     const struct cyc_checker *const checker = view->checker;
@@ -234,6 +270,12 @@ static void use_voltage(struct cyc_checker *checker, double voltage_V)
     }
 }
 
+/* The state of the cell is not known from here on. */
+static void forget(struct cyc_checker *checker)
+{
+    checker->charge_end_V = checker->discharge_end_V = checker->cc_end_V = checker->full_A = NAN;
+}
+
 static void check_order(const struct cyc_check_view *view)
 {
     struct cyc_checker *const checker = view->checker;
@@ -248,6 +290,8 @@ static void check_order(const struct cyc_check_view *view)
     case CYC_MODE_CPCV:
         end_V = end_voltage(view, &pos);
         check_window(view, end_V, pos);
+        check_edge(view, end_V, pos);
+        check_again(view, end_V);
         checker->cc_end_V = isnan(step->hold_V) ? end_V : NAN;
         checker->cc_end_pos = pos;
         break;
@@ -255,12 +299,12 @@ static void check_order(const struct cyc_check_view *view)
         check_hold_after(view);
         end_V = step->segments[0].value;
         checker->cc_end_V = NAN;
-        checker->charge_end_V = checker->discharge_end_V = NAN;
+        forget(checker);
         break;
     case CYC_MODE_SWEEP:
     case CYC_MODE_PROFILE:
     case CYC_MODE_PULSE:
-        checker->charge_end_V = checker->discharge_end_V = checker->cc_end_V = NAN;
+        forget(checker);
         break;
     case CYC_MODE_REST:
     case CYC_MODE_IMPEDANCE:
@@ -280,11 +324,9 @@ static void check_order(const struct cyc_check_view *view)
 }
 
 void cyc_check_step(struct cyc_checker *checker, const struct cyc_step_plan *plan,
-                    const struct cyc_resolver *resolver, const struct cyc_rules *const *rules,
-                    unsigned rule_count)
+                    const struct cyc_resolver *resolver)
 {
-    const struct cyc_check_view view = {checker, plan, &resolver->step, resolver, rules,
-                                        rule_count};
+    const struct cyc_check_view view = {checker, plan, &resolver->step, resolver};
     cyc_check_meaning(&view);
     cyc_check_scale(&view);
     check_order(&view);
@@ -292,51 +334,24 @@ void cyc_check_step(struct cyc_checker *checker, const struct cyc_step_plan *pla
 
 /* ---- The plan -------------------------------------------------------------------------------------- */
 
-struct walk {
-    struct cyc_checker checker;
-    struct cyc_preview preview;
-    struct cyc_resolver resolver;
-    const struct cyc_rules *rules[CYC_BLOCKS_MAX + 16];
-    unsigned rule_count;
-    unsigned depth;
-};
-
-static void walk_list(struct walk *walk, const struct cyc_plan_node *list);
-
-static bool is_computed(const struct cyc_step_plan *plan)
+static void on_step(void *context, const struct cyc_plan_step *plan,
+                    const struct cyc_resolver *resolver)
 {
-    if (plan->setpoint.expr != NULL || plan->more != NULL) {
-        return true; /* it may hold computed parts; a failure to resolve is no news */
-    }
-    for (unsigned i = 0; i < plan->cutoff_count; i++) {
-        if (plan->cutoffs[i].bare.expr != NULL || plan->cutoffs[i].when != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void walk_step(struct walk *walk, const struct cyc_step_plan *plan)
-{
-    struct cyc_err err = {0};
-    const struct cyc_step_around around = {.cell = walk->checker.cell,
-                                           .env = &walk->preview.env,
-                                           .history = &walk->preview.history,
-                                           .rules = walk->rules,
-                                           .rule_count = walk->rule_count};
-    if (cyc_step_resolve(&walk->resolver, plan, &around, &err) != CYC_OK) {
-        if (!is_computed(plan)) {
-            (void)cyc_diags_add(walk->checker.diags, CYC_SEVERITY_ERROR, plan->pos, "%s", err.text);
-        }
-        walk->checker.cc_end_V = NAN;
-        walk->checker.charge_end_V = walk->checker.discharge_end_V = NAN;
+    struct cyc_checker *const checker = context;
+    if (resolver == NULL) {
+        forget(checker);
         return;
     }
-    cyc_check_step(&walk->checker, plan, &walk->resolver, walk->rules, walk->rule_count);
-    const double current_A = cyc_check_current_A(&walk->resolver.step);
-    if (!isnan(current_A)) {
-        walk->preview.history.setpoint_A = current_A;
+    cyc_check_step(checker, &plan->step, resolver);
+    if (resolver->unknown_cutoffs > 0) {
+        forget(checker);
     }
+}
+
+static void on_refused(void *context, const struct cyc_plan_step *plan, const struct cyc_err *err)
+{
+    struct cyc_checker *const checker = context;
+    (void)cyc_diags_add(checker->diags, CYC_SEVERITY_ERROR, plan->step.pos, "%s", err->text);
 }
 
 /* Whether anything inside moves charge, waits for a person or climate, or leaves the loop. */
@@ -349,76 +364,41 @@ static void note_movement(void *context, const struct cyc_plan_node *node)
                         node->kind != CYC_STEP_IF && node->kind != CYC_STEP_INCLUDE);
 }
 
-static void check_loop(struct walk *walk, const struct cyc_plan_block *block)
+static void on_enter(void *context, const struct cyc_plan_block *block,
+                     const struct cyc_preview *preview)
 {
+    struct cyc_checker *const checker = context;
     bool moves = false;
     cyc_plan_walk(block->first, note_movement, &moves);
     const bool loops = block->node.kind == CYC_STEP_REPEAT || block->node.kind == CYC_STEP_CYCLES;
-    if (loops && !moves && !(cyc_preview_value(&walk->preview, &block->count) < 2.0)) {
-        struct cyc_diag *const diag = cyc_diags_add(walk->checker.diags, CYC_SEVERITY_WARNING,
-                                                    block->pos, "this loop moves no charge");
-        diag->hint = "a single rest of the whole time does the same";
-    }
-}
-
-static void walk_each(struct walk *walk, const struct cyc_plan_block *block)
-{
-    const unsigned passes = block->each_length < EACH_MAX ? block->each_length : EACH_MAX;
-    for (unsigned pass = 0; pass < passes; pass++) {
-        for (unsigned i = 0; i < block->each_count; i++) {
-            const struct cyc_each_list *const list = &block->each[i];
-            walk->preview.values[list->variable] =
-                cyc_preview_value(&walk->preview, &list->values[pass]);
-        }
-        walk_list(walk, block->first);
-    }
-}
-
-static void walk_block(struct walk *walk, const struct cyc_plan_block *block)
-{
-    const bool room = walk->rule_count < sizeof walk->rules / sizeof walk->rules[0];
-    const bool ruled = block->node.kind != CYC_STEP_IF && room;
-    walk->depth++;
-    if (ruled) {
-        walk->rules[walk->rule_count++] = &block->rules;
-    }
-    for (unsigned i = 0; i < block->assignment_count; i++) {
-        const struct cyc_assignment *const with = &block->assignments[i];
-        if (with->variable >= 0) {
-            walk->preview.values[with->variable] = cyc_preview_value(&walk->preview, &with->value);
-        }
-    }
-    if (block->node.kind == CYC_STEP_EACH) {
-        walk_each(walk, block);
-    } else {
-        walk_list(walk, block->first);
+    if (loops && !moves && !(cyc_preview_value(preview, &block->count) < 2.0)) {
+        cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, block->pos, "this loop moves no charge")
+            ->hint = "a single rest of the whole time does the same";
     }
     if (block->node.kind == CYC_STEP_IF) {
-        walk_list(walk, block->otherwise);
-    }
-    check_loop(walk, block);
-    if (ruled) {
-        walk->rule_count--;
-    }
-    walk->depth--;
-}
-
-static void walk_let(struct walk *walk, const struct cyc_plan_let *let)
-{
-    for (unsigned i = 0; i < let->assignment_count; i++) {
-        const struct cyc_assignment *const assignment = &let->assignments[i];
-        const double value = cyc_preview_value(&walk->preview, &assignment->value);
-        if (assignment->variable >= 0) {
-            walk->preview.values[assignment->variable] = value;
-        }
+        forget(checker);
     }
 }
 
-static bool goes_away(const struct cyc_plan_node *node)
+static void on_other_branch(void *context, const struct cyc_plan_block *block)
 {
-    return node->kind == CYC_STEP_STOP || node->kind == CYC_STEP_FAIL ||
-           node->kind == CYC_STEP_GOTO || node->kind == CYC_STEP_LEAVE;
+    (void)block;
+    forget(context);
 }
+
+static void on_leave(void *context, const struct cyc_plan_block *block)
+{
+    if (block->node.kind == CYC_STEP_IF) {
+        forget(context);
+    }
+}
+
+static void on_finally(void *context)
+{
+    forget(context);
+}
+
+/* ---- What is never reached ---------------------------------------------------------------------------- */
 
 struct target_search {
     const struct cyc_plan_node *wanted;
@@ -439,54 +419,43 @@ static void find_target(void *context, const struct cyc_plan_node *node)
     }
 }
 
-static void check_reached(struct walk *walk, const struct cyc_plan_node *list,
-                          const struct cyc_plan_node *node)
+/* The step behind one that goes elsewhere; a later one in the list may be the target of a goto. */
+static void on_flow(void *context, const struct cyc_plan_node *node)
 {
-    for (const struct cyc_plan_node *next = node->next; next != NULL; next = next->next) {
-        struct target_search search = {next, false};
-        cyc_plan_walk(list, find_target, &search);
-        if (search.found) {
-            return;
-        }
-        if (next == node->next) {
-            struct cyc_diag *const diag =
-                cyc_diags_add(walk->checker.diags, CYC_SEVERITY_WARNING, cyc_plan_pos(next),
-                              "this step is never reached");
-            diag->related = cyc_plan_pos(node);
-            diag->related_text = "the run goes elsewhere here";
-        }
+    struct cyc_checker *const checker = context;
+    const struct cyc_plan_node *const next = node->next;
+    const bool away = node->kind == CYC_STEP_STOP || node->kind == CYC_STEP_FAIL ||
+                      node->kind == CYC_STEP_GOTO || node->kind == CYC_STEP_LEAVE;
+    if (!away || next == NULL) {
+        return;
     }
-}
-
-static void walk_list(struct walk *walk, const struct cyc_plan_node *list)
-{
-    for (const struct cyc_plan_node *node = list; node != NULL; node = node->next) {
-        if (node->kind <= CYC_STEP_ASK) {
-            walk_step(walk, &cyc_plan_as_step(node)->step);
-        } else if (node->kind <= CYC_STEP_IF) {
-            walk_block(walk, cyc_plan_as_block(node));
-        } else if (node->kind == CYC_STEP_LET) {
-            walk_let(walk, cyc_plan_as_let(node));
-        } else if (goes_away(node) && node->next != NULL) {
-            check_reached(walk, list, node);
-        }
+    struct target_search search = {next, false};
+    cyc_plan_walk(checker->method, find_target, &search);
+    if (!search.found) {
+        struct cyc_diag *const diag =
+            cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, cyc_plan_pos(next),
+                          "this step is never reached");
+        diag->related = cyc_plan_pos(node);
+        diag->related_text = "the run goes elsewhere here";
     }
 }
 
 void cyc_check_plan(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
                     struct cyc_diags *diags)
 {
-    struct walk walk = {.rules = {&plan->rules}, .rule_count = 1};
-    cyc_checker_init(&walk.checker, cell, diags);
-    if (cyc_plan_preview_init(&walk.preview, plan, cell, NULL) != CYC_OK) {
-        return; /* no memory: the source that is opened next will say so */
+    struct cyc_checker checker;
+    const struct cyc_plan_visitor visitor = {.context = &checker,
+                                             .step = on_step,
+                                             .refused = on_refused,
+                                             .enter = on_enter,
+                                             .otherwise = on_other_branch,
+                                             .leave = on_leave,
+                                             .flow = on_flow,
+                                             .finally = on_finally};
+    cyc_checker_init(&checker, cell, diags);
+    checker.method = plan->method;
+    if (cyc_plan_visit(plan, cell, &visitor, NULL) != CYC_OK) {
+        return; /* no memory: whoever opens the source next will say so */
     }
-    cyc_resolver_init(&walk.resolver);
-    walk_list(&walk, plan->method);
-    walk.rules[0] = &plan->finally_rules;
-    walk.checker.charge_end_V = walk.checker.discharge_end_V = walk.checker.cc_end_V = NAN;
-    walk_list(&walk, plan->finally);
-    cyc_check_limits_scale(&walk.checker, &plan->rules.limits);
-    cyc_resolver_release(&walk.resolver);
-    cyc_plan_preview_release(&walk.preview);
+    cyc_check_limits_scale(&checker, &plan->rules.limits);
 }

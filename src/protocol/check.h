@@ -22,15 +22,18 @@ struct cyc_checker {
     struct cyc_pos charge_end_pos, discharge_end_pos;
     double cc_end_V; /* of the step directly before, if it was one without hold; NaN */
     struct cyc_pos cc_end_pos;
+    double full_A; /* current of the latest step that filled or emptied the cell; NaN: none */
+    bool full_charging;
+    struct cyc_pos full_pos;
     bool passes_current;
+    const struct cyc_plan_node *method; /* to look for targets of goto; NULL for scripts */
 };
 
 void cyc_checker_init(struct cyc_checker *checker, const struct cyc_cell_facts *cell,
                       struct cyc_diags *diags);
-/* A step that has just been resolved, with the rules around it, outermost first. */
+/* A step that has just been resolved. */
 void cyc_check_step(struct cyc_checker *checker, const struct cyc_step_plan *plan,
-                    const struct cyc_resolver *resolver, const struct cyc_rules *const *rules,
-                    unsigned rule_count);
+                    const struct cyc_resolver *resolver);
 /* When all steps were seen: are the protocol's limits of the scale of its steps? */
 void cyc_check_limits_scale(const struct cyc_checker *checker, const struct cyc_limits *limits);
 

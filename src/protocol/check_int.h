@@ -19,8 +19,6 @@ struct cyc_check_view {
     const struct cyc_step_plan *plan;
     const struct cyc_step *step;
     const struct cyc_resolver *resolver;
-    const struct cyc_rules *const *rules;
-    unsigned rule_count;
 };
 
 /* The next atom at or after *at inside the condition; false: no more. */
@@ -38,10 +36,10 @@ bool cyc_check_is_step_sum(const struct cyc_check_atom *atom);
 
 enum cyc_kind cyc_check_kind(unsigned signal);
 const char *cyc_check_value(char text[CYC_CHECK_TEXT], unsigned signal, double value);
-/* Where a limit of the resolved step was written. */
-struct cyc_pos cyc_check_limit_pos(const struct cyc_check_view *view, unsigned limit);
 /* Where a cutoff was written; the step's own place for those that it implies. */
 struct cyc_pos cyc_check_cutoff_pos(const struct cyc_check_view *view, unsigned cutoff);
+/* A voltage in the lowest (-1) or highest (1) part of the limits; 0: between, or no limits. */
+int cyc_check_edge(const struct cyc_step *step, double voltage_V);
 /* The largest constant current of the step, A; NaN: it has none. */
 double cyc_check_current_A(const struct cyc_step *step);
 

@@ -18,7 +18,7 @@ static void refuse_setpoint(const struct cyc_check_view *view, unsigned limit, c
         cyc_signal_name(bound->signal));
     diag->hint = "the run would end in a breach; change the setpoint or, if the cell allows it, the "
                  "limit";
-    diag->related = cyc_check_limit_pos(view, limit);
+    diag->related = view->resolver->limit_pos[limit];
     diag->related_text = "the limit is set here";
 }
 
@@ -54,6 +54,11 @@ static void check_setpoints(const struct cyc_check_view *view)
             check_segment(view, i, &step->segments[k]);
         }
         const uint8_t signal = step->limits[i].signal;
+        const bool driven = step->mode == CYC_MODE_SWEEP || step->mode == CYC_MODE_CV;
+        if (signal == CYC_SIGNAL_CURRENT && driven && isfinite(step->current_max_A) &&
+            outside(&step->limits[i], step->current_max_A)) {
+            refuse_setpoint(view, i, "a current", step->current_max_A);
+        }
         if (signal == CYC_SIGNAL_VOLTAGE && outside(&step->limits[i], step->hold_V)) {
             refuse_setpoint(view, i, "a hold", step->hold_V);
         }
@@ -86,7 +91,7 @@ static void check_cutoff_limits(const struct cyc_check_view *view, unsigned cuto
                           cyc_check_value(text, atom->signal, atom->value),
                           cyc_signal_name(atom->signal));
         diag->hint = "the limit would end the run before the cutoff ends the step";
-        diag->related = cyc_check_limit_pos(view, i);
+        diag->related = view->resolver->limit_pos[i];
         diag->related_text = "the limit is set here";
         return;
     }
@@ -95,6 +100,14 @@ static void check_cutoff_limits(const struct cyc_check_view *view, unsigned cuto
 /* ---- Cutoffs and the step's own setpoint ----------------------------------------------------------- */
 
 enum verdict { OPEN, MET, NEVER };
+
+static enum verdict of_magnitude(const struct cyc_check_atom *atom)
+{
+    if (!atom->magnitude || atom->value >= 0.0) {
+        return OPEN;
+    }
+    return cyc_check_upward(atom) ? MET : NEVER;
+}
 
 static enum verdict of_constant(const struct cyc_check_atom *atom, double value)
 {
@@ -170,6 +183,9 @@ static enum verdict of_voltage(const struct cyc_check_atom *atom, const struct c
 static enum verdict judge(const struct cyc_check_view *view, const struct cyc_check_atom *atom,
                           bool hold_only)
 {
+    if (of_magnitude(atom) != OPEN) {
+        return of_magnitude(atom);
+    }
     if (atom->signal == CYC_SIGNAL_CURRENT) {
         return of_current(atom, view->step, hold_only);
     }
@@ -217,6 +233,48 @@ static void check_direction(const struct cyc_check_view *view, unsigned cutoff,
         step->charging ? "rises" : "falls", step->charging ? "charge" : "discharge");
     diag->hint = step->charging ? "write `voltage >= …`, or `action: fail` if it guards the cell"
                                 : "write `voltage <= …`, or `action: fail` if it guards the cell";
+}
+
+/* At rest a slope only gets smaller; and a condition that holds nearly everywhere inside the limits
+ * ends whatever it is asked of. */
+static void check_trivial(const struct cyc_check_view *view, unsigned cutoff,
+                          const struct cyc_check_atom *atom)
+{
+    const struct cyc_step *const step = view->step;
+    const int edge = atom->signal == CYC_SIGNAL_VOLTAGE ? cyc_check_edge(step, atom->value) : 0;
+    const bool everywhere =
+        (edge < 0 && cyc_check_upward(atom)) || (edge > 0 && cyc_check_downward(atom));
+    const bool slope = atom->signal == CYC_SIGNAL_SLOPE && step->mode == CYC_MODE_REST &&
+                       cyc_check_upward(atom);
+    if (everywhere || slope) {
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING,
+                      cyc_check_cutoff_pos(view, cutoff),
+                      slope ? "a cell at rest changes ever more slowly: this ends the rest at once"
+                            : "this holds at nearly every voltage inside the limits")
+            ->hint = "is the comparison the right way round?";
+    }
+}
+
+/* A pause whose resume condition already holds when it begins is none. */
+static void check_pause(const struct cyc_check_view *view, unsigned cutoff,
+                        const struct cyc_check_atom *when)
+{
+    const struct cyc_step *const step = view->step;
+    struct cyc_check_atom resume;
+    if (step->cutoffs[cutoff].action != CYC_FOLLOW_PAUSE ||
+        !cyc_check_only_atom(step, &step->cutoffs[cutoff].resume, &resume) ||
+        resume.signal != when->signal || resume.magnitude != when->magnitude) {
+        return;
+    }
+    const bool same_way = cyc_check_upward(when) == cyc_check_upward(&resume);
+    const bool apart = cyc_check_upward(when) ? resume.value <= when->value
+                                              : resume.value >= when->value;
+    if (same_way || !apart) {
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING,
+                      cyc_check_cutoff_pos(view, cutoff),
+                      "this pause may resume at once: `resume` and `when` can hold together")
+            ->hint = "for example, when: temperature > 45 degC, resume: temperature < 30 degC";
+    }
 }
 
 /* ---- Cutoffs and the step's bound ------------------------------------------------------------------ */
@@ -285,6 +343,10 @@ void cyc_check_meaning(const struct cyc_check_view *view)
         unsigned at = step->cutoffs[i].when.first;
         while (cyc_check_next_atom(step, &step->cutoffs[i].when, &at, &atom)) {
             check_cutoff_limits(view, i, &atom);
+            check_trivial(view, i, &atom);
+        }
+        if (cyc_check_only_atom(step, &step->cutoffs[i].when, &atom)) {
+            check_pause(view, i, &atom);
         }
         if (own && view->resolver->cutoffs[i] != NULL &&
             cyc_check_only_atom(step, &step->cutoffs[i].when, &atom)) {

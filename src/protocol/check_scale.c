@@ -7,6 +7,7 @@
 #define RATE_MOST          20.0   /* C */
 #define RATE_LEAST         0.0005 /* C */
 #define CAPACITIES_MOST    3.0    /* nominal capacities through a step, in one direction */
+#define CAPACITIES_LEAST   0.5    /* as a limit */
 #define MEAN_VOLTAGE_MOST  5.0    /* V, for energies */
 #define TEMPERATURE_MOST   150.0  /* degC */
 #define TEMPERATURE_LEAST  (-60.0)
@@ -246,7 +247,7 @@ static void check_limit(const struct cyc_checker *checker, const struct cyc_limi
         if (high > checker->high_V + LIMIT_VOLTAGE_FAR) {
             (void)warn(checker, limit->pos, limit->signal, high,
                        "the upper limit of %s lies far beyond every voltage of this protocol");
-        } else if (low < checker->low_V - LIMIT_VOLTAGE_LOW) {
+        } else if (low < checker->low_V - LIMIT_VOLTAGE_LOW || (low < 0.0 && checker->low_V > 0.2)) {
             (void)warn(checker, limit->pos, limit->signal, low,
                        "the lower limit of %s lies far beyond every voltage of this protocol");
         }
@@ -273,6 +274,9 @@ static void check_limit(const struct cyc_checker *checker, const struct cyc_limi
         if (high > CAPACITIES_MOST * checker->nominal_Ah) {
             (void)warn(checker, limit->pos, limit->signal, high,
                        "the limit of %s is more than three times what the cell holds");
+        } else if (high < CAPACITIES_LEAST * checker->nominal_Ah) {
+            (void)warn(checker, limit->pos, limit->signal, high,
+                       "the limit of %s is less than half of what the cell holds");
         }
         break;
     case CYC_SIGNAL_POWER:

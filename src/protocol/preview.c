@@ -24,7 +24,12 @@ static void visit_step(struct visit *visit, const struct cyc_plan_step *plan)
     const struct cyc_step_around around = {visit->cell, &visit->preview->env, history, visit->rules,
                                            visit->rule_count};
     cyc_history_env(history, &visit->preview->env);
-    const bool resolved = cyc_step_resolve(visit->resolver, &plan->step, &around, NULL) == CYC_OK;
+    struct cyc_err err;
+    const bool resolved = cyc_step_resolve(visit->resolver, &plan->step, &around, &err) == CYC_OK;
+    if (!resolved && visit->visitor->refused != NULL &&
+        !isnan(cyc_preview_value(visit->preview, &plan->step.setpoint))) {
+        visit->visitor->refused(visit->visitor->context, plan, &err);
+    }
     visit->visitor->step(visit->visitor->context, plan, resolved ? visit->resolver : NULL);
     if (resolved) {
         cyc_history_assume(history, &visit->resolver->step);

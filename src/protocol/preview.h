@@ -11,6 +11,8 @@ struct cyc_plan_visitor {
     /* `resolver->step` is the step in numbers; resolver NULL: its setpoint needs results. */
     void (*step)(void *context, const struct cyc_plan_step *plan,
                  const struct cyc_resolver *resolver);
+    /* The setpoint is known, and the step would be refused when its turn comes. */
+    void (*refused)(void *context, const struct cyc_plan_step *plan, const struct cyc_err *err);
     void (*enter)(void *context, const struct cyc_plan_block *block,
                   const struct cyc_preview *preview);
     void (*otherwise)(void *context, const struct cyc_plan_block *block); /* before `else` */

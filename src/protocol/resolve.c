@@ -295,6 +295,7 @@ static int push_limits(struct work *work, const struct cyc_limits *limits, enum 
             return cyc_err_set(work->err, CYC_E_INPUT, "the limits of %s came out empty",
                                cyc_signal_name(plan->signal));
         }
+        work->resolver->limit_pos[step->limit_count] = plan->pos;
         step->limits[step->limit_count++] = (struct cyc_limit){plan->signal, (uint8_t)level, low, high};
     }
     return CYC_OK;

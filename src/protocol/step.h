@@ -189,6 +189,7 @@ struct cyc_resolver {
      * chain given to cyc_step_resolve(); -1: the step's own. */
     const struct cyc_cutoff_plan *cutoffs[CYC_CUTOFFS_MAX];
     int16_t owners[CYC_CUTOFFS_MAX];
+    struct cyc_pos limit_pos[CYC_LIMITS_MAX]; /* where step.limits[i] was written */
     /* For looking at a plan before it runs: cutoffs whose value is not known yet are left out. */
     bool lenient;
     unsigned unknown_cutoffs;
