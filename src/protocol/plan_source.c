@@ -40,6 +40,7 @@ struct plan_source {
     struct cyc_history history;
     struct cyc_expr_env env;
     double *values;
+    bool lent; /* history and values are a script's */
     struct cyc_resolver resolver;
     struct frame frames[FRAMES_MAX];
     unsigned depth;
@@ -546,18 +547,18 @@ static int next(struct cyc_source *base, const struct cyc_result *result, struct
     return status;
 }
 
-static void expect(struct plan_source *source, const struct cyc_expect_plan *plan,
-                   struct cyc_expectation *row)
+void cyc_expect_value(const struct cyc_expect_plan *plan, const struct cyc_expr_env *env,
+                      struct cyc_expectation *row)
 {
     double value = NAN;
     double is = NAN;
     double within = NAN;
-    if (cyc_expr_value(plan->value, &source->env, &value, NULL) != CYC_OK) {
+    if (cyc_expr_value(plan->value, env, &value, NULL) != CYC_OK) {
         value = NAN;
     }
-    (void)cyc_expr_value(plan->is, &source->env, &is, NULL);
+    (void)cyc_expr_value(plan->is, env, &is, NULL);
     if (plan->within != NULL) {
-        (void)cyc_expr_value(plan->within, &source->env, &within, NULL);
+        (void)cyc_expr_value(plan->within, env, &within, NULL);
     }
     *row = (struct cyc_expectation){.name = plan->name,
                                     .unit = plan->unit,
@@ -576,7 +577,7 @@ static unsigned expectations(struct cyc_source *base, const struct cyc_expectati
     }
     cyc_history_env(&source->history, &source->env);
     for (unsigned i = 0; i < source->expectation_count; i++) {
-        expect(source, &source->plan->expects[i], &source->expectations[i]);
+        cyc_expect_value(&source->plan->expects[i], &source->env, &source->expectations[i]);
     }
     return source->expectation_count;
 }
@@ -591,9 +592,11 @@ static void progress(const struct cyc_source *base, struct cyc_source_progress *
 static void close_source(struct cyc_source *base)
 {
     struct plan_source *const source = of(base);
-    cyc_history_release(&source->history);
+    if (!source->lent) {
+        cyc_history_release(&source->history);
+        free(source->values);
+    }
     cyc_resolver_release(&source->resolver);
-    free(source->values);
     free(source->expectations);
     free(source);
 }
@@ -647,4 +650,38 @@ int cyc_plan_source_open(const struct cyc_protocol *protocol, struct cyc_source 
     }
     *source = &made->base;
     return CYC_OK;
+}
+
+/* ---- Lists of a script --------------------------------------------------------------------------------- */
+
+int cyc_list_source_open(const struct cyc_protocol *protocol, const struct cyc_list_options *options,
+                         struct cyc_source **source, struct cyc_err *err)
+{
+    struct plan_source *const made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a source");
+    }
+    made->base.ops = &ops;
+    made->base.protocol = protocol;
+    made->plan = options->plan;
+    made->jump_ns = -1;
+    made->lent = true;
+    made->history = *options->history;
+    made->values = options->values;
+    made->phase = options->finally ? PHASE_FINALLY : PHASE_METHOD;
+    made->finish = options->finish;
+    cyc_resolver_init(&made->resolver);
+    cyc_history_env(&made->history, &made->env);
+    const int status = push_frame(made, NULL, options->plan->method, 1, err);
+    for (unsigned i = 0; i < options->rule_count; i++) {
+        push_rules(made, options->rules[i], NULL);
+    }
+    *source = &made->base;
+    return status;
+}
+
+void cyc_list_source_close(struct cyc_source *source, struct cyc_history *history)
+{
+    *history = of(source)->history;
+    close_source(source);
 }

@@ -96,6 +96,11 @@ struct cyc_file *cyc_files_take(struct cyc_build *build, const struct cyc_node *
             return &files->items[i];
         }
     }
+    if (files->closed) {
+        (void)cyc_build_error(build, node->pos,
+                              "`%.80s` was not read when the protocol was checked", node->text);
+        return NULL;
+    }
     if (files->count == CYC_FILES_MAX) {
         (void)cyc_build_error(build, node->pos, "more than %d files", CYC_FILES_MAX);
         return NULL;

@@ -20,6 +20,7 @@ struct cyc_files {
         const struct cyc_profile *profile; /* of a profile, once parsed */
     } items[CYC_FILES_MAX];
     unsigned count;
+    bool closed; /* nothing more is read: a run keeps to what was there when it was checked */
     size_t profile_size;
 };
 

@@ -6,6 +6,7 @@
 #include "protocol/header.h"
 #include "protocol/ids.h"
 #include "protocol/protocol_int.h"
+#include "protocol/script.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,7 @@ int cyc_protocol_load(const struct cyc_protocol_options *options, struct cyc_dia
                  ? cyc_err_set(err, CYC_E_INPUT, "a protocol is read from a file, not from a pipe")
                  : read_protocol(options->path, diags, &files->items[0], err);
     if (status == CYC_OK && ends_with(options->path, ".lua")) {
-        status = cyc_err_set(err, CYC_E_UNSUPPORTED, "Lua protocols are not there yet");
+        status = cyc_script_load(options, files, diags, made, err);
     } else if (status == CYC_OK) {
         status = load_plan(options, files, diags, made, err);
     }
@@ -188,6 +189,7 @@ int cyc_protocol_load(const struct cyc_protocol_options *options, struct cyc_dia
 void cyc_protocol_free(struct cyc_protocol *protocol)
 {
     if (protocol != NULL) {
+        cyc_script_free(protocol->script);
         cyc_arena_release(&protocol->arena);
         free(protocol);
     }
@@ -232,7 +234,8 @@ unsigned cyc_protocol_files(const struct cyc_protocol *protocol,
 int cyc_source_open(const struct cyc_protocol *protocol, struct cyc_source **source,
                     struct cyc_err *err)
 {
-    return cyc_plan_source_open(protocol, source, err);
+    return protocol->script != NULL ? cyc_script_source_open(protocol, source, err)
+                                    : cyc_plan_source_open(protocol, source, err);
 }
 
 int cyc_source_next(struct cyc_source *source, const struct cyc_result *result,

@@ -36,6 +36,26 @@ struct cyc_source {
 int cyc_plan_source_open(const struct cyc_protocol *protocol, struct cyc_source **source,
                          struct cyc_err *err);
 
+/* A row of `expect` in what has come about. */
+void cyc_expect_value(const struct cyc_expect_plan *plan, const struct cyc_expr_env *env,
+                      struct cyc_expectation *row);
+
+/* A list of nodes that a script hands over (an include, a let, its finally): carried out with the
+ * script's own history and values until CYC_ITEM_END. The history is the source's until
+ * cyc_list_source_close() gives it back. */
+struct cyc_list_options {
+    const struct cyc_plan *plan;       /* method: the list; finally: NULL */
+    const struct cyc_rules *const *rules; /* in force, outermost first */
+    unsigned rule_count;
+    struct cyc_history *history;
+    double *values;
+    bool finally;           /* after `fail` only its climate steps are carried out */
+    enum cyc_finish finish; /* with finally: how the script ended */
+};
+int cyc_list_source_open(const struct cyc_protocol *protocol, const struct cyc_list_options *options,
+                         struct cyc_source **source, struct cyc_err *err);
+void cyc_list_source_close(struct cyc_source *source, struct cyc_history *history);
+
 /* Widens the demands by what a resolved step asks; by what its limits and record rule ask. */
 void cyc_demands_init(struct cyc_demands *demands);
 void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *step,
@@ -43,11 +63,4 @@ void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *st
 /* Of a whole plan, as far as it is known before it runs. */
 int cyc_plan_demands(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
                      struct cyc_demands *demands, struct cyc_err *err);
-/* Each step of a plan resolved as far as that is possible before it runs; steps that need results
- * are passed over (`step` NULL then). */
-int cyc_plan_each_resolved(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
-                           void (*fn)(void *context, const struct cyc_plan_step *plan,
-                                      const struct cyc_step *step),
-                           void *context, struct cyc_err *err);
-
 #endif

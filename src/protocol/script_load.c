@@ -1,0 +1,328 @@
+/* Loading a Lua protocol: it is run once against a mock, which shows one path of it.
+ *
+ * The mock ends each step at its first cutoff: a voltage cutoff after the charge that the cell can
+ * hold, a time or charge cutoff where it says. Nothing is simulated; two equal steps give equal
+ * results, so loops that wait for convergence end.
+ */
+#include "protocol/check.h"
+#include "protocol/script_int.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_WORK_MAX INT64_C(200000000) /* of all steps of the path together */
+
+/* ---- The mock ------------------------------------------------------------------------------------ */
+
+struct guess {
+    double capacity_Ah, current_A, voltage_V, time_s;
+};
+
+static double finite_or(double value, double fallback)
+{
+    return isfinite(value) ? value : fallback;
+}
+
+/* What a step would do if nothing ended it early. */
+static struct guess guess_step(const struct cyc_script_source *source, const struct cyc_step *step)
+{
+    double capacity_Ah = source->build.capacity_Ah;
+    capacity_Ah = isfinite(capacity_Ah) && capacity_Ah > 0.0 ? capacity_Ah : 1.0;
+    struct guess guess = {0.0, 0.0, 3.5, 3600.0};
+    if (step == NULL || step->segment_count == 0) {
+        return guess;
+    }
+    const struct cyc_segment *const segment = &step->segments[0];
+    guess.voltage_V = finite_or(source->history.present_V, 3.5);
+    if (segment->control == CYC_CONTROL_CURRENT) {
+        guess.current_A = segment->value;
+    } else if (segment->control == CYC_CONTROL_POWER) {
+        guess.current_A = segment->value / 3.5;
+    } else if (segment->control == CYC_CONTROL_LOAD) {
+        guess.current_A = -3.5 / segment->value;
+    } else if (segment->control == CYC_CONTROL_VOLTAGE) {
+        guess.voltage_V = segment->value;
+    }
+    guess.voltage_V = finite_or(step->hold_V, guess.voltage_V);
+    guess.capacity_Ah = guess.current_A != 0.0 ? capacity_Ah : 0.0;
+    guess.time_s =
+        guess.current_A != 0.0 ? capacity_Ah / fabs(guess.current_A) * 3600.0 : 3600.0;
+    return guess;
+}
+
+/* `signal [abs] constant comparison` → its bound. */
+static bool simple_bound(const struct cyc_step *step, const struct cyc_condition *when,
+                         struct cyc_op *signal, double *bound)
+{
+    const struct cyc_op *const ops = &step->ops[when->first];
+    const unsigned count = when->count;
+    if (count < 3 || count > 4 || ops[0].code != CYC_OP_SIGNAL ||
+        ops[count - 2].code != CYC_OP_CONST) {
+        return false;
+    }
+    *signal = ops[0];
+    *bound = ops[count - 2].value;
+    return true;
+}
+
+static void apply_cutoff(const struct cyc_step *step, const struct cyc_cutoff *cutoff,
+                         struct guess *guess)
+{
+    struct cyc_op signal;
+    double bound;
+    if (!simple_bound(step, &cutoff->when, &signal, &bound)) {
+        return;
+    }
+    if (signal.signal == CYC_SIGNAL_VOLTAGE) {
+        guess->voltage_V = bound;
+    } else if (signal.signal == CYC_SIGNAL_TIME && signal.scope == CYC_SCOPE_STEP) {
+        guess->capacity_Ah *= guess->time_s > 0.0 ? fmin(bound / guess->time_s, 1.0) : 0.0;
+        guess->time_s = bound;
+    } else if (signal.signal >= CYC_SIGNAL_CHARGE_CAPACITY &&
+               signal.signal <= CYC_SIGNAL_CAPACITY && signal.scope == CYC_SCOPE_STEP) {
+        guess->time_s *= guess->capacity_Ah > 0.0 ? fabs(bound) / guess->capacity_Ah : 1.0;
+        guess->capacity_Ah = fabs(bound);
+    }
+}
+
+/* The first cutoff that ends the step and hands on to the next one, else the first of all. */
+static int first_cutoff(const struct cyc_step *step)
+{
+    for (int i = 0; i < step->cutoff_count; i++) {
+        if (step->cutoffs[i].action == CYC_FOLLOW_NEXT) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void cyc_script_mock(const struct cyc_script_source *source, const struct cyc_step *step,
+                     struct cyc_result *result)
+{
+    struct guess guess = guess_step(source, step);
+    const int chosen = step != NULL ? first_cutoff(step) : -1;
+    memset(result, 0, sizeof *result);
+    result->reason = CYC_REASON_PROFILE;
+    result->cutoff = (int16_t)chosen;
+    result->action = CYC_FOLLOW_NEXT;
+    if (chosen >= 0) {
+        const struct cyc_cutoff *const cutoff = &step->cutoffs[chosen];
+        apply_cutoff(step, cutoff, &guess);
+        result->reason = cutoff->reason;
+        result->tag = cutoff->tag;
+    }
+    const double energy_Wh = guess.capacity_Ah * fabs(guess.voltage_V);
+    if (guess.current_A >= 0.0) {
+        result->sums.charge_Ah = guess.capacity_Ah;
+        result->sums.charge_Wh = energy_Wh;
+    } else {
+        result->sums.discharge_Ah = guess.capacity_Ah;
+        result->sums.discharge_Wh = energy_Wh;
+    }
+    result->cc_capacity_Ah = guess.capacity_Ah;
+    result->start_ns = source->history.now_ns;
+    result->step_time_ns = (int64_t)(fmin(guess.time_s, 1e8) * 1e9);
+    result->end_ns = result->start_ns + result->step_time_ns;
+    result->start_voltage_V = finite_or(source->history.present_V, 3.5);
+    result->voltage_V = guess.voltage_V;
+    result->current_A = guess.current_A;
+    result->peak_V = fmax(result->start_voltage_V, guess.voltage_V);
+    result->temperature_degC = finite_or(source->history.present_degC, 25.0);
+    result->ambient_degC = result->temperature_degC;
+    result->pressure_Pa = NAN;
+    if (step == NULL) {
+        return;
+    }
+    result->temperature_degC =
+        finite_or(step->environment.temperature_degC, result->temperature_degC);
+    const unsigned count = step->segment_count * (step->resistance_at_count > 0 ?
+                                                      step->resistance_at_count : 1u);
+    for (unsigned i = 0; step->mode == CYC_MODE_PULSE && i < count && i < CYC_RESISTANCES_MAX;
+         i++) {
+        result->resistances_ohm[result->resistance_count++] = 0.01;
+    }
+}
+
+/* ---- The path ------------------------------------------------------------------------------------ */
+
+static void note_path(struct cyc_script_source *source, uint32_t steps, bool ended)
+{
+    const struct cyc_pos pos = {.file = source->build.file, .line = source->begun_line,
+                                .column = 1};
+    struct cyc_diag *const diag =
+        ended ? cyc_diags_add(source->diags, CYC_SEVERITY_NOTE, pos,
+                              "this is a program: one path of %u steps was checked, each step "
+                              "ending at its first cutoff", steps)
+              : cyc_diags_add(source->diags, CYC_SEVERITY_WARNING, pos,
+                              "this is a program: the first %u steps of one path were checked, "
+                              "each ending at its first cutoff; it did not end by then", steps);
+    diag->hint = ended ? "other paths show only when it runs" : "is there a loop without an end?";
+}
+
+static int walk_path(struct cyc_script_source *source, struct cyc_checker *checker,
+                     struct cyc_err *err)
+{
+    struct cyc_protocol *const protocol = source->made;
+    struct cyc_result result;
+    const struct cyc_result *known = NULL;
+    uint32_t steps = 0;
+    int64_t work = 0;
+    (void)checker;
+    while (steps < CYC_SCRIPT_CHECK_STEPS_MAX && work < PATH_WORK_MAX) {
+        struct cyc_item item;
+        const int status = source->base.ops->next(&source->base, known, &item, err);
+        work += source->lua.work;
+        known = NULL;
+        if (status != CYC_OK || source->header_broken) {
+            return status;
+        }
+        if (item.kind == CYC_ITEM_END) {
+            note_path(source, steps, true);
+            source->script->path_steps = steps;
+            return CYC_OK;
+        }
+        if (item.kind == CYC_ITEM_STEP) {
+            steps++;
+            const struct cyc_pos pos = source->inner == NULL && source->plan != NULL
+                                           ? source->plan->pos
+                                           : source->unit.pos;
+            cyc_demands_add_step(&protocol->demands, item.step, pos);
+            cyc_script_mock(source, item.step, &result);
+            known = &result;
+        }
+    }
+    note_path(source, steps, false);
+    source->script->path_steps = steps;
+    return CYC_OK;
+}
+
+/* ---- Files ---------------------------------------------------------------------------------------- */
+
+/* Files are named in the text; those that the path did not reach are read now as well, so that the
+ * run does not depend on what stands on the disk later. */
+static void preload(struct cyc_script_source *source, const char *function)
+{
+    const struct cyc_file *const file = &source->files.items[0];
+    const size_t size = strlen(function);
+    const char *const end = file->text + file->size;
+    struct cyc_build *const build = &source->build;
+    build->arena = &source->made->arena;
+    for (const char *at = file->text; (at = strstr(at, function)) != NULL; at += size) {
+        const char *quote = at + size;
+        while (quote < end && (*quote == ' ' || *quote == '(')) {
+            quote++;
+        }
+        const char *const close = quote < end && (*quote == '"' || *quote == '\'')
+                                      ? memchr(quote + 1, *quote, (size_t)(end - quote - 1))
+                                      : NULL;
+        if (close == NULL || close - quote > 250) {
+            continue;
+        }
+        struct cyc_plan ignored;
+        struct cyc_node node = {.type = CYC_NODE_SCALAR,
+                                .pos = {.file = build->file, .line = 1},
+                                .key = "include"};
+        struct cyc_node step = {.type = CYC_NODE_MAPPING, .pos = node.pos, .child = &node,
+                                .child_count = 1};
+        node.size = (size_t)(close - quote - 1);
+        node.text = cyc_arena_string(build->arena, quote + 1, node.size);
+        const unsigned count = source->diags->count;
+        const unsigned errors = source->diags->error_count;
+        if (node.text != NULL && function[0] == 'p') {
+            (void)cyc_profile_read(build, &node);
+        } else if (node.text != NULL) {
+            (void)cyc_script_compile_list(source, &step, false, &ignored);
+        }
+        source->diags->count = count; /* what is wrong with it is said when it is reached */
+        source->diags->error_count = errors;
+    }
+}
+
+/* ---- Loading -------------------------------------------------------------------------------------- */
+
+static uint64_t seed_of(const struct cyc_protocol_options *options, const struct cyc_file *file)
+{
+    uint64_t seed = cyc_hash(file->text, file->size);
+    for (unsigned i = 0; i < options->setting_count; i++) {
+        if (strcmp(options->settings[i].name, "seed") == 0) {
+            seed ^= cyc_hash(options->settings[i].value, strlen(options->settings[i].value));
+        }
+    }
+    return seed;
+}
+
+static int check(struct cyc_script_source *source, const struct cyc_protocol_options *options,
+                 struct cyc_protocol *protocol, struct cyc_err *err)
+{
+    struct cyc_checker checker;
+    source->options = options;
+    source->made = protocol;
+    cyc_demands_init(&protocol->demands);
+    cyc_checker_init(&checker, &source->cell, source->diags);
+    source->checker = &checker;
+    const int status = walk_path(source, &checker, err);
+    source->checker = NULL;
+    if (status == CYC_OK && !source->header_broken) {
+        cyc_check_limits_scale(&checker, &protocol->plan.rules.limits);
+        preload(source, "include");
+        preload(source, "profile");
+    }
+    source->options = NULL;
+    if (status == CYC_E_NO_MEMORY || status == CYC_E_BUG) {
+        return status;
+    }
+    if (status != CYC_OK && source->diags->error_count == 0) {
+        const struct cyc_pos pos = {.file = source->build.file};
+        (void)cyc_diags_add(source->diags, CYC_SEVERITY_ERROR, pos, "%s",
+                            err != NULL ? err->text : "the program failed");
+    }
+    return source->diags->error_count > 0
+               ? cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes")
+               : CYC_OK;
+}
+
+int cyc_script_load(const struct cyc_protocol_options *options, struct cyc_files *files,
+                    struct cyc_diags *diags, struct cyc_protocol *protocol, struct cyc_err *err)
+{
+    struct cyc_script *const script = calloc(1, sizeof *script);
+    struct cyc_script_source *source = NULL;
+    const struct cyc_file *const file = &files->items[0];
+    if (script == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a script");
+    }
+    protocol->script = script;
+    protocol->name = protocol->source_text = "";
+    cyc_cell_facts_init(&protocol->cell);
+    script->files = *files;
+    (void)cyc_copy(script->chunk, sizeof script->chunk, file->name);
+    script->seed = seed_of(options, file);
+    int status = cyc_script_source_new(protocol, script, file->text, file->size, diags, &source,
+                                       err);
+    if (source == NULL) {
+        return status;
+    }
+    source->build.file = file->diag_file;
+    if (status == CYC_E_SYNTAX || status == CYC_E_BUDGET) {
+        const struct cyc_pos pos = {.file = file->diag_file, .line = source->loop.line,
+                                    .column = source->loop.line > 0 ? 1 : 0};
+        (void)cyc_diags_add(diags, CYC_SEVERITY_ERROR, pos, "%s", err != NULL ? err->text : "");
+        status = cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
+    } else if (status == CYC_OK) {
+        status = check(source, options, protocol, err);
+    }
+    *files = source->files; /* with what was read on the way */
+    script->files = source->files;
+    script->files.items[0].text = NULL; /* the diags' */
+    script->files.closed = true;
+    cyc_source_close(&source->base);
+    return status;
+}
+
+void cyc_script_free(struct cyc_script *script)
+{
+    free(script);
+}
