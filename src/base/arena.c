@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Blocks double in size: few calls for a large file, little waste for a small one. */
+/* Blocks double in size: few calls for a large file, little waste for a small one. They stay below
+ * the size from which malloc asks the kernel for each block anew. */
 #define BLOCK_SIZE_MIN ((size_t)4096)
-#define BLOCK_SIZE_MAX ((size_t)256 * 1024)
+#define BLOCK_SIZE_MAX ((size_t)64 * 1024)
 
 struct cyc_arena_block {
     struct cyc_arena_block *next;

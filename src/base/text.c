@@ -85,6 +85,16 @@ bool cyc_copy(char *target, size_t size, const char *source)
     return kept == length;
 }
 
+bool cyc_same_word(const char *word, const char *string, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (word[i] == '\0' || cyc_ascii_lower(word[i]) != cyc_ascii_lower(string[i])) {
+            return false;
+        }
+    }
+    return word[size] == '\0';
+}
+
 size_t cyc_format_list(char *buffer, size_t size, const char *format, va_list arguments)
 {
     /* glibc and musl keep one constant object for "C": nothing is allocated, nothing to free. */

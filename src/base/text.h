@@ -14,6 +14,10 @@
  * when it was cut. */
 bool cyc_copy(char *target, size_t size, const char *source);
 
+/* Whether a word and a string of `size` bytes are the same but for the case of ASCII letters; the
+ * locale has no say (Turkish has two letters i). */
+bool cyc_same_word(const char *word, const char *string, size_t size);
+
 /* A text that grows on the heap. Zero-initialised is empty. After a failed allocation `failed` is
  * set, the text stays terminated and further appends do nothing. */
 struct cyc_text {

@@ -257,15 +257,6 @@ bool cyc_unit_find(const char *string, size_t size, struct cyc_unit *unit)
     return true;
 }
 
-static bool same_but_for_case(const char *a, const char *b)
-{
-    while (*a != '\0' && cyc_ascii_lower(*a) == cyc_ascii_lower(*b)) {
-        a++;
-        b++;
-    }
-    return cyc_ascii_lower(*a) == cyc_ascii_lower(*b);
-}
-
 const char *cyc_unit_nearest(const char *string, size_t size)
 {
     char word[CYC_UNIT_SIZE];
@@ -273,7 +264,7 @@ const char *cyc_unit_nearest(const char *string, size_t size)
         return NULL;
     }
     for (size_t i = 0; habits[i][0] != NULL; i++) {
-        if (same_but_for_case(habits[i][0], word)) {
+        if (cyc_same_word(habits[i][0], word, strlen(word))) {
             return habits[i][1];
         }
     }

@@ -1,7 +1,8 @@
 #include "protocol/schema.h"
 
+#include "base/text.h"
+
 #include <string.h>
-#include <strings.h>
 
 /* Shorthand of the rows. */
 #define PROTOCOL   CYC_AT(CYC_PLACE_PROTOCOL)
@@ -167,7 +168,7 @@ const char *cyc_foreign_word(const char *word, size_t size)
 {
     for (size_t i = 0; i < sizeof foreign_words / sizeof foreign_words[0]; i++) {
         const char *const candidate = foreign_words[i].word;
-        if (strlen(candidate) == size && strncasecmp(candidate, word, size) == 0) {
+        if (cyc_same_word(candidate, word, size)) {
             return foreign_words[i].ours;
         }
     }

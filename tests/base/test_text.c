@@ -35,6 +35,17 @@ static void a_copy_is_never_cut_inside_a_character(void)
     CYC_SAME(target, "\x80\x80\x80\x80");
 }
 
+static void words_are_compared_without_case_and_locale(void)
+{
+    CU_ASSERT(cyc_same_word("title", "TITLE", 5));
+    CU_ASSERT(cyc_same_word("LIMIT", "limits", 5));
+    CU_ASSERT(!cyc_same_word("limits", "limit", 5));
+    CU_ASSERT(!cyc_same_word("limit", "limits", 6));
+    CU_ASSERT(!cyc_same_word("min", "mAn", 3));
+    CU_ASSERT(cyc_same_word("", "x", 0));
+    CU_ASSERT(!cyc_same_word("\xC3\x84", "\xC3\xA4", 2)); /* only ASCII */
+}
+
 static void text_grows(void)
 {
     struct cyc_text text = {0};
@@ -109,6 +120,7 @@ static void after_a_failed_allocation_the_text_stays_whole_and_says_so(void)
 const struct cyc_check check_text[] = {
     CYC_CHECK(a_copy_is_terminated_and_tells_when_it_was_cut),
     CYC_CHECK(a_copy_is_never_cut_inside_a_character),
+    CYC_CHECK(words_are_compared_without_case_and_locale),
     CYC_CHECK(text_grows),
     CYC_CHECK(formatted_text_may_be_of_any_length),
     CYC_CHECK(numbers_are_appended_for_people),
