@@ -223,14 +223,16 @@ static void check_edge(const struct cyc_check_view *view, double end_V, struct c
     }
 }
 
-/* A full cell that is charged on, an empty one that is discharged on, with no less current. */
+/* A full cell that is charged on, an empty one that is discharged on, with no less current and to no
+ * voltage further on. */
 static void check_again(const struct cyc_check_view *view, double end_V)
 {
     struct cyc_checker *const checker = view->checker;
     const struct cyc_step *const step = view->step;
     const double current_A = cyc_check_current_A(step);
     const bool reaches = cyc_check_edge(step, end_V) == (step->charging ? 1 : -1);
-    if (step->charging == checker->full_charging && current_A >= checker->full_A) {
+    const bool further = step->charging ? end_V > checker->full_V : end_V < checker->full_V;
+    if (step->charging == checker->full_charging && current_A >= checker->full_A && !further) {
         struct cyc_diag *const diag = cyc_diags_add(
             checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
             step->charging ? "this charge begins with a full cell"
@@ -240,6 +242,7 @@ static void check_again(const struct cyc_check_view *view, double end_V)
         diag->related_text = "it came to its end here";
     }
     checker->full_A = reaches ? current_A : NAN;
+    checker->full_V = end_V;
     checker->full_charging = step->charging;
     checker->full_pos = view->plan->pos;
 }

@@ -23,6 +23,7 @@ struct cyc_checker {
     double cc_end_V; /* of the step directly before, if it was one without hold; NaN */
     struct cyc_pos cc_end_pos;
     double full_A; /* current of the latest step that filled or emptied the cell; NaN: none */
+    double full_V; /* where it ended */
     bool full_charging;
     struct cyc_pos full_pos;
     bool passes_current;
