@@ -106,11 +106,11 @@ static double boundary(const struct form *form, double value)
 {
     const bool time = form->signal.signal == CYC_SIGNAL_TIME ||
                       form->signal.signal == CYC_SIGNAL_HOLD_TIME;
-    if (!time || !(fabs(value) < 9e9)) {
+    if (!time) {
         return value;
     }
     const double ns = value * 1e9;
-    return (double)(int64_t)(ns < 0 ? ns - 0.5 : ns + 0.5);
+    return fabs(ns) < 9e18 ? (double)(int64_t)(ns < 0 ? ns - 0.5 : ns + 0.5) : ns;
 }
 
 static enum cyc_op_code mirrored(enum cyc_op_code code)

@@ -10,6 +10,8 @@ extern const struct cyc_check cyc_check_record[];
 extern const struct cyc_check cyc_check_slopes[];
 extern const struct cyc_check cyc_check_pause[];
 extern const struct cyc_check cyc_check_faults[];
+extern const struct cyc_check cyc_check_wake[];
+extern const struct cyc_check cyc_check_hosts[];
 extern const struct cyc_check cyc_check_words[];
 
 int main(int argc, char **argv)
@@ -25,6 +27,8 @@ int main(int argc, char **argv)
         {"slopes", cyc_check_slopes},
         {"pause", cyc_check_pause},
         {"faults", cyc_check_faults},
+        {"wake", cyc_check_wake},
+        {"hosts", cyc_check_hosts},
         {"words", cyc_check_words},
         {0},
     };
