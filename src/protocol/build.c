@@ -713,7 +713,7 @@ static bool is_word_character(char c)
 static bool is_reserved(const char *word)
 {
     for (const char *const *reserved = cyc_reserved_words(); *reserved != NULL; reserved++) {
-        if (strcmp(*reserved, word) == 0) {
+        if ((*reserved)[0] == word[0] && strcmp(*reserved, word) == 0) {
             return true;
         }
     }

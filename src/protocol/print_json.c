@@ -229,12 +229,14 @@ static void put_demands(const struct cyc_demands *demands, struct cyc_json *json
 
 static void put_files(const struct cyc_protocol *protocol, struct cyc_json *json)
 {
+    const struct cyc_protocol_file *files = NULL;
+    const unsigned count = cyc_protocol_files(protocol, &files);
     cyc_json_key(json, "files");
     cyc_json_open(json, '[');
-    for (unsigned i = 0; i < protocol->file_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         cyc_json_open(json, '{');
-        put_string(json, "name", protocol->files[i].name);
-        put_string(json, "sha256", protocol->files[i].sha256);
+        put_string(json, "name", files[i].name);
+        put_string(json, "sha256", files[i].sha256);
         cyc_json_close(json, '}');
     }
     cyc_json_close(json, ']');

@@ -67,7 +67,6 @@ static int keep_files(struct cyc_protocol *protocol, const struct cyc_files *fil
         if (kept->text == NULL || kept->name == NULL) {
             return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the protocol's files");
         }
-        cyc_sha256(kept->text, kept->size, kept->sha256);
     }
     return CYC_OK;
 }
@@ -225,6 +224,13 @@ const struct cyc_demands *cyc_protocol_demands(const struct cyc_protocol *protoc
 unsigned cyc_protocol_files(const struct cyc_protocol *protocol,
                             const struct cyc_protocol_file **files)
 {
+    /* Only a run needs the hashes; a check or an editor does not wait for them. */
+    for (unsigned i = 0; i < protocol->file_count; i++) {
+        struct cyc_protocol_file *const file = &protocol->files[i];
+        if (file->sha256[0] == '\0') {
+            cyc_sha256(file->text, file->size, file->sha256);
+        }
+    }
     *files = protocol->files;
     return protocol->file_count;
 }

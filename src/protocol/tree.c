@@ -43,6 +43,9 @@ struct reader {
     size_t fed_at_event; /* bytes handed over when the last event came */
     bool too_long;
     struct cyc_pos event_pos; /* of the last event, for messages about the next */
+    bool has_tight_comment;   /* somewhere ` #` is followed by a character at once */
+    uint32_t cursor_line;     /* moves forward only, so that looking at lines stays linear */
+    const char *cursor;
     struct level levels[CYC_TREE_DEPTH_MAX + 1];
     unsigned depth;
     struct cyc_node *root;
@@ -86,6 +89,18 @@ static unsigned sequence_size(const unsigned char *s, size_t left)
     return 0;
 }
 
+/* Eight bytes at once: are they all printable ASCII? Sets the top bit of each byte that is not. */
+static bool is_plain(const unsigned char *bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    const uint64_t high = word;                       /* 0x80 … 0xFF */
+    const uint64_t low = word - ones * 0x20;          /* below a blank; borrows only spread upwards */
+    const uint64_t rubout = (word ^ ones * 0x7F) - ones; /* 0x7F */
+    return ((high | low | (rubout & ~(word ^ ones * 0x7F))) & (ones * 0x80)) == 0;
+}
+
 static int survey(struct reader *reader)
 {
     const unsigned char *const text = (const unsigned char *)reader->text;
@@ -95,6 +110,13 @@ static int survey(struct reader *reader)
         return refuse(reader, pos, "the file is larger than 16 MiB", NULL);
     }
     while (i < reader->size) {
+        while (i + 8 <= reader->size && is_plain(text + i)) {
+            i += 8;
+            pos.column += 8;
+        }
+        if (i == reader->size) {
+            break;
+        }
         const unsigned char byte = text[i];
         if (byte >= 0x20 && byte < 0x7F) {
             i++;
@@ -122,6 +144,18 @@ static int survey(struct reader *reader)
         pos.column++;
     }
     return CYC_OK;
+}
+
+/* Does ` #x` occur at all? Only then is it looked for behind each value. */
+static bool has_tight_comment(const char *text, size_t size)
+{
+    const char *const end = text + size;
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), " #", 2)) != NULL; at += 2) {
+        if (at + 2 < end && strchr(" \t\r\n#!", at[2]) == NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* libyaml's source of bytes. */
@@ -160,6 +194,38 @@ static const char *line_at(const struct reader *reader, uint32_t line, size_t *s
     const char *const stop = memchr(start, '\n', (size_t)(end - start));
     *size = (size_t)((stop == NULL ? end : stop) - start);
     return start;
+}
+
+/* ` #` ends a plain value; a name such as `cell #3` is cut without a word. */
+static void warn_cut(struct reader *reader, const yaml_event_t *event)
+{
+    const char *const end = reader->text + reader->size;
+    const uint32_t line = (uint32_t)event->end_mark.line + 1;
+    while (reader->cursor_line < line) {
+        const char *const stop = memchr(reader->cursor, '\n', (size_t)(end - reader->cursor));
+        if (stop == NULL) {
+            return;
+        }
+        reader->cursor = stop + 1;
+        reader->cursor_line++;
+    }
+    const char *at = reader->cursor;
+    for (size_t column = 0; column < event->end_mark.column && at < end; column++) {
+        at++;
+        while (at < end && ((unsigned char)*at & 0xC0) == 0x80) {
+            at++;
+        }
+    }
+    while (at < end && *at == ' ') {
+        at++;
+    }
+    if (at + 1 >= end || *at != '#' || strchr(" \t\r\n#!", at[1]) != NULL) {
+        return;
+    }
+    struct cyc_diag *const diag =
+        cyc_diags_add(reader->diags, CYC_SEVERITY_WARNING, pos_of(reader, &event->end_mark),
+                      "` #` begins a comment and ends the value before it");
+    diag->hint = "if # belongs to the value, put the value in quotes; else a blank after #";
 }
 
 static const char *hint_for(const struct reader *reader, const yaml_parser_t *parser)
@@ -358,6 +424,12 @@ static int take_scalar(struct reader *reader, const yaml_event_t *event)
     if (event->end_mark.line == event->start_mark.line) {
         node->pos.width = (uint32_t)(event->end_mark.column - event->start_mark.column);
     }
+    if (memchr(event->data.scalar.value, '\0', event->data.scalar.length) != NULL) {
+        return refuse(reader, pos, "a NUL character in a text", "remove the escape \\0");
+    }
+    if (reader->has_tight_comment && style == YAML_PLAIN_SCALAR_STYLE) {
+        warn_cut(reader, event);
+    }
     node->size = event->data.scalar.length;
     node->text = cyc_arena_string(reader->arena, (const char *)event->data.scalar.value, node->size);
     return node->text == NULL ? CYC_E_NO_MEMORY : CYC_OK;
@@ -478,7 +550,10 @@ int cyc_tree_parse(const char *text, size_t size, uint16_t file, struct cyc_aren
     reader->text = text;
     reader->size = size;
     reader->event_pos = (struct cyc_pos){file, 1, 1, 0};
+    reader->cursor = text;
+    reader->cursor_line = 1;
     int status = survey(reader);
+    reader->has_tight_comment = status == CYC_OK && has_tight_comment(text, size);
     if (status == CYC_OK) {
         yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
         yaml_parser_set_input(&parser, feed, reader);
