@@ -80,7 +80,7 @@ double cyc_preview_value(const struct cyc_preview *preview, const struct cyc_val
 }
 
 /* Cycles of a list; false: not known. */
-static bool count_cycles(const struct cyc_plan_node *list, const struct cyc_preview *preview,
+static bool count_cycles(const struct cyc_plan_node *list, struct cyc_preview *preview,
                          double *total)
 {
     for (const struct cyc_plan_node *node = list; node != NULL; node = node->next) {
@@ -88,6 +88,10 @@ static bool count_cycles(const struct cyc_plan_node *list, const struct cyc_prev
         double inside = 0.0;
         if (!is_block_or_if(node)) {
             continue;
+        }
+        for (unsigned i = 0; i < block->assignment_count; i++) {
+            const struct cyc_assignment *const parameter = &block->assignments[i];
+            preview->values[parameter->variable] = cyc_preview_value(preview, &parameter->value);
         }
         if (!count_cycles(block->first, preview, &inside)) {
             return false;
@@ -110,7 +114,7 @@ static bool count_cycles(const struct cyc_plan_node *list, const struct cyc_prev
     return true;
 }
 
-uint32_t cyc_plan_cycle_count(const struct cyc_plan *plan, const struct cyc_preview *preview)
+uint32_t cyc_plan_cycle_count(const struct cyc_plan *plan, struct cyc_preview *preview)
 {
     double total = 0.0;
     return count_cycles(plan->method, preview, &total) && total < 4e9 ? (uint32_t)total : 0;

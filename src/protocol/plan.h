@@ -141,7 +141,7 @@ void cyc_plan_preview_release(struct cyc_preview *preview);
 /* The number, or NaN where it is not known yet. */
 double cyc_preview_value(const struct cyc_preview *preview, const struct cyc_value *value);
 /* Cycles of the whole plan; 0: not known. */
-uint32_t cyc_plan_cycle_count(const struct cyc_plan *plan, const struct cyc_preview *preview);
+uint32_t cyc_plan_cycle_count(const struct cyc_plan *plan, struct cyc_preview *preview);
 
 /* The rest of the header, method and finally of the protocol at `root`. False: mistakes in diags. */
 bool cyc_plan_compile(struct cyc_build *build, const struct cyc_node *root,
