@@ -181,7 +181,9 @@ static int walk_path(struct cyc_script_source *source, struct cyc_checker *check
             return status;
         }
         if (item.kind == CYC_ITEM_END) {
-            note_path(source, steps, true);
+            if (source->diags->error_count == 0) {
+                note_path(source, steps, true);
+            }
             source->script->path_steps = steps;
             return CYC_OK;
         }
