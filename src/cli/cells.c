@@ -64,7 +64,7 @@ static int list_names(struct cells *cells, const char **names, size_t count, str
     cyc_json_close(&cells->object, ']');
     if (!cells->json) {
         cyc_text_clear(&cells->text);
-        cyc_table_print(&table, &cells->text, cyc_cli_colour(stdout));
+        cyc_table_print(&table, &cells->text);
     }
     cyc_table_release(&table);
     return status;
@@ -171,7 +171,7 @@ static void show_text(struct cells *cells)
         cyc_table_cell(&table, stated ? "stated" : "");
         cyc_table_cell(&table, parameter->help);
     }
-    cyc_table_print(&table, text, cyc_cli_colour(stdout));
+    cyc_table_print(&table, text);
     cyc_table_release(&table);
 }
 

@@ -77,7 +77,8 @@ void cyc_table_init(struct cyc_table *table, const char *const *columns);
 void cyc_table_cell(struct cyc_table *table, const char *text); /* row by row */
 void cyc_table_number(struct cyc_table *table, double value, int decimals);
 void cyc_table_brief(struct cyc_table *table, double value, int digits);
-void cyc_table_print(struct cyc_table *table, struct cyc_text *out, bool colour);
+/* For stdout: on a terminal the head stands out and lines are cut to its width. */
+void cyc_table_print(struct cyc_table *table, struct cyc_text *out);
 void cyc_table_release(struct cyc_table *table);
 
 /* ---- Protocols and cells (load.c, share.c)
@@ -128,8 +129,8 @@ void cyc_cli_run_json(struct cyc_json *json, const struct cyc_run_info *info);
 
 /* One cycle as a JSON object; capacities per gram where the mass is known. */
 void cyc_cli_cycle_json(struct cyc_json *json, const struct cyc_cycle *cycle, double mass_g);
-/* The table of cycles: its columns, and one row. */
-void cyc_cli_cycle_columns(struct cyc_table *table, double mass_g, double one_c_A);
+/* The table of cycles: its columns, and one row. Returns the unit of its capacities. */
+const char *cyc_cli_cycle_columns(struct cyc_table *table, double mass_g, double one_c_A);
 void cyc_cli_cycle_row(struct cyc_table *table, const struct cyc_cycle *cycle, double mass_g,
                        double one_c_A);
 /* Expectations: the paper's value beside the model's. */

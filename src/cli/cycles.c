@@ -100,12 +100,14 @@ static int print_json(struct cycles *cycles, struct cyc_err *err)
 
 static int print_table(struct cycles *cycles, struct cyc_err *err)
 {
-    cyc_cli_cycle_columns(&cycles->table, cycles->info.active_mass_g, cycles->info.one_c_A);
+    const char *unit =
+        cyc_cli_cycle_columns(&cycles->table, cycles->info.active_mass_g, cycles->info.one_c_A);
+    cyc_text_format(&cycles->text, "capacities in %s\n", unit);
     const int status = cyc_run_each_cycle(cycles->info.folder, add_row, cycles, err);
     if (status == CYC_OK && cycles->count == 0) {
         (void)fprintf(stderr, "run '%s' has no cycles\n", cycles->info.id);
     } else if (status == CYC_OK) {
-        cyc_table_print(&cycles->table, &cycles->text, cyc_cli_colour(stdout));
+        cyc_table_print(&cycles->table, &cycles->text);
         cyc_cli_put(stdout, &cycles->text);
     }
     cyc_table_release(&cycles->table);

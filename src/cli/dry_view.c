@@ -304,7 +304,8 @@ static void put_cycles(struct cyc_dry_view *view, struct cyc_text *out)
 {
     struct cyc_table table;
     uint32_t number = 0;
-    cyc_cli_cycle_columns(&table, view->mass_g, view->one_c_A);
+    cyc_text_format(out, "capacities in %s\n",
+                    cyc_cli_cycle_columns(&table, view->mass_g, view->one_c_A));
     for (unsigned i = 0; i < view->head_count; i++) {
         put_cycle(&table, view, &view->head[i], &number);
     }
@@ -320,7 +321,7 @@ static void put_cycles(struct cyc_dry_view *view, struct cyc_text *out)
             put_cycle(&table, view, cycle, &number);
         }
     }
-    cyc_table_print(&table, out, cyc_cli_colour(stdout));
+    cyc_table_print(&table, out);
     cyc_text_append(out, "\n");
     cyc_table_release(&table);
 }
@@ -353,7 +354,7 @@ static void end_text(struct cyc_dry_view *view, const struct cyc_dry_outcome *ou
         put_cycles(view, &out);
     }
     if (view->expectation_count > 0) {
-        cyc_table_print(&view->expectations, &out, cyc_cli_colour(stdout));
+        cyc_table_print(&view->expectations, &out);
         cyc_text_append(&out, "\n");
     }
     if (view->note_count > 0) {

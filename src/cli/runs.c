@@ -66,7 +66,7 @@ static int list_table(const char *folder, struct cyc_err *err)
     if (status == CYC_OK && listing.count == 0) {
         (void)fprintf(stderr, "no runs in '%s'\n", folder);
     } else if (status == CYC_OK) {
-        cyc_table_print(&listing.table, &listing.text, cyc_cli_colour(stdout));
+        cyc_table_print(&listing.table, &listing.text);
         cyc_cli_put(stdout, &listing.text);
     }
     cyc_table_release(&listing.table);

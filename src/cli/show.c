@@ -73,7 +73,7 @@ static int print_steps(struct show *show, uint64_t shown_max, struct cyc_err *er
     cyc_table_init(&show->table, columns);
     const int status = cyc_run_each_step(show->info.folder, add_step, show, err);
     if (show->count > 0) {
-        cyc_table_print(&show->table, &show->text, cyc_cli_colour(stdout));
+        cyc_table_print(&show->table, &show->text);
     }
     if (show->count > shown_max) {
         cyc_text_format(&show->text, "… and %" PRIu64 " more: cyclostat show %s --steps\n",
@@ -109,7 +109,7 @@ static int print_events(struct show *show, uint64_t shown_max, struct cyc_err *e
     cyc_table_init(&show->table, columns);
     const int status = cyc_run_each_event(show->info.folder, add_event, show, err);
     if (show->count > 0) {
-        cyc_table_print(&show->table, &show->text, cyc_cli_colour(stdout));
+        cyc_table_print(&show->table, &show->text);
     }
     if (show->count > shown_max) {
         cyc_text_format(&show->text, "… and %" PRIu64 " more: cyclostat show %s --events\n",
@@ -145,7 +145,7 @@ static int print_expectations(struct show *show, struct cyc_err *err)
     const int status = cyc_run_each_expectation(show->info.folder, add_expectation, show, err);
     if (show->count > 0) {
         cyc_text_append(&show->text, "\n");
-        cyc_table_print(&show->table, &show->text, cyc_cli_colour(stdout));
+        cyc_table_print(&show->table, &show->text);
     }
     cyc_cli_put(stdout, &show->text);
     cyc_table_release(&show->table);

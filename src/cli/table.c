@@ -58,15 +58,6 @@ void cyc_table_brief(struct cyc_table *table, double value, int digits)
     cyc_table_cell(table, cyc_number_brief(number, value, digits));
 }
 
-/* No blanks before a line end: the last cell of a row may be empty. */
-static void end_line(struct cyc_text *out)
-{
-    while (out->length > 0 && out->data[out->length - 1] == ' ') {
-        out->data[--out->length] = '\0';
-    }
-    cyc_text_append(out, "\n");
-}
-
 static void put_blanks(struct cyc_text *out, size_t count)
 {
     while (count-- > 0) {
@@ -74,34 +65,57 @@ static void put_blanks(struct cyc_text *out, size_t count)
     }
 }
 
-void cyc_table_print(struct cyc_table *table, struct cyc_text *out, bool colour)
+/* One row into `line`; returns the first cell of the next one. */
+static const char *put_row(const struct cyc_table *table, const char *cell, struct cyc_text *line)
 {
+    for (size_t column = 0; column < table->column_count; column++) {
+        const size_t blanks = table->widths[column] - width_of(cell);
+        put_blanks(line, column > 0 ? 2 : 0);
+        put_blanks(line, table->right[column] ? blanks : 0);
+        cyc_text_append(line, cell);
+        put_blanks(line, table->right[column] ? 0 : blanks);
+        cell += strlen(cell) + 1;
+    }
+    return cell;
+}
+
+/* Cut to so many characters, and no blanks before the line end: the last cell may be empty. */
+static void cut(struct cyc_text *line, size_t width_max)
+{
+    size_t at = 0;
+    for (size_t width = 0; at < line->length; at++) {
+        if (((unsigned char)line->data[at] & 0xC0u) != 0x80u && ++width > width_max) {
+            break;
+        }
+    }
+    while (at > 0 && line->data[at - 1] == ' ') {
+        at--;
+    }
+    if (line->data != NULL) {
+        line->length = at;
+        line->data[at] = '\0';
+    }
+}
+
+void cyc_table_print(struct cyc_table *table, struct cyc_text *out)
+{
+    const bool colour = cyc_cli_colour(stdout);
+    const size_t width_max = cyc_cli_is_terminal(stdout) ? cyc_cli_width(stdout) : SIZE_MAX;
     const char *cell = cyc_text_get(&table->cells);
+    struct cyc_text line = {0};
     if (table->cells.failed) {
         cyc_text_append(out, "(no memory for this table)\n");
         return;
     }
-    for (size_t i = 0; i < table->cell_count; i++) {
-        const size_t column = i % table->column_count;
-        const bool last = column + 1 == table->column_count;
-        const size_t blanks = table->widths[column] - width_of(cell);
-        if (column == 0 && i == 0 && colour) {
-            cyc_text_append(out, BOLD);
-        }
-        if (table->right[column]) {
-            put_blanks(out, blanks);
-        }
-        cyc_text_append(out, cell);
-        if (!last) {
-            put_blanks(out, (table->right[column] ? 0 : blanks) + 2);
-        } else {
-            if (i < table->column_count && colour) {
-                cyc_text_append(out, PLAIN);
-            }
-            end_line(out);
-        }
-        cell += strlen(cell) + 1;
+    for (size_t row = 0; row < table->cell_count / table->column_count; row++) {
+        cell = put_row(table, cell, &line);
+        cut(&line, width_max);
+        cyc_text_append(out, row == 0 && colour ? BOLD : "");
+        cyc_text_append(out, cyc_text_get(&line));
+        cyc_text_append(out, row == 0 && colour ? PLAIN "\n" : "\n");
+        cyc_text_clear(&line);
     }
+    cyc_text_release(&line);
 }
 
 void cyc_table_release(struct cyc_table *table)

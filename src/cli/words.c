@@ -56,7 +56,7 @@ void cyc_cli_cycle_json(struct cyc_json *json, const struct cyc_cycle *cycle, do
 
 /* Per gram where the mass is known; else mAh, or Ah from one ampere hour up. */
 struct capacity_unit {
-    const char *charge, *discharge;
+    const char *name;
     double factor;
     int decimals;
 };
@@ -64,40 +64,34 @@ struct capacity_unit {
 static struct capacity_unit capacity_unit(double mass_g, double one_c_A)
 {
     if (mass_g > 0.0) {
-        return (struct capacity_unit){">charge mAh/g", ">discharge mAh/g", 1e3 / mass_g, 2};
+        return (struct capacity_unit){"mAh/g", 1e3 / mass_g, 2};
     }
-    if (one_c_A >= 1.0) {
-        return (struct capacity_unit){">charge Ah", ">discharge Ah", 1.0, 4};
-    }
-    return (struct capacity_unit){">charge mAh", ">discharge mAh", 1e3, 4};
+    return one_c_A >= 1.0 ? (struct capacity_unit){"Ah", 1.0, 4}
+                          : (struct capacity_unit){"mAh", 1e3, 4};
 }
 
-void cyc_cli_cycle_columns(struct cyc_table *table, double mass_g, double one_c_A)
+const char *cyc_cli_cycle_columns(struct cyc_table *table, double mass_g, double one_c_A)
 {
-    const struct capacity_unit unit = capacity_unit(mass_g, one_c_A);
-    const char *const columns[] = {
-        ">cycle",    "block", ">pass",     unit.charge,    unit.discharge,
-        ">CE %",     ">EE %", ">charge V", ">discharge V", ">retention %",
-        ">duration", "",      NULL};
+    static const char *const columns[] = {">cycle", "block",  ">charge", ">discharge",
+                                          ">CE %",  ">V chg", ">V dch",  ">retention %",
+                                          ">hours", "",       NULL};
     cyc_table_init(table, columns);
+    return capacity_unit(mass_g, one_c_A).name;
 }
 
 void cyc_cli_cycle_row(struct cyc_table *table, const struct cyc_cycle *cycle, double mass_g,
                        double one_c_A)
 {
     const struct capacity_unit unit = capacity_unit(mass_g, one_c_A);
-    char duration[CYC_NUMBER_SIZE];
     cyc_table_number(table, cycle->number, 0);
     cyc_table_cell(table, cycle->block[0] != '\0' ? cycle->block : "-");
-    cyc_table_number(table, cycle->pass, 0);
     cyc_table_number(table, cycle->sums.charge_Ah * unit.factor, unit.decimals);
     cyc_table_number(table, cycle->sums.discharge_Ah * unit.factor, unit.decimals);
     cyc_table_number(table, cycle->coulombic_efficiency * 100.0, 2);
-    cyc_table_number(table, cycle->energy_efficiency * 100.0, 2);
     cyc_table_number(table, cycle->mean_charge_V, 3);
     cyc_table_number(table, cycle->mean_discharge_V, 3);
     cyc_table_number(table, cycle->retention * 100.0, 2);
-    cyc_table_cell(table, cyc_duration_text(duration, cycle->end_ns - cycle->start_ns));
+    cyc_table_number(table, (double)(cycle->end_ns - cycle->start_ns) / 3600e9, 2);
     cyc_table_cell(table, cycle->complete ? "" : "incomplete");
 }
 
@@ -106,8 +100,8 @@ void cyc_cli_cycle_row(struct cyc_table *table, const struct cyc_cycle *cycle, d
 
 void cyc_cli_expectation_columns(struct cyc_table *table)
 {
-    static const char *const columns[] = {"expectation", ">known", ">here",  "unit", ">difference",
-                                          ">tolerance",  "",       "source", NULL};
+    static const char *const columns[] = {"expectation", ">known", "",       ">here",
+                                          "unit",        "",       "source", NULL};
     cyc_table_init(table, columns);
 }
 
@@ -124,12 +118,17 @@ static const char *verdict(const struct cyc_expectation *row)
 
 void cyc_cli_expectation_row(struct cyc_table *table, const struct cyc_expectation *row)
 {
+    char number[CYC_NUMBER_SIZE];
+    char tolerance[CYC_NUMBER_SIZE + 8] = "";
+    if (!isnan(row->tolerance)) {
+        (void)snprintf(tolerance, sizeof tolerance, "± %s",
+                       cyc_number_brief(number, row->tolerance, 3));
+    }
     cyc_table_cell(table, row->name);
     cyc_table_brief(table, row->is, 6);
+    cyc_table_cell(table, tolerance);
     cyc_table_brief(table, row->value, 5);
     cyc_table_cell(table, row->unit != NULL ? row->unit : "");
-    cyc_table_brief(table, row->value - row->is, 3);
-    cyc_table_brief(table, row->tolerance, 3);
     cyc_table_cell(table, verdict(row));
     cyc_table_cell(table, row->source != NULL ? row->source : "");
 }

@@ -100,7 +100,6 @@ static struct cyc_run_file *files_of(const struct cyc_protocol *protocol, unsign
 static void identify_cell(const struct cyc_cell_facts *facts, struct cyc_run_identity *identity)
 {
     bool guessed = false;
-    identity->cell = facts->name[0] != '\0' ? facts->name : "cell";
     identity->active_mass_g = facts->basis.active_mass_g;
     identity->area_cm2 = facts->basis.area_cm2;
     identity->one_c_A = NAN;
@@ -137,6 +136,7 @@ int cyc_identity_create_run(const struct cyc_dry_options *options, struct cyc_ru
         .files = files,
         .file_count = file_count,
     };
+    identity.cell = facts->name[0] != '\0' ? facts->name : options->cell->name;
     identify_cell(facts, &identity);
     identity.current_decimals = current_decimals(cyc_protocol_demands(protocol), identity.one_c_A);
     identity.capacity_decimals = identity.current_decimals;

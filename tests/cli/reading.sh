@@ -41,7 +41,7 @@ has "nothing" "$said"
 try 2 show one two
 
 try 0 cycles
-same "lines of the table" "$(wc -l <<< "$out")" 4
+same "lines of the table" "$(wc -l <<< "$out")" 5
 try 0 cycles "$first" --json
 same "cycles" "$(json length)" 2
 same "block" "$(json '.[0].block')" round
@@ -56,7 +56,7 @@ same "csv and json agree" "$(json "(.[0].discharge_capacity_Ah - $capacity) * 1e
 sed 's/one_c: 2.5 A, nominal_capacity: 2.5 Ah/one_c: 250 mA\/g, nominal_capacity: 250 mAh\/g, active_mass: 10 g/' round.yaml > grams.yaml
 try 0 dry-run grams.yaml --runs grams --quiet
 try 0 cycles --runs grams
-has "discharge mAh/g" "$out"
+has "capacities in mAh/g" "$out"
 try 0 cycles --runs grams --json
 same "per gram" "$(json '.[0].discharge_capacity_mAh_per_g / .[0].discharge_capacity_Ah | round')" 100
 end
