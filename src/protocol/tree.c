@@ -233,6 +233,10 @@ static const char *hint_for(const struct reader *reader, const yaml_parser_t *pa
     size_t size = 0;
     const char *const line = line_at(reader, (uint32_t)parser->problem_mark.line + 1, &size);
     const char *const problem = parser->problem == NULL ? "" : parser->problem;
+    if (strstr(problem, "did not find expected comment or line break") != NULL) {
+        return "YAML takes > or | at the start of a value for a block of text; name what is "
+               "compared: voltage > 4.2 V";
+    }
     if (memchr(line, '\t', size) != NULL) {
         return "indent with blanks, not with tabs";
     }
