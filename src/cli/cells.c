@@ -1,6 +1,5 @@
 #include "cli/cli.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +43,7 @@ static int load(struct cells *cells, const char *word, struct cyc_err *err)
 
 static int list_names(struct cells *cells, const char **names, size_t count, struct cyc_err *err)
 {
-    static const char *const columns[] = {"cell", "model", "what it is", NULL};
+    static const char *const columns[] = {"cell", "model", "source", NULL};
     struct cyc_table table;
     int status = CYC_OK;
     cyc_table_init(&table, columns);
@@ -53,7 +52,7 @@ static int list_names(struct cells *cells, const char **names, size_t count, str
         status = load(cells, names[i], err);
         cyc_table_cell(&table, names[i]);
         cyc_table_cell(&table, cells->file.model);
-        cyc_table_cell(&table, cells->file.title);
+        cyc_table_cell(&table, cells->file.source);
         cyc_json_open(&cells->object, '{');
         cyc_cli_key_string(&cells->object, "name", names[i]);
         cyc_cli_key_string(&cells->object, "model", cells->file.model);
@@ -137,7 +136,7 @@ static void show_json(struct cells *cells)
 static void put_fact(struct cyc_text *text, const char *name, double value, enum cyc_kind kind)
 {
     char words[64];
-    if (isfinite(value)) {
+    if (value > 0.0) {
         cyc_text_format(text, "%-14s %s\n", name,
                         cyc_quantity_text(words, sizeof words, value, kind));
     }
@@ -149,7 +148,7 @@ static void show_text(struct cells *cells)
     const struct cyc_cell_file *file = &cells->file;
     struct cyc_text *text = &cells->text;
     struct cyc_table table;
-    cyc_text_format(text, "%s: %s\n", file->facts.name, file->title);
+    cyc_text_format(text, "%s\n", file->title[0] != '\0' ? file->title : file->facts.name);
     if (file->source[0] != '\0') {
         cyc_text_format(text, "%-14s %s\n", "source", file->source);
     }
