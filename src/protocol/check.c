@@ -323,7 +323,10 @@ static void check_order(const struct cyc_check_view *view)
         use_voltage(checker, part->value + part->slope_per_s * (double)part->duration_ns / 1e9);
     }
     checker->most_A = fmax(checker->most_A, cyc_check_current_A(step));
-    checker->passes_current = true;
+    if (isfinite(step->current_max_A) && step->current_max_A > 0.0) {
+        checker->most_A = fmax(checker->most_A, step->current_max_A);
+    }
+    checker->moves = true;
 }
 
 void cyc_check_step(struct cyc_checker *checker, const struct cyc_step_plan *plan,
@@ -342,6 +345,7 @@ static void on_step(void *context, const struct cyc_plan_step *plan,
 {
     struct cyc_checker *const checker = context;
     if (resolver == NULL) {
+        cyc_check_constants(checker, &plan->step);
         forget(checker);
         return;
     }
@@ -443,6 +447,27 @@ static void on_flow(void *context, const struct cyc_plan_node *node)
     }
 }
 
+static bool states(const struct cyc_limits *limits, unsigned signal)
+{
+    bool found = false;
+    for (unsigned i = 0; i < limits->count; i++) {
+        found = found || limits->items[i].signal == signal;
+    }
+    return found;
+}
+
+/* Included protocols state their own limits; those of the whole are worth stating, too. */
+static void check_stated(const struct cyc_checker *checker, const struct cyc_plan *plan)
+{
+    const bool voltage = states(&plan->rules.limits, CYC_SIGNAL_VOLTAGE);
+    const bool current = states(&plan->rules.limits, CYC_SIGNAL_CURRENT);
+    if (checker->moves && (!voltage || !current)) {
+        cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, cyc_plan_pos(plan->method),
+                      "limits.%s stands only in included protocols", voltage ? "current" : "voltage")
+            ->hint = "state the limits of the whole protocol beside its method";
+    }
+}
+
 void cyc_check_plan(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
                     struct cyc_diags *diags)
 {
@@ -461,4 +486,5 @@ void cyc_check_plan(const struct cyc_plan *plan, const struct cyc_cell_facts *ce
         return; /* no memory: whoever opens the source next will say so */
     }
     cyc_check_limits_scale(&checker, &plan->rules.limits);
+    check_stated(&checker, plan);
 }

@@ -26,7 +26,7 @@ struct cyc_checker {
     double full_V; /* where it ended */
     bool full_charging;
     struct cyc_pos full_pos;
-    bool passes_current;
+    bool moves; /* a step that passes current was seen */
     const struct cyc_plan_node *method; /* to look for targets of goto; NULL for scripts */
 };
 

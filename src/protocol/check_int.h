@@ -46,6 +46,7 @@ double cyc_check_current_A(const struct cyc_step *step);
 /* check_meaning.c: against the step's own setpoint, its bounds and the limits. */
 void cyc_check_meaning(const struct cyc_check_view *view);
 /* check_scale.c: against the cell. */
+void cyc_check_constants(struct cyc_checker *checker, const struct cyc_step_plan *plan);
 void cyc_check_scale(const struct cyc_check_view *view);
 
 #endif

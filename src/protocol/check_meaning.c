@@ -244,12 +244,12 @@ static void check_trivial(const struct cyc_check_view *view, unsigned cutoff,
     const int edge = atom->signal == CYC_SIGNAL_VOLTAGE ? cyc_check_edge(step, atom->value) : 0;
     const bool everywhere =
         (edge < 0 && cyc_check_upward(atom)) || (edge > 0 && cyc_check_downward(atom));
-    const bool slope = atom->signal == CYC_SIGNAL_SLOPE && step->mode == CYC_MODE_REST &&
-                       cyc_check_upward(atom);
+    const bool slope = atom->signal == CYC_SIGNAL_SLOPE && cyc_check_upward(atom) &&
+                       (step->mode == CYC_MODE_REST || step->mode == CYC_MODE_CV);
     if (everywhere || slope) {
         cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING,
                       cyc_check_cutoff_pos(view, cutoff),
-                      slope ? "a cell at rest changes ever more slowly: this ends the rest at once"
+                      slope ? "a cell at rest or in a hold changes ever more slowly: this ends it at once"
                             : "this holds at nearly every voltage inside the limits")
             ->hint = "is the comparison the right way round?";
     }
@@ -316,6 +316,67 @@ static void check_bound(const struct cyc_check_view *view, unsigned cutoff,
                      : "reaching the timeout is a fault; lengthen it or shorten the cutoff";
 }
 
+/* A slope that is known only after the step's bound. */
+static void check_slopes(const struct cyc_check_view *view)
+{
+    const struct cyc_step *const step = view->step;
+    int64_t end_ns = step->timeout_ns;
+    struct cyc_check_atom atom;
+    for (unsigned i = 0; i < step->cutoff_count; i++) {
+        if (cyc_check_only_atom(step, &step->cutoffs[i].when, &atom) &&
+            atom.signal == CYC_SIGNAL_TIME && atom.scope == CYC_SCOPE_STEP && atom.value < 9e9) {
+            const int64_t time_ns = (int64_t)(atom.value * 1e9);
+            end_ns = time_ns < end_ns ? time_ns : end_ns;
+        }
+    }
+    for (unsigned i = 0; i < step->slope_count; i++) {
+        if (step->slopes[i].window_ns >= end_ns) {
+            cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+                          "a slope in this step's conditions is too small to be seen before the "
+                          "step ends otherwise")
+                ->hint = "ask for a larger slope; the resolution of the instrument counts";
+        }
+    }
+}
+
+static bool reads_voltage(const struct cyc_step *step)
+{
+    bool reads = false;
+    for (unsigned i = 0; i < step->op_count; i++) {
+        reads = reads || (step->ops[i].code == CYC_OP_SIGNAL &&
+                          (step->ops[i].signal == CYC_SIGNAL_VOLTAGE ||
+                           step->ops[i].signal == CYC_SIGNAL_PEAK));
+    }
+    return reads;
+}
+
+/* A step that drives current and that nothing but a limit or a block ends. */
+static void check_ends(const struct cyc_check_view *view)
+{
+    const struct cyc_step *const step = view->step;
+    const bool drives = view->plan->kind == CYC_STEP_CHARGE || view->plan->kind == CYC_STEP_DISCHARGE;
+    const bool unheld = (drives || step->mode == CYC_MODE_PROFILE) && isnan(step->hold_V);
+    if (view->resolver->unknown_cutoffs > 0) {
+        return;
+    }
+    if (step->cutoff_count == 0 && step->timeout_derived) {
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+                      "this step can only end by its derived bound, which is a fault")
+            ->hint = "add a cutoff";
+        return;
+    }
+    if (drives && view->plan->cutoff_count == 0) {
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+                      "this step has no cutoff of its own: only those around it end it")
+            ->hint = "for example, cutoff: 30 min";
+    } else if (unheld && !reads_voltage(step)) {
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+                      "no cutoff looks at the voltage here: a full or empty cell ends in a breach of "
+                      "limits.voltage")
+            ->hint = "add a cutoff, for example voltage <= 2.5 V, to the step or the block around it";
+    }
+}
+
 static void check_soak(const struct cyc_check_view *view)
 {
     const struct cyc_step *const step = view->step;
@@ -338,6 +399,8 @@ void cyc_check_meaning(const struct cyc_check_view *view)
     struct cyc_check_atom atom;
     check_setpoints(view);
     check_soak(view);
+    check_slopes(view);
+    check_ends(view);
     for (unsigned i = 0; i < step->cutoff_count; i++) {
         const bool own = view->resolver->owners[i] < 0;
         unsigned at = step->cutoffs[i].when.first;
@@ -348,10 +411,12 @@ void cyc_check_meaning(const struct cyc_check_view *view)
         if (cyc_check_only_atom(step, &step->cutoffs[i].when, &atom)) {
             check_pause(view, i, &atom);
         }
-        if (own && view->resolver->cutoffs[i] != NULL &&
-            cyc_check_only_atom(step, &step->cutoffs[i].when, &atom)) {
-            check_own_setpoint(view, i, &atom);
-            check_direction(view, i, &atom);
+        if (own && cyc_check_only_atom(step, &step->cutoffs[i].when, &atom)) {
+            const bool written = view->resolver->cutoffs[i] != NULL;
+            if (written) {
+                check_own_setpoint(view, i, &atom);
+                check_direction(view, i, &atom);
+            }
             check_bound(view, i, &atom);
         }
     }
