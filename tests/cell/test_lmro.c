@@ -420,6 +420,75 @@ static void power_and_load_hold_their_relation(void)
     probe_end(&probe);
 }
 
+static void a_hold_at_compliance_gives_no_more(void)
+{
+    struct probe probe;
+    probe_lmro(&probe, 30);
+    probe_start(&probe);
+    const double current_A = to_A(&probe, 0.2);
+    probe_hold(&probe, 3.6, 0, current_A);
+    probe_wait(&probe, 600);
+    CYC_NEAR(probe.sample.current_A, current_A, 1e-15);
+    CU_ASSERT(probe.sample.voltage_V < 3.6);
+    CU_ASSERT_FALSE(probe.sample.flags & CYC_SAMPLE_CV);
+    (void)probe_until(&probe, CYC_SIGNAL_CURRENT, 0.9 * current_A);
+    CYC_NEAR(probe.sample.voltage_V, 3.6, 0);
+    CU_ASSERT(probe.sample.flags & CYC_SAMPLE_CV);
+    probe_end(&probe);
+}
+
+/* A ramp passes the charge of its mean, apart in each direction. */
+static void a_ramp_passes_its_charge(void)
+{
+    struct probe probe;
+    probe_lmro(&probe, 30);
+    probe_start(&probe);
+    probe_current(&probe, to_A(&probe, 0.1));
+    probe_wait(&probe, 4 * 3600);
+    probe_ramp(&probe, CYC_CONTROL_CURRENT, -1e-4, 1e-7);
+    probe_wait(&probe, 3000);
+    CYC_NEAR(probe.sample.current_A, 2e-4, 1e-15);
+    CYC_NEAR(probe.sums.discharge_Ah * 3600, 0.05, 1e-9);
+    CYC_NEAR(probe.sums.charge_Ah * 3600, 0.2, 1e-9);
+    probe_end(&probe);
+}
+
+/* Energy against the trapezoid of samples one second apart. */
+static void energy_is_the_integral_of_power(void)
+{
+    struct probe probe;
+    probe_lmro(&probe, 30);
+    probe_start(&probe);
+    probe_current(&probe, to_A(&probe, 0.5));
+    double sum_J = 0;
+    for (unsigned i = 0; i < 3600; i++) {
+        const double before_W = probe.sample.voltage_V * probe.sample.current_A;
+        probe_wait(&probe, 1);
+        sum_J += (before_W + probe.sample.voltage_V * probe.sample.current_A) / 2;
+    }
+    CYC_NEAR(probe.sums.charge_Wh * 3600, sum_J, 2e-4 * sum_J);
+    probe_end(&probe);
+}
+
+/* Of first order: a quarter of the step moves a capacity by less than 0.05 %. */
+static void shorter_steps_change_little(void)
+{
+    double capacities[2];
+    for (unsigned i = 0; i < 2; i++) {
+        struct probe probe;
+        probe_lmro(&probe, 30);
+        if (i == 1) {
+            probe_parameter(&probe, "step_max", 9);
+            probe_parameter(&probe, "step_charge", 0.0625);
+        }
+        probe_start(&probe);
+        formation(&probe, 2, in_li_in);
+        capacities[i] = cycle(&probe, 0.5, true, in_li_in).discharge;
+        probe_end(&probe);
+    }
+    CYC_NEAR(capacities[0], capacities[1], 5e-4 * capacities[1]);
+}
+
 static void a_sweep_goes_where_it_is_told(void)
 {
     struct probe probe;
@@ -450,5 +519,9 @@ const struct cyc_check cyc_check_lmro[] = {
     CYC_CHECK(charge_balance_closes),
     CYC_CHECK(looking_changes_nothing),
     CYC_CHECK(power_and_load_hold_their_relation),
+    CYC_CHECK(a_hold_at_compliance_gives_no_more),
+    CYC_CHECK(a_ramp_passes_its_charge),
+    CYC_CHECK(energy_is_the_integral_of_power),
+    CYC_CHECK(shorter_steps_change_little),
     CYC_CHECK(a_sweep_goes_where_it_is_told),
     {0}};

@@ -274,6 +274,72 @@ static void resistance_follows_temperature(void)
     probe_end(&probe);
 }
 
+/* Also while and after it moves: the rests are short, so that each current starts from a state that
+ * has settled. */
+static void resistance_follows_a_moving_temperature(void)
+{
+    struct probe probe;
+    probe_linear(&probe, 0, 0.5);
+    probe_parameter(&probe, "Ea", 25);
+    probe_start(&probe);
+    probe_current(&probe, 1e-3);
+    const struct cyc_environment environment = {
+        .temperature_degC = 45, .ramp_K_per_s = NAN, .pressure_Pa = NAN};
+    cyc_cell_environment(probe.cell, &environment);
+    for (double time_s = 0; time_s < 40000; time_s += 400) {
+        probe_wait(&probe, 400);
+        const double kelvin = probe.sample.temperature_degC + 273.15;
+        const double factor = exp(25e3 / 8.314462618 * (1 / kelvin - 1 / 298.15));
+        const double ocv_V = cyc_cell_inner(probe.cell, "ocv_V");
+        CYC_NEAR((probe.sample.voltage_V - ocv_V) / 1e-3, 0.02 * factor, 0.02 * 0.01);
+    }
+    const double factor = exp(25e3 / 8.314462618 * (1 / 318.15 - 1 / 298.15));
+    const double ocv_V = cyc_cell_inner(probe.cell, "ocv_V");
+    CYC_NEAR((probe.sample.voltage_V - ocv_V) / 1e-3, 0.02 * factor, 1e-9);
+    probe_end(&probe);
+}
+
+/* I T dU/dT: 2 A at 298.15 K and 1 mV/K are 0.6 W, beside I^2 R0 = 0.08 W. */
+static void entropy_heats(void)
+{
+    struct probe probe;
+    probe_linear(&probe, 0, 0.2);
+    probe_parameter(&probe, "dU_dT", 1e-3);
+    probe_parameter(&probe, "C_cell", 1e6);
+    probe_parameter(&probe, "G_cell", 1);
+    probe_parameter(&probe, "C_jig", 0);
+    probe_start(&probe);
+    probe_current(&probe, 2);
+    probe_wait(&probe, 100);
+    CYC_NEAR(probe.sample.temperature_degC - 25, (0.5963 + 0.08) * 100 / 1e6, 1e-8);
+    probe_current(&probe, -2);
+    probe_wait(&probe, 100);
+    CYC_NEAR(probe.sample.temperature_degC - 25, 2 * 0.08 * 100 / 1e6, 1e-8);
+    probe_end(&probe);
+}
+
+/* On a flat OCV a sweep of s V/s raises the current by s / (sum of R) in the end. */
+static void a_sweep_over_a_flat_piece_follows_the_equations(void)
+{
+    struct probe probe;
+    set_up(&probe, 0);
+    probe.spec.ocv_V[3] = 3.5; /* flat from 0.3 to 0.55 */
+    probe.spec.ocv_V[4] = 3.5;
+    probe.spec.initial_soc = 0.35;
+    probe_start(&probe);
+    struct reference reference = {.spec = &probe.spec};
+    reference.y[0] = 0.35;
+    probe_ramp(&probe, CYC_CONTROL_VOLTAGE, 3.5, 3e-4);
+    reference.setpoint = &probe.setpoint;
+    integrate(&reference, 250);
+    probe_wait(&probe, 250);
+    CYC_NEAR(probe.sample.current_A, reference.current_A, 1e-9);
+    CYC_NEAR(probe.sums.charge_Ah * 3600, reference.y[4], 1e-7);
+    CYC_NEAR(probe.sums.charge_Wh * 3600, reference.y[6], 1e-6);
+    CU_ASSERT(probe.sums.charge_Ah * 3600 > 1);
+    probe_end(&probe);
+}
+
 static void pairs_of_one_time_constant_are_one(void)
 {
     struct probe probe;
@@ -301,5 +367,8 @@ const struct cyc_check cyc_check_steps[] = {
     CYC_CHECK(the_same_calls_give_the_same_bits),
     CYC_CHECK(beyond_the_table_the_last_piece_goes_on),
     CYC_CHECK(resistance_follows_temperature),
+    CYC_CHECK(resistance_follows_a_moving_temperature),
+    CYC_CHECK(entropy_heats),
+    CYC_CHECK(a_sweep_over_a_flat_piece_follows_the_equations),
     CYC_CHECK(pairs_of_one_time_constant_are_one),
     {0}};

@@ -178,6 +178,25 @@ static void a_hold_at_compliance_is_a_given_current(void)
     probe_end(&probe);
 }
 
+/* From rest a sweep of s V/s draws s/k (1 - exp(-t/150 s)): above 5 A from 150 ln(...) on, the
+ * current stays there and the voltage falls behind. */
+static void a_sweep_that_meets_its_compliance_falls_behind(void)
+{
+    struct probe probe;
+    probe_linear(&probe, 0, 0.5);
+    probe_start(&probe);
+    probe_ramp(&probe, CYC_CONTROL_VOLTAGE, 3.6, 1e-3);
+    probe.setpoint.current_min_A = -5;
+    probe.setpoint.current_max_A = 5;
+    cyc_cell_apply(probe.cell, &probe.setpoint);
+    const double met_s = -150 * log(1 - 5 / 7.5);
+    probe_wait(&probe, met_s + 10);
+    CYC_NEAR(probe.sample.current_A, 5, 0);
+    CU_ASSERT_FALSE(probe.sample.flags & CYC_SAMPLE_CV);
+    CYC_NEAR(probe.sample.voltage_V, 3.6 + 1e-3 * met_s + 10 * 5 * 1.2 / 9000, 1e-9);
+    probe_end(&probe);
+}
+
 static void a_hold_that_may_not_pass_current_is_open(void)
 {
     struct probe probe;
@@ -266,6 +285,27 @@ static void a_released_chamber_drifts_to_the_room(void)
     probe_end(&probe);
 }
 
+/* The jig behind it follows a chamber that drifts: two exponentials. */
+static void a_jig_follows_the_drift(void)
+{
+    struct probe probe;
+    probe_linear(&probe, 0, 0.5);
+    probe.spec.temperature_degC = 60;
+    probe_start(&probe);
+    const struct cyc_environment released = {.temperature_degC = NAN,
+                                             .ramp_K_per_s = NAN,
+                                             .temperature_off = true,
+                                             .pressure_Pa = NAN};
+    cyc_cell_environment(probe.cell, &released);
+    for (double time_s = 500; time_s < 8000; time_s += 500) {
+        probe_wait(&probe, 500);
+        const double room = exp(-time_s / 3600);
+        const double jig = room + (room - exp(-time_s / 1000)) * 1000 / (3600 - 1000);
+        CYC_NEAR(probe.sample.temperature_degC, 25 + 35 * jig, 2e-4);
+    }
+    probe_end(&probe);
+}
+
 /* What is left alone stays: an environment of NaN changes nothing. */
 static void an_empty_command_changes_nothing(void)
 {
@@ -292,10 +332,12 @@ const struct cyc_check cyc_check_time[] = {
     CYC_CHECK(magnitudes_are_watched_in_both_directions),
     CYC_CHECK(a_crossing_there_and_back_within_a_step_is_found),
     CYC_CHECK(a_hold_at_compliance_is_a_given_current),
+    CYC_CHECK(a_sweep_that_meets_its_compliance_falls_behind),
     CYC_CHECK(a_hold_that_may_not_pass_current_is_open),
     CYC_CHECK(too_much_power_is_refused_and_time_stands),
     CYC_CHECK(power_that_runs_out_ends_at_the_last_moment),
     CYC_CHECK(temperature_and_pressure_are_watched),
     CYC_CHECK(a_released_chamber_drifts_to_the_room),
+    CYC_CHECK(a_jig_follows_the_drift),
     CYC_CHECK(an_empty_command_changes_nothing),
     {0}};
