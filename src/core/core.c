@@ -51,8 +51,8 @@ const struct cyc_fault *cyc_core_fault(const struct cyc_core *core)
 struct cyc_action *cyc_core_act(struct cyc_turn *turn, enum cyc_action_kind kind)
 {
     struct cyc_actions *out = turn->out;
-    const bool fits = CYC_ASSERT(out->count < CYC_ACTIONS_MAX);
-    struct cyc_action *action = &out->items[fits ? out->count++ : CYC_ACTIONS_MAX - 1];
+    out->count -= CYC_ASSERT(out->count < CYC_ACTIONS_MAX) ? 0 : 1;
+    struct cyc_action *action = &out->items[out->count++];
     action->kind = kind;
     return action;
 }
@@ -146,8 +146,10 @@ static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before,
 {
     struct cyc_core *core = turn->core;
     if (core->bad_kind == CYC_FAULT_NONE) {
-        core->rewake = core->rewake || core->bad_since_ns != CYC_NEVER;
-        core->bad_since_ns = CYC_NEVER;
+        if (core->bad_since_ns != CYC_NEVER) {
+            core->bad_since_ns = CYC_NEVER;
+            core->rewake = true;
+        }
         return;
     }
     if (kind_before == CYC_FAULT_NONE) {
@@ -189,7 +191,9 @@ static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *samp
         cyc_core_trip(turn, &breach);
         return;
     }
-    core->rewake = core->rewake || core->breached != breached_before;
+    if (core->breached != breached_before) {
+        core->rewake = true;
+    }
     if (core->state == CYC_STATE_SETTLE && core->settle_count < UINT8_MAX) {
         core->settle_count++;
     }
@@ -353,6 +357,7 @@ void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
     core->now_ns = turn.t_ns > core->now_ns ? turn.t_ns : core->now_ns;
     if (!CYC_ASSERT(step != NULL ||
                     (event->kind != CYC_EVENT_STEP && !cyc_core_in_step(core)))) {
+        core->state = CYC_STATE_IDLE; /* without its step there is no result to give */
         cyc_core_trip_kind(&turn, CYC_FAULT_INVARIANT);
         cyc_core_wake(&turn);
         return;

@@ -49,9 +49,13 @@ static void rearm_deltas(struct cyc_core *core)
         delta->high = core->direct[delta->signal] + delta->by;
         core->watches[2 * i].value = delta->low;
         core->watches[2 * i + 1].value = delta->high;
-        known = known && isfinite(delta->low);
+        if (!isfinite(delta->low)) {
+            known = false;
+        }
     }
-    core->rewatch = core->rewatch || !known || !core->deltas_known;
+    if (!known || !core->deltas_known) {
+        core->rewatch = true;
+    }
     core->deltas_known = known;
 }
 
@@ -147,7 +151,7 @@ static bool is_due(const struct cyc_core *core)
 
 void cyc_core_record_rule(struct cyc_turn *turn)
 {
-    if (!turn->core->recorded && is_due(turn->core)) {
+    if (is_due(turn->core)) {
         write_record(turn);
     }
 }

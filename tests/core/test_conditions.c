@@ -203,8 +203,97 @@ static void two_signals(struct rig *rig)
     op(rig, CYC_OP_AND);
 }
 
+/* voltage + 1 > voltage: brought over, nothing is left of the signal, and it is true */
+static void cancelled_on_both_sides(struct rig *rig)
+{
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op_const(rig, 1);
+    op(rig, CYC_OP_ADD);
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op(rig, CYC_OP_GT);
+}
+
+/* abs(current) < voltage - 1, and the other way round */
+static void magnitude_and_signal(struct rig *rig)
+{
+    op_signal(rig, CYC_SIGNAL_CURRENT);
+    op(rig, CYC_OP_ABS);
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op_const(rig, 1);
+    op(rig, CYC_OP_SUB);
+    op(rig, CYC_OP_LT);
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op_signal(rig, CYC_SIGNAL_CURRENT);
+    op(rig, CYC_OP_ABS);
+    op(rig, CYC_OP_GT);
+    op(rig, CYC_OP_AND);
+}
+
+/* (1 + 2) * max(voltage, 3) >= 10.5: a number times something calculated */
+static void number_times_calculated(struct rig *rig)
+{
+    op_const(rig, 1);
+    op_const(rig, 2);
+    op(rig, CYC_OP_ADD);
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op_const(rig, 3);
+    op(rig, CYC_OP_MAX);
+    op(rig, CYC_OP_MUL);
+    op_const(rig, 10.5);
+    op(rig, CYC_OP_GE);
+}
+
+/* abs(voltage * 1e-300 + 1) >= 1e300: a root beyond all numbers */
+static void root_out_of_range(struct rig *rig)
+{
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op_const(rig, 1e-300);
+    op(rig, CYC_OP_MUL);
+    op_const(rig, bound_under_test);
+    op(rig, CYC_OP_ADD);
+    op(rig, CYC_OP_ABS);
+    op_const(rig, 1e300);
+    op(rig, CYC_OP_GE);
+}
+
+/* Sums of two scopes and of two sensors are two signals each. */
+static void signals_of_one_kind_are_told_apart(void)
+{
+    struct rig *rig = rig_new(0.5);
+    op_scoped(rig, CYC_SIGNAL_CAPACITY, CYC_SCOPE_STEP, 0);
+    op_scoped(rig, CYC_SIGNAL_CAPACITY, CYC_SCOPE_TEST, 0);
+    op(rig, CYC_OP_LT);
+    cutoff(rig, condition(rig), CYC_REASON_CONDITION);
+    op_scoped(rig, CYC_SIGNAL_AUX, CYC_SCOPE_STEP, 1);
+    op_scoped(rig, CYC_SIGNAL_AUX, CYC_SCOPE_STEP, 2);
+    op(rig, CYC_OP_LT);
+    cutoff(rig, condition(rig), CYC_REASON_CONDITION);
+    rig_sample(rig);
+    rig_step(rig);
+    rig_sample(rig);
+    CU_ASSERT_EQUAL(rig->result_count, 0);
+    struct cyc_sample sample = rig_peek(rig);
+    sample.aux[2] = 1;
+    rig_give(rig, &sample);
+    CU_ASSERT_EQUAL(rig_result(rig)->cutoff, 1);
+    rig_free(rig);
+}
+
 static void other_forms_are_calculated(void)
 {
+    CU_ASSERT_TRUE(ends(cancelled_on_both_sides, 3.5, 0, 25));
+    CU_ASSERT_TRUE(ends(magnitude_and_signal, 3.5, -2.4, 25));
+    CU_ASSERT_FALSE(ends(magnitude_and_signal, 3.5, -2.6, 25));
+    CU_ASSERT_TRUE(ends(number_times_calculated, 3.5, 0, 25));
+    CU_ASSERT_FALSE(ends(number_times_calculated, 3.4, 0, 25));
+    bound_under_test = 1;
+    CU_ASSERT_FALSE(ends(root_out_of_range, 3.5, 0, 25));
+    bound_under_test = -1;
+    CU_ASSERT_FALSE(ends(root_out_of_range, 3.5, 0, 25));
+    bound_under_test = 1e300; /* one root is zero, the other beyond all numbers */
+    CU_ASSERT_TRUE(ends(root_out_of_range, 3.5, 0, 25));
+    bound_under_test = -1e300;
+    CU_ASSERT_TRUE(ends(root_out_of_range, 3.5, 0, 25));
     CU_ASSERT_FALSE(ends(negated, 3.59, 0, 25));
     CU_ASSERT_TRUE(ends(negated, 3.61, 0, 25));
     CU_ASSERT_TRUE(ends(cancelled, 3.5, 0, 25));
@@ -546,6 +635,42 @@ static void falls_below_its_peak(void)
     rig_free(rig);
 }
 
+/* max(temperature, 10) + 1 > 20 */
+static void calculated_temperature(struct rig *rig)
+{
+    op_signal(rig, CYC_SIGNAL_TEMPERATURE);
+    op_const(rig, 10);
+    op(rig, CYC_OP_MAX);
+    op_const(rig, 1);
+    op(rig, CYC_OP_ADD);
+    op_const(rig, 20);
+    op(rig, CYC_OP_GT);
+}
+
+static void bad_data_stay_bad_through_a_calculation(void)
+{
+    CU_ASSERT_TRUE(ends(calculated_temperature, 3.5, 0, 25));
+    struct rig *rig = running_with(calculated_temperature);
+    give(rig, 3.5, 0, NAN);
+    CU_ASSERT_EQUAL(rig->result_count, 0);
+    CU_ASSERT_EQUAL(rig->core.bad_kind, CYC_FAULT_INVALID);
+    CU_ASSERT_EQUAL(rig->core.bad_signal, CYC_SIGNAL_TEMPERATURE);
+    rig_free(rig);
+}
+
+static void there_is_no_peak_before_the_first_sample(void)
+{
+    struct rig *rig = rig_new(0.5);
+    cutoff(rig, compare(rig, CYC_SIGNAL_PEAK, CYC_OP_GT, 1), CYC_REASON_VOLTAGE)->entry =
+        CYC_ENTRY_OPEN;
+    rig_sample(rig);
+    rig_step(rig);
+    CU_ASSERT_EQUAL(rig->result_count, 0);
+    rig_sample(rig);
+    CU_ASSERT_EQUAL(rig->result_count, 1);
+    rig_free(rig);
+}
+
 static void sums_of_every_scope_are_read(void)
 {
     struct rig *rig = rig_new(0.5);
@@ -817,6 +942,23 @@ static void conditions_that_share_operations_cannot_overrun_the_atoms(void)
     rig_step(rig);
     CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->kind, CYC_FAULT_INVARIANT);
     rig_free(rig);
+
+    rig = rig_new(0.5); /* the 321st code is an `and` */
+    voltage_compared(rig);
+    for (unsigned i = 0; i < 105; i++) {
+        op(rig, CYC_OP_NOT);
+    }
+    const struct cyc_condition many = condition(rig); /* 106 codes */
+    for (unsigned i = 0; i < 3; i++) {
+        cutoff(rig, many, CYC_REASON_CONDITION); /* 318 */
+    }
+    voltage_compared(rig);
+    voltage_compared(rig);
+    op(rig, CYC_OP_AND);
+    cutoff(rig, condition(rig), CYC_REASON_CONDITION);
+    rig_step(rig);
+    CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->kind, CYC_FAULT_INVARIANT);
+    rig_free(rig);
 }
 
 const struct cyc_check cyc_check_conditions[] = {
@@ -824,6 +966,7 @@ const struct cyc_check cyc_check_conditions[] = {
     CYC_CHECK(magnitudes_against_negative_numbers_are_settled),
     CYC_CHECK(a_scaled_and_shifted_signal_is_solved),
     CYC_CHECK(a_signal_on_both_sides_is_brought_over),
+    CYC_CHECK(signals_of_one_kind_are_told_apart),
     CYC_CHECK(other_forms_are_calculated),
     CYC_CHECK(arithmetic_is_that_of_lua),
     CYC_CHECK(a_ratio_without_a_divisor_is_neither_true_nor_bad),
@@ -834,6 +977,8 @@ const struct cyc_check cyc_check_conditions[] = {
     CYC_CHECK(every_signal_is_read),
     CYC_CHECK(named_sensors_are_read_and_may_be_missing),
     CYC_CHECK(falls_below_its_peak),
+    CYC_CHECK(bad_data_stay_bad_through_a_calculation),
+    CYC_CHECK(there_is_no_peak_before_the_first_sample),
     CYC_CHECK(sums_of_every_scope_are_read),
     CYC_CHECK(times_of_every_scope_are_read),
     CYC_CHECK(state_of_charge_is_a_threshold_of_net_capacity),

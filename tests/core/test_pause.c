@@ -166,6 +166,19 @@ static void a_rest_that_is_over_in_the_pause_ends_on_resuming(void)
     rig_free(rig);
 }
 
+static void the_operators_pause_has_no_time_out(void)
+{
+    struct rig *rig = rig_new(0.5);
+    make_cc(rig, 0.1);
+    rig_step(rig);
+    rig_until(rig, SECOND);
+    rig_operator(rig, CYC_OPERATOR_PAUSE);
+    rig_sample(rig);
+    rig_deadline(rig, 100 * HOUR);
+    CU_ASSERT_EQUAL(cyc_core_state(&rig->core), CYC_STATE_PAUSED);
+    rig_free(rig);
+}
+
 static void hold_goes_on_as_a_hold_after_a_pause(void)
 {
     struct rig *rig = rig_new(0.85);
@@ -341,6 +354,10 @@ static void words_that_do_not_apply_do_nothing(void)
         CU_ASSERT_EQUAL(rig->actions.count, 0);
         CU_ASSERT_EQUAL(cyc_core_state(&rig->core), CYC_STATE_IDLE);
     }
+    rig_operator(rig, (enum cyc_operator)99);
+    CU_ASSERT_EQUAL(rig->actions.count, 0);
+    rig_event(rig, &(struct cyc_event){.kind = (enum cyc_event_kind)99});
+    CU_ASSERT_EQUAL(rig->actions.count, 0);
     rig_end(rig, CYC_FINISH_DONE);
     rig_operator(rig, CYC_OPERATOR_STOP);
     CU_ASSERT_EQUAL(rig->actions.count, 0);
@@ -356,6 +373,7 @@ const struct cyc_check cyc_check_pause[] = {
     CYC_CHECK(readings_from_before_the_pause_do_not_end_it),
     CYC_CHECK(a_rest_counts_on_in_a_pause),
     CYC_CHECK(a_rest_that_is_over_in_the_pause_ends_on_resuming),
+    CYC_CHECK(the_operators_pause_has_no_time_out),
     CYC_CHECK(hold_goes_on_as_a_hold_after_a_pause),
     CYC_CHECK(lasting_begins_anew_after_a_pause),
     CYC_CHECK(time_of_the_block_runs_on_in_a_pause),

@@ -102,6 +102,16 @@ static void deadline_event_changes_the_segment_on_time(void)
     rig_sample(rig);
     rig_sample(rig);
     CU_ASSERT_EQUAL(rig->actions.deadline_ns, 10 * SECOND);
+    struct rig *again = rig_new(0.5); /* the last segment, but not of the last pass */
+    make_step(again, CYC_MODE_PROFILE, CYC_CONTROL_CURRENT, 1.0);
+    segment(again, 0, 10, CYC_CONTROL_CURRENT, 1.0, 0);
+    again->step.repeat_count = 2;
+    rig_step(again);
+    rig_sample(again);
+    rig_sample(again);
+    rig_deadline(again, 10 * SECOND);
+    CU_ASSERT_EQUAL(again->setpoint_count, 2);
+    rig_free(again);
     rig_deadline(rig, 9 * SECOND);
     CU_ASSERT_EQUAL(rig->setpoint_count, 1);
     rig_pass(rig, 10 * SECOND);
@@ -320,6 +330,26 @@ static void readings_from_before_the_pulse_move_its_onset(void)
     rig_free(rig);
 }
 
+static void late_readings_from_before_do_not_disturb_a_pulse_that_is_seen(void)
+{
+    struct rig *rig = rig_new(0.5);
+    make_pulses(rig);
+    rig_sample(rig);
+    rig_step(rig);
+    struct cyc_sample old = rig_peek(rig);
+    old.setpoint_number = 0;
+    old.voltage_V = 3.0; /* at the very onset: what V before is has been decided */
+    rig_give(rig, &old);
+    CYC_NEAR(rig->core.pulse_before_V, 3.6, 1e-12);
+    rig_sample(rig);
+    rig_pass(rig, 50 * CYC_MS_NS);
+    old.t_ns = rig->now_ns;
+    rig_give(rig, &old);
+    CU_ASSERT_EQUAL(rig->core.pulse_ns, 0);
+    CYC_NEAR(rig->core.pulse_before_V, 3.6, 1e-12);
+    rig_free(rig);
+}
+
 static void pulse_without_current_has_no_resistance(void)
 {
     struct rig *rig = rig_new(0.5);
@@ -388,6 +418,7 @@ const struct cyc_check cyc_check_segments[] = {
     CYC_CHECK(resistance_between_two_samples_lies_on_their_line),
     CYC_CHECK(resistance_of_a_late_first_sample_is_not_known),
     CYC_CHECK(readings_from_before_the_pulse_move_its_onset),
+    CYC_CHECK(late_readings_from_before_do_not_disturb_a_pulse_that_is_seen),
     CYC_CHECK(pulse_without_current_has_no_resistance),
     CYC_CHECK(resistances_beyond_the_maximum_are_left_out),
     CYC_CHECK(pause_in_a_pulse_leaves_its_resistances_unknown),

@@ -246,6 +246,15 @@ static void net_sums_are_watched_both_ways(void)
     rig_give(rig, &sample);
     CU_ASSERT_TRUE(watches(rig, CYC_SIGNAL_NET_CAPACITY, -0.09));
     CU_ASSERT_TRUE(watches(rig, CYC_SIGNAL_NET_CAPACITY, 0.06));
+    rig_pass(rig, 360 * SECOND - 36 * SECOND);
+    sample = rig_peek(rig);
+    sample.discharge_Ah = 0.09 - 1e-17; /* short of it by less than a rounding */
+    rig_give(rig, &sample);
+    if (rig->result_count == 0) {
+        for (unsigned i = 0; i < rig->actions.watch_count; i++) {
+            CU_ASSERT_TRUE(fabs(rig->actions.watches[i].value) > 1e-17);
+        }
+    }
     rig_until(rig, HOUR);
     CYC_NEAR(rig_result(rig)->sums.discharge_Ah, 0.1, 1e-9);
     rig_free(rig);
@@ -425,6 +434,13 @@ static void settling_for_ever_is_asked_for_patiently(void)
         rig_pass(rig, CYC_MS_NS);
     }
     CU_ASSERT_EQUAL(rig->actions.deadline_ns, rig->now_ns + (CYC_MS_NS << 8) - CYC_MS_NS);
+    for (int i = 0; i < 20; i++) { /* in quick succession too */
+        rig_pass(rig, 1);
+        struct cyc_sample sample = rig_peek(rig);
+        sample.flags = 0;
+        rig_give(rig, &sample);
+        CU_ASSERT_EQUAL(rig->actions.deadline_ns, rig->now_ns + (CYC_MS_NS << 8));
+    }
     rig_free(rig);
 }
 
