@@ -479,7 +479,8 @@ static bool read_any(struct cyc_build *build, const struct cyc_node *node,
         return false;
     }
     *kind = cyc_expr_kind(expr);
-    if (!cyc_expr_is_constant(expr, &value->value)) {
+    /* Where 1C varies, a C-rate is a constant of the text but not of the run. */
+    if (build->one_c_varies || !cyc_expr_is_constant(expr, &value->value)) {
         value->value = NAN;
         value->expr = expr;
     }

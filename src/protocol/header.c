@@ -426,7 +426,7 @@ bool cyc_header_parameters(struct cyc_compiler *compiler, const struct cyc_node 
         bool read = read_parameter(build, child, &parameter);
         const struct cyc_node *const other =
             read ? given_for(compiler, child->key, with, &given) : NULL;
-        read = read && (!given || override(compiler, other, outer, &parameter));
+        sound = (!read || !given || override(compiler, other, outer, &parameter)) && sound;
         cyc_build_leave(build);
         struct cyc_name *const name =
             read ? cyc_names_add(build, child->key, parameter.kind, child->key_pos) : NULL;
