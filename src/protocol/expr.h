@@ -77,6 +77,7 @@ struct cyc_expr_scope {
     bool present;    /* names of the present are allowed (conditions, not setpoints) */
     bool pass;       /* inside leave_when: cycle, first, previous, best are passes */
     bool soc_known;  /* the protocol has said where soc stands */
+    bool one_c_varies; /* 1C may change: literals in C are no constants */
     int block_depth; /* blocks around: for `block.` (the innermost) and `pass` */
     bool in_cycle;   /* for `cycle.` */
 };

@@ -282,7 +282,8 @@ static struct cyc_expr *parse_quantity(struct cyc_expr_parser *parser)
     static const struct cyc_expr_scope empty;
     const struct cyc_quantity quantity = parser->token.quantity;
     const struct cyc_pos pos = cyc_expr_place(parser, parser->token.text, parser->token.size);
-    const bool c_rate = quantity.basis == CYC_BASIS_C_RATE;
+    const bool c_rate = quantity.basis == CYC_BASIS_C_RATE && parser->scope != NULL &&
+                        parser->scope->one_c_varies;
     struct cyc_expr *const node =
         cyc_expr_node(parser, c_rate ? CYC_EXPR_C_RATE : CYC_EXPR_CONSTANT, quantity.kind, pos);
     if (node == NULL) {

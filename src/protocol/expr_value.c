@@ -161,13 +161,12 @@ struct cyc_pos cyc_expr_pos(const struct cyc_expr *expr)
     return expr->pos;
 }
 
-/* C-rates count as constants here: through the cell that was known when the text was read. */
 static bool is_fixed(const struct cyc_expr *expr)
 {
     switch (expr->type) {
     case CYC_EXPR_CONSTANT:
-    case CYC_EXPR_C_RATE:
         return true;
+    case CYC_EXPR_C_RATE:
     case CYC_EXPR_SIGNAL:
     case CYC_EXPR_SLOPE:
     case CYC_EXPR_SOC:

@@ -329,7 +329,7 @@ bool cyc_plan_compile(struct cyc_build *build, const struct cyc_node *root,
         return false;
     }
     build->names = &names;
-    build->one_c_varies = sets_one_c(root);
+    build->one_c_varies = build->scope.one_c_varies = sets_one_c(root);
     build->bare_voltage_refused = reference_differs(build, root);
     bool sound = cyc_header_parameters(&compiler, header->node[CYC_KEY_PARAMETERS], NULL, NULL,
                                        &plan->parameters, &plan->parameter_count);

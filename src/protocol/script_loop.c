@@ -55,7 +55,7 @@ static bool parse_rules(struct cyc_script_source *source, const struct cyc_field
     sound = cyc_cutoffs_parse(build, node[CYC_KEY_CUTOFF], &owner, &rules->cutoffs) && sound;
     for (unsigned i = 0; i < rules->cutoffs.count; i++) {
         const enum cyc_follow_up action = (enum cyc_follow_up)rules->cutoffs.items[i].action;
-        if (action == CYC_FOLLOW_LEAVE || action == CYC_FOLLOW_GOTO) {
+        if (action == CYC_FOLLOW_LEAVE) {
             struct cyc_diag *const diag =
                 cyc_build_error(build, rules->cutoffs.items[i].pos,
                                 "a cutoff cannot leave a loop of the program in the middle");
@@ -308,6 +308,7 @@ static int cycles_call(lua_State *L)
     }
     if (!parse_options(source, node)) {
         cyc_script_raise(L, before);
+        loop->count = 1; /* while it is checked the path goes on */
     }
     struct handle *const handle = lua_newuserdatauv(L, sizeof *handle, 0);
     handle->serial = serial;

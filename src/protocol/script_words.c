@@ -165,17 +165,15 @@ static bool check_limits(struct cyc_script_source *source, const struct cyc_step
     return false;
 }
 
-/* Follow-ups that lead through a text have no meaning in a program. */
+/* A program leaves its loops by itself. */
 static bool check_actions(struct cyc_script_source *source, const struct cyc_cutoff_plan *cutoffs,
                           unsigned count)
 {
     bool sound = true;
     for (unsigned i = 0; i < count; i++) {
-        const bool leaves = cutoffs[i].action == CYC_FOLLOW_LEAVE;
-        if (leaves || cutoffs[i].action == CYC_FOLLOW_GOTO) {
-            struct cyc_diag *const diag =
-                cyc_build_error(&source->build, cutoffs[i].pos, "a cutoff of a program cannot %s",
-                                leaves ? "leave a block" : "go to another step");
+        if (cutoffs[i].action == CYC_FOLLOW_LEAVE) {
+            struct cyc_diag *const diag = cyc_build_error(
+                &source->build, cutoffs[i].pos, "a cutoff of a program cannot leave a block");
             diag->hint = "look at the result: if charge(…).reason == \"voltage\" then break end";
             sound = false;
         }

@@ -397,6 +397,8 @@ static void what_is_known_is_folded(void)
     CYC_SAME(compiled(&bench, "voltage > 3 V or 1 < 2"), "1");
     CYC_SAME(compiled(&bench, "voltage > 3 V and n > 3"), "0");
     CYC_SAME(compiled(&bench, "not (voltage > 3 V and n > 2)"), "voltage 3 <=");
+    bench.scope.one_c_varies = true;
+    CYC_SAME(compiled(&bench, "abs(current) < C/20"), "current abs 0.0001 <");
     bench.env.one_c_A = 0.004; /* let: one_c */
     CYC_SAME(compiled(&bench, "abs(current) < C/20"), "current abs 0.0002 <");
     end(&bench);
