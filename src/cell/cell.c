@@ -297,18 +297,21 @@ struct search {
     double before; /* the watched value now */
 };
 
-static double search_side(void *context, int64_t span_ns)
+/* Of what is seen in `point`: negative on the side that the watch starts from. */
+static double side_of(const struct search *search)
 {
-    const struct search *search = context;
-    if (look(search->cell, span_ns, search->point) != CYC_OK) {
-        return INFINITY;
-    }
     const double value = search->watch->value;
     const double off = watched(search->point, search->watch) - value;
     if (search->before != value) {
         return search->before < value ? off : -off;
     }
     return off != 0 ? fabs(off) : -1;
+}
+
+static double search_side(void *context, int64_t span_ns)
+{
+    const struct search *search = context;
+    return look(search->cell, span_ns, search->point) == CYC_OK ? side_of(search) : INFINITY;
 }
 
 /* ---- Time --------------------------------------------------------------------------------------------- */
@@ -328,8 +331,8 @@ static int64_t first_crossing(struct cyc_cell *cell, const struct cyc_watch *wat
             continue;
         }
         const double off = search.before - watches[i].value;
-        const double high = search_side(&search, found_ns);
-        found_ns = cyc_first_beyond(now_span_ns, -fabs(off), found_ns, high, search_side, &search);
+        found_ns = cyc_first_beyond(now_span_ns, -fabs(off), found_ns, side_of(&search),
+                                    cell->model->crossing_ns, search_side, &search);
     }
     return found_ns;
 }

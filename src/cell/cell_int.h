@@ -38,6 +38,7 @@ struct cyc_cell_state {
 struct cyc_cell_model {
     const char *name;
     bool keeps_cuts; /* a step cut short is as good a base as a whole one */
+    int64_t crossing_ns; /* how close behind a crossing a step has to end */
     const struct cyc_cell_parameter *parameters;
     void (*spec_defaults)(struct cyc_cell_spec *spec);
     /* Parameters from the spec, and the state at the start into states[base]. */

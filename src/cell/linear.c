@@ -335,6 +335,7 @@ static double inner(const struct cyc_cell *cell, const char *name)
 const struct cyc_cell_model cyc_linear_model = {
     .name = "linear",
     .keeps_cuts = true,
+    .crossing_ns = 1,
     .parameters = cyc_linear_parameters,
     .spec_defaults = cyc_linear_spec_defaults,
     .init = init,

@@ -151,7 +151,7 @@ static int64_t free_reach_ns(struct cyc_cell *cell, int64_t limit_ns)
     if (!(side > 0)) {
         return limit_ns;
     }
-    return cyc_first_beyond(0, -fabs(side), limit_ns, side, free_side, &guard);
+    return cyc_first_beyond(0, -fabs(side), limit_ns, side, 1, free_side, &guard);
 }
 
 /* At compliance: zero or more once the hold wants less than that. */
@@ -177,7 +177,7 @@ static int64_t compliance_reach_ns(struct cyc_cell *cell, int64_t limit_ns)
     if (side < 0) {
         return limit_ns;
     }
-    return cyc_first_beyond(0, -fabs(start), limit_ns, side, compliance_side, &guard);
+    return cyc_first_beyond(0, -fabs(start), limit_ns, side, 1, compliance_side, &guard);
 }
 
 /* A ramp of current ends a step where it passes zero. */

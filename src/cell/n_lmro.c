@@ -54,10 +54,14 @@ static double logistic(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* The part of a way that is gone after x time constants. */
-static double gone(double x)
+/* The part of a way that is gone after x time constants: 1 - exp(-x). Most steps are short against
+ * most time constants, where the series, to rounding, is several times as fast. */
+static inline double gone(double x)
 {
-    return -expm1(-x);
+    if (x > 0.005) {
+        return -expm1(-x);
+    }
+    return x * (1 - x * (1.0 / 2 - x * (1.0 / 6 - x * (1.0 / 24 - x * (1.0 / 120 - x / 720)))));
 }
 
 /* ---- Open circuit ----------------------------------------------------------------------------------- */
@@ -80,59 +84,61 @@ static struct sites sites_of(const struct cyc_n_lmro *model, const struct cyc_n_
                           .p = p};
 }
 
-static double charge_at(const struct sites *sites, double potential_V, double *slope)
+static double charge_at(const struct sites *sites, struct cyc_n_lmro_host *host)
 {
     const struct cyc_n_lmro_values *p = sites->p;
-    const double ncm = logistic((potential_V - p->U_N) / p->W_N);
+    const double ncm = logistic((host->potential_V - p->U_N) / p->W_N);
     double charge = sites->ncm * ncm;
-    *slope = charge * (1 - ncm) / p->W_N;
+    host->ncm = ncm;
+    host->slope = charge * (1 - ncm) / p->W_N;
     if (sites->lower + sites->upper > 0) {
-        const double shifted_V = potential_V + sites->shift_V;
+        const double shifted_V = host->potential_V + sites->shift_V;
         const double lower = logistic((shifted_V - p->U_1) / p->W_1);
         const double upper = logistic((shifted_V - p->U_2) / p->W_2);
         charge += sites->lower * lower + sites->upper * upper;
-        *slope += sites->lower * lower * (1 - lower) / p->W_1 +
-                  sites->upper * upper * (1 - upper) / p->W_2;
+        host->slope += sites->lower * lower * (1 - lower) / p->W_1 +
+                       sites->upper * upper * (1 - upper) / p->W_2;
     }
     return charge;
 }
 
 /* Newton from a guess, kept in a bracket. */
-double cyc_n_lmro_potential_V(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
-                              double charge, double guess_V, double *slope)
+struct cyc_n_lmro_host cyc_n_lmro_host(const struct cyc_n_lmro *model,
+                                       const struct cyc_n_lmro_state *state, double charge,
+                                       double guess_V)
 {
     const struct sites sites = sites_of(model, state);
     double low_V = 0;
     double high_V = SURFACE_V_MAX;
-    double potential_V = guess_V > low_V && guess_V < high_V ? guess_V : 3.5;
+    struct cyc_n_lmro_host host = {guess_V > low_V && guess_V < high_V ? guess_V : 3.5, 0, 0};
     for (unsigned turn = 0; turn < 100; turn++) {
-        const double off = charge_at(&sites, potential_V, slope) - charge;
+        const double off = charge_at(&sites, &host) - charge;
         if (off < 0) {
-            low_V = potential_V;
+            low_V = host.potential_V;
         } else {
-            high_V = potential_V;
+            high_V = host.potential_V;
         }
-        const double change_V = -off / *slope;
+        const double change_V = -off / host.slope;
         if (fabs(change_V) < 1e-8) { /* what is left is its square */
-            potential_V += change_V;
+            host.potential_V += change_V;
             break;
         }
-        const double next_V = potential_V + change_V;
-        potential_V = next_V > low_V && next_V < high_V ? next_V : (low_V + high_V) / 2;
+        const double next_V = host.potential_V + change_V;
+        host.potential_V = next_V > low_V && next_V < high_V ? next_V : (low_V + high_V) / 2;
     }
-    if (potential_V > 1e-6 && potential_V < SURFACE_V_MAX - 1e-6) {
-        return potential_V;
+    if (host.potential_V > 1e-6 && host.potential_V < SURFACE_V_MAX - 1e-6) {
+        return host;
     }
-    const double end_V = potential_V > 1 ? SURFACE_V_MAX : 0;
-    const double beyond = charge - charge_at(&sites, end_V, slope);
-    *slope = 1 / OUTSIDE_V;
-    return end_V + OUTSIDE_V * beyond;
+    host.potential_V = host.potential_V > 1 ? SURFACE_V_MAX : 0;
+    host.potential_V += OUTSIDE_V * (charge - charge_at(&sites, &host));
+    host.slope = 1 / OUTSIDE_V;
+    return host;
 }
 
 /* ---- Rates -------------------------------------------------------------------------------------------- */
 
-void cyc_n_lmro_rates(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
-                      const struct cyc_climate *climate)
+static void find_rates(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
+                       const struct cyc_climate *climate)
 {
     struct cyc_n_lmro_rates *rates = &model->rates;
     const struct cyc_n_lmro_values *p = &model->values;
@@ -195,36 +201,48 @@ static double interphase_at(const struct cyc_n_lmro_values *p, double potential)
     return fmin(p->G_2 + (1 - p->G_2) * (potential - 4.4) / 0.16, 1);
 }
 
+void cyc_n_lmro_freeze(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
+                       const struct cyc_climate *climate)
+{
+    const struct cyc_n_lmro_values *p = &model->values;
+    const struct cyc_n_lmro_rates *rates = &model->rates;
+    struct cyc_n_lmro_frozen *frozen = &model->frozen;
+    find_rates(model, state, climate);
+    const double e = potential_V(p, state);
+    const double closed = fmin(0.95, (1 - p->B0) * rates->contact) * exp(-state->formed);
+    frozen->useful = state->factor * p->u;
+    frozen->capacity = frozen->useful * (p->Q_N + p->Q_M * state->active);
+    frozen->room = fmax(0, 1 - closed - state->active);
+    frozen->activation = rates->activation * logistic((e - p->E_act) / p->W_act);
+    frozen->access_by_time = p->K_H * logistic((e - 4.80) / 0.03);
+    frozen->interphase_goal = interphase_at(p, e);
+    frozen->slow_goal = frozen->useful * p->Q_S * state->active *
+                        logistic((state->surface_V - p->U_S + state->decay_V) / p->W_S);
+    frozen->side = rates->side * exp((e - 4.6) / p->W_i);
+}
+
 /* Activation, interphase, both hosts: where the charge goes. */
 static void move_charge(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *from,
                         double current, double time_h, struct cyc_n_lmro_state *to)
 {
     const struct cyc_n_lmro_values *p = &model->values;
-    const struct cyc_n_lmro_rates *rates = &model->rates;
-    const double e = potential_V(p, from);
-    const double useful = from->factor * p->u;
-
-    const double closed = fmin(0.95, (1 - p->B0) * rates->contact) * exp(-from->formed);
-    const double room = fmax(0, 1 - closed - from->active);
-    const double gained = room * gone(rates->activation * time_h *
-                                    logistic((e - p->E_act) / p->W_act));
+    const struct cyc_n_lmro_frozen *frozen = &model->frozen;
+    const double gained = frozen->room * gone(frozen->activation * time_h);
     to->active = from->active + gained;
-    to->formed = from->formed + rates->access * fabs(current) * time_h / FULL_CYCLE +
-                 p->K_H * (e > 3.6 ? logistic((e - 4.80) / 0.03) : 0) * time_h;
+    to->formed = from->formed +
+                 model->rates.access * fabs(current) * time_h / FULL_CYCLE +
+                 frozen->access_by_time * time_h;
 
-    const double goal = interphase_at(p, e);
     double grown = 0;
-    if (goal > from->interphase) {
-        grown = (goal - from->interphase) * gone(time_h / INTERPHASE_H);
+    if (frozen->interphase_goal > from->interphase) {
+        grown = (frozen->interphase_goal - from->interphase) * gone(time_h / INTERPHASE_H);
     }
     to->interphase = from->interphase + grown;
 
-    const double slow_goal = useful * p->Q_S * from->active *
-                             logistic((from->surface_V - p->U_S + from->decay_V) / p->W_S);
-    const double slow = (slow_goal - from->slow) * gone(time_h / rates->tau_s_h) +
-                        useful * p->Q_S * gained;
-    const double lost = (p->A_max - p->Q_M - p->Q_S) * useful * gained + p->Q_ox * grown +
-                        rates->side * exp((e - 4.6) / p->W_i) * time_h;
+    const double slow = (frozen->slow_goal - from->slow) * gone(time_h / model->rates.tau_s_h) +
+                        frozen->useful * p->Q_S * gained;
+    const double lost = (p->A_max - p->Q_M - p->Q_S) * frozen->useful * gained +
+                        p->Q_ox * grown + frozen->side * time_h;
     to->slow = from->slow + slow;
     to->main = from->main + current * time_h - slow - lost;
     to->lost = from->lost + lost;
@@ -236,10 +254,10 @@ static void relax(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state 
 {
     const struct cyc_n_lmro_values *p = &model->values;
     const struct cyc_n_lmro_rates *rates = &model->rates;
-    const double capacity = from->factor * p->u * (p->Q_N + p->Q_M * from->active);
     const double sign = current > 0 ? 1 : -1;
     to->hysteresis = from->hysteresis + (sign - from->hysteresis) *
-                                            gone(p->gamma * fabs(current) * time_h / capacity);
+                                            gone(p->gamma * fabs(current) * time_h /
+                                                 model->frozen.capacity);
     const double surface_goal = current * rates->tau_w_h;
     to->surface = from->surface + (surface_goal - from->surface) *
                                       gone(time_h / (0.743 * rates->tau_w_h));
@@ -281,7 +299,10 @@ void cyc_n_lmro_step(const struct cyc_n_lmro *model, const struct cyc_n_lmro_sta
     const double charge = to->main + to->surface;
     const double guess_V =
         from->surface_V + (charge - from->main - from->surface) / from->slope;
-    to->surface_V = cyc_n_lmro_potential_V(model, to, charge, guess_V, &to->slope);
+    const struct cyc_n_lmro_host host = cyc_n_lmro_host(model, to, charge, guess_V);
+    to->surface_V = host.potential_V;
+    to->slope = host.slope;
+    to->ncm = host.ncm;
     const double mean_V = (from->surface_V + hysteresis_V(p, from) + to->surface_V +
                            hysteresis_V(p, to)) / 2;
     *volt_hours = (mean_V + current * model->rates.r0 - p->E_ref) * time_h + rc_volt_hours;
@@ -303,7 +324,7 @@ double cyc_n_lmro_pressure_MPa(const struct cyc_n_lmro *model,
                                const struct cyc_climate *climate)
 {
     const struct cyc_n_lmro_values *p = &model->values;
-    return climate->press_Pa * 1e-6 - p->p_rev * logistic((state->surface_V - p->U_N) / p->W_N) -
+    return climate->press_Pa * 1e-6 - p->p_rev * state->ncm -
            p->p_ox * state->interphase - p->p_a * state->active +
            p->beta_T * (climate->cell_degC + KELVIN - REFERENCE_K);
 }
@@ -312,5 +333,8 @@ void cyc_n_lmro_start(const struct cyc_n_lmro *model, struct cyc_n_lmro_state *s
 {
     *state = (struct cyc_n_lmro_state){.hysteresis = -1, .factor = 1, .surface_V = 3.0};
     const struct sites sites = sites_of(model, state);
-    state->main = charge_at(&sites, state->surface_V, &state->slope);
+    struct cyc_n_lmro_host host = {state->surface_V, 0, 0};
+    state->main = charge_at(&sites, &host);
+    state->slope = host.slope;
+    state->ncm = host.ncm;
 }

@@ -90,6 +90,7 @@ struct cyc_n_lmro_state {
     double cycles;     /* n: equivalent full cycles */
     double surface_V;  /* U: potential of the main host at its surface */
     double slope;      /* dq_m/dU there, mAh/g per V */
+    double ncm;        /* part of the NCM sites that is charged */
     double lost;       /* charge that left by irreversible ways: for the balance */
     double faded;      /* charge that left with lost material */
     double current;    /* mA/g: in the step that led here */
@@ -105,10 +106,24 @@ struct cyc_n_lmro_rates {
     double activation, access, side, fade, fade_square, decay;
 };
 
+/* What a step takes from the state it begins with, whatever its length and current. */
+struct cyc_n_lmro_frozen {
+    double useful;          /* F u */
+    double capacity;        /* of the main host, for the hysteresis */
+    double room;            /* accessible and not yet active */
+    double activation;      /* rate, 1/h */
+    double access_by_time;  /* dN/dt, 1/h */
+    double interphase_goal;
+    double slow_goal;
+    double side;            /* side reaction, mA/g */
+};
+
 struct cyc_n_lmro {
     struct cyc_n_lmro_values values;
     double mass_g;
     struct cyc_n_lmro_rates rates;
+    struct cyc_n_lmro_frozen frozen;
+    int64_t frozen_ns; /* base state that it is for */
 };
 
 #endif

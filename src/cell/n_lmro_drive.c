@@ -305,7 +305,6 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
 {
     struct cyc_n_lmro *model = &cell->of.n_lmro;
     const struct cyc_cell_state *from = cyc_cell_base(cell);
-    cyc_n_lmro_rates(model, &from->model.n_lmro, &from->climate);
     if (span_ns == 0) {
         return step_at_once(cell, to, point);
     }
@@ -345,10 +344,17 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
 
 /* ---- How far one step may go ------------------------------------------------------------------------------ */
 
+static void freeze(struct cyc_cell *cell)
+{
+    const struct cyc_cell_state *base = cyc_cell_base(cell);
+    cell->of.n_lmro.frozen_ns = cell->base_ns;
+    cyc_n_lmro_freeze(&cell->of.n_lmro, &base->model.n_lmro, &base->climate);
+}
+
 static void applied(struct cyc_cell *cell)
 {
     struct cyc_cell_state *base = cyc_cell_base(cell);
-    cyc_n_lmro_rates(&cell->of.n_lmro, &base->model.n_lmro, &base->climate);
+    freeze(cell);
     base->model.n_lmro.next_step_s =
         cell->setpoint.control == CYC_CONTROL_VOLTAGE ? FIRST_HOLD_STEP_S : FIRST_STEP_S;
 }
@@ -359,6 +365,9 @@ static int64_t reach_ns(struct cyc_cell *cell, int64_t limit_ns)
     const struct cyc_n_lmro *model = &cell->of.n_lmro;
     struct cyc_cell_state *base = cyc_cell_base(cell);
     struct cyc_n_lmro_state *state = &base->model.n_lmro;
+    if (model->frozen_ns != cell->base_ns) {
+        freeze(cell);
+    }
     double longest_s = state->next_step_s;
     const double speed = fabs(state->current) / CYC_S_PER_H; /* mAh/g per s */
     if (speed * longest_s > model->values.step_charge) {
@@ -405,6 +414,7 @@ static double inner(const struct cyc_cell *cell, const char *name)
 
 const struct cyc_cell_model cyc_n_lmro_model = {
     .name = "n_lmro",
+    .crossing_ns = 1000,
     .parameters = parameters,
     .spec_defaults = spec_defaults,
     .init = init,

@@ -6,14 +6,19 @@
 
 /* The pristine cell. */
 void cyc_n_lmro_start(const struct cyc_n_lmro *model, struct cyc_n_lmro_state *state);
-/* The potential at which the main host of a cell in this state holds a charge, mAh/g; *slope gets
- * dq/dU. */
-double cyc_n_lmro_potential_V(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
-                              double charge, double guess_V, double *slope);
-/* Rates for a state in its surroundings; only recomputed where one of them moved. */
-void cyc_n_lmro_rates(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
+/* The potential at which the main host of a cell in this state holds a charge, mAh/g. */
+struct cyc_n_lmro_host {
+    double potential_V;
+    double slope; /* dq/dU, mAh/g per V */
+    double ncm;   /* part of the NCM sites that is charged */
+};
+struct cyc_n_lmro_host cyc_n_lmro_host(const struct cyc_n_lmro *model,
+                                       const struct cyc_n_lmro_state *state, double charge,
+                                       double guess_V);
+/* Prepares steps from a state in its surroundings. */
+void cyc_n_lmro_freeze(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
                       const struct cyc_climate *climate);
-/* The state `time_h` later under a constant current, mA/g; *volt_hours gets the integral of the
+/* The state `time_h` after the one that was frozen, under a constant current, mA/g; *volt_hours gets the integral of the
  * cell voltage, V h. */
 void cyc_n_lmro_step(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *from,
                      double current, double time_h, struct cyc_n_lmro_state *to,
