@@ -2,9 +2,11 @@
 
 #include <math.h>
 
-/* False position with the Illinois weights, on integers. Once the estimate stands, guesses are
- * pushed a little (1, 3, 7 … widths) towards the end that has not moved, so that the bracket closes
- * instead of creeping from one side. Every fourth turn halves, which bounds the count. */
+/* False position with the Illinois weights, on integers. Guesses aim a little beyond the estimate;
+ * while they fall on one side again and again they are pushed (1, 3, 7 … widths) towards the end that
+ * has not moved, so that the bracket closes instead of creeping. Every fourth turn halves, which
+ * bounds the count. A guess that by its own value is within `width` behind the change ends the
+ * search where that is good enough. */
 int64_t cyc_first_beyond(int64_t low, double side_low, int64_t high, double side_high,
                          int64_t width, cyc_side_fn side, void *context)
 {
@@ -13,10 +15,12 @@ int64_t cyc_first_beyond(int64_t low, double side_low, int64_t high, double side
     int64_t evaluated = high;
     for (unsigned turn = 1; high - low > width; turn++) {
         const int64_t apart = high - low;
+        const double rise = side_high - side_low;
         int64_t guess = low + apart / 2;
-        if (turn % 4 != 0 && isfinite(side_low) && isfinite(side_high) && side_high > side_low) {
-            const double part = -side_low / (side_high - side_low);
-            guess = low + (int64_t)ceil(part * (double)apart) + (last_moved < 0 ? push : -push);
+        if (turn % 4 != 0 && isfinite(rise) && rise > 0) {
+            const double part = -side_low / rise;
+            guess = low + (int64_t)ceil(part * (double)apart) + width / 2 +
+                    (last_moved < 0 ? push : -push);
         }
         if (guess <= low) {
             guess = low + 1;
@@ -30,6 +34,9 @@ int64_t cyc_first_beyond(int64_t low, double side_low, int64_t high, double side
         if (moved > 0) {
             high = guess;
             side_high = value;
+            if (width > 1 && value * (double)apart <= rise * (double)width) {
+                break;
+            }
             side_low = last_moved > 0 ? side_low / 2 : side_low;
         } else {
             low = guess;
