@@ -319,6 +319,11 @@ int cyc_script_load(const struct cyc_protocol_options *options, struct cyc_files
     *files = source->files; /* with what was read on the way */
     script->files = source->files;
     script->files.items[0].text = NULL; /* the diags' */
+    script->files.items[0].name =
+        cyc_arena_string(&protocol->arena, file->name, strlen(file->name)); /* was the path's */
+    if (script->files.items[0].name == NULL && status == CYC_OK) {
+        status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a script");
+    }
     script->files.closed = true;
     cyc_source_close(&source->base);
     return status;
