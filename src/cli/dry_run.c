@@ -200,6 +200,7 @@ static int carry_out(struct dry_run *run)
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
     (void)signal(SIGHUP, on_signal);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of writing, like a full disk */
     const int status = cyc_dry_run(&run->options, &listener, &outcome, &err);
     cyc_dry_view_end(&run->view, &outcome, status == CYC_OK ? NULL : &err);
     cyc_dry_view_release(&run->view);

@@ -234,7 +234,9 @@ void cyc_dry_view_begin(struct cyc_dry_view *view, struct cyc_cli_protocol *load
 {
     const char *name = cyc_protocol_name(loaded->protocol);
     if (!view->json) {
-        cyc_cli_print_diags(&loaded->diags);
+        if (loaded->diags.warning_count > 0) { /* notes alone are for `check` */
+            cyc_cli_print_diags(&loaded->diags);
+        }
         if (!view->quiet) {
             (void)fprintf(stdout, "%s\non the simulated cell '%s'\n\n", name, cell_name);
             (void)fflush(stdout);

@@ -122,7 +122,8 @@ struct cyc_core {
     int64_t bad_since_ns; /* stale or invalid data since; CYC_NEVER: they are good */
     enum cyc_fault_kind bad_kind;
     uint8_t bad_signal;
-    uint32_t breached; /* bit per signal that the sample before breached */
+    uint32_t breached; /* bit per signal that the sample before breached, */
+    uint32_t breached_number; /* and its setpoint */
     uint8_t band_count;
     struct cyc_band bands[CYC_BANDS_MAX]; /* derived, but tested between steps too */
 

@@ -2,8 +2,9 @@
  * and in pauses too.
  *
  * A breach is a value beyond a bound by CYC_LIMIT_SLACK of it or more. One sample can be a
- * glitch, so a breach has to be seen in two samples in a row; the second is asked for
- * CYC_LIMIT_CONFIRM_NS later. A value beyond the bound by more than CYC_LIMIT_FAR of the band's
+ * glitch, so a breach has to be seen in two samples in a row under the same setpoint; the second
+ * is asked for CYC_LIMIT_CONFIRM_NS later. (Where a cutoff has just turned the current round, the
+ * first sample under the new setpoint says nothing yet.) A value beyond the bound by more than CYC_LIMIT_FAR of the band's
  * width needs no second opinion. A value that is not there is no value inside the band: it counts
  * as bad data, which trip a fault of their own when they last.
  */
@@ -69,8 +70,10 @@ static bool is_far(const struct cyc_band *band, double value)
 
 bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
 {
-    const uint32_t before = core->breached;
+    const bool same = core->breached_number == core->last.setpoint_number;
+    const uint32_t before = same ? core->breached : 0;
     core->breached = 0;
+    core->breached_number = core->last.setpoint_number;
     for (unsigned i = 0; i < core->band_count; i++) {
         const struct cyc_band *band = &core->bands[i];
         double value;

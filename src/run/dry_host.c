@@ -176,8 +176,7 @@ static int look(struct dry_host *host, struct cyc_err *err)
     struct cyc_progress progress;
     cyc_session_progress(host->session, &progress);
     if (options->progress(options->progress_context, &progress) != 0) {
-        return cyc_session_stop(host->session, host->now_ns, true, "interrupted by the operator",
-                                err);
+        return cyc_session_stop(host->session, host->now_ns, true, "by the operator", err);
     }
     return CYC_OK;
 }

@@ -106,10 +106,17 @@ void cyc_session_close(struct cyc_session *session)
 static int log_event(struct cyc_session *session, int64_t t_ns, const char *who, const char *what,
                      const char *why, struct cyc_err *err)
 {
+    return session->run == NULL ? CYC_OK : cyc_run_event(session->run, t_ns, who, what, why, err);
+}
+
+/* An event that does not end the run: whoever looks on hears of it at once. */
+static int log_note(struct cyc_session *session, int64_t t_ns, const char *who, const char *what,
+                    const char *why, struct cyc_err *err)
+{
     if (session->listener.note != NULL) {
         session->listener.note(session->listener.context, t_ns, why);
     }
-    return session->run == NULL ? CYC_OK : cyc_run_event(session->run, t_ns, who, what, why, err);
+    return log_event(session, t_ns, who, what, why, err);
 }
 
 static int put_record(struct cyc_session *session, struct cyc_err *err)
@@ -134,7 +141,7 @@ static int log_entry(struct cyc_session *session, const struct cyc_step *step,
     cyc_text_format(&text, " ended at once: its cutoff (%s) was already met",
                     cyc_reason_name(result->reason));
     const int status =
-        log_event(session, result->end_ns, "executor", "note", cyc_text_get(&text), err);
+        log_note(session, result->end_ns, "executor", "note", cyc_text_get(&text), err);
     cyc_text_release(&text);
     return status;
 }
@@ -181,11 +188,11 @@ static int pause_event(struct cyc_session *session, int64_t t_ns, const struct c
                        struct cyc_err *err)
 {
     if (action->kind == CYC_ACTION_RESUMED) {
-        return log_event(session, t_ns, "executor", "resume", "the pause is over", err);
+        return log_note(session, t_ns, "executor", "resume", "the pause is over", err);
     }
     const bool asked = action->as.tag < 0;
-    return log_event(session, t_ns, asked ? "operator" : "protocol", "pause",
-                     asked ? "paused by the operator" : "paused by a cutoff", err);
+    return log_note(session, t_ns, asked ? "operator" : "protocol", "pause",
+                    asked ? "paused by the operator" : "paused by a cutoff", err);
 }
 
 static int carry_out(struct cyc_session *session, int64_t t_ns, const struct cyc_action *action,
@@ -298,7 +305,7 @@ static int next_step(struct cyc_session *session, int64_t t_ns, struct cyc_err *
         case CYC_ITEM_END:
             return end_of_source(session, item.finish, item.text, t_ns, err);
         case CYC_ITEM_NOTE:
-            status = log_event(session, t_ns, "protocol", "note", item.text, err);
+            status = log_note(session, t_ns, "protocol", "note", item.text, err);
             break;
         case CYC_ITEM_CYCLE:
             status = end_cycle(session, &item.cycle, err);

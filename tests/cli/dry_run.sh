@@ -80,6 +80,9 @@ touch file
 try 4 dry-run round.yaml --cell "$cell" --runs file/runs
 has "file" "$said"
 try 4 dry-run round.yaml --cell "$cell" --no-files --trace nowhere/trace
+try 4 dry-run round.yaml --cell "$cell" --no-files --trace nowhere/trace --json
+has "nowhere/trace" "$(json .error)"
+same "end" "$(json .end)" null
 try 2 dry-run round.yaml --cell nowhere
 has "nowhere" "$said"
 end

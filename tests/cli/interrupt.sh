@@ -40,4 +40,14 @@ for delay in 0 0.1 0.4 1.3; do
     try 0 runs --runs "killed_$delay"
     try 0 cycles --runs "killed_$delay"
 done
+
+# a disk that is full, as far as the program can tell
+(
+    ulimit -f 64
+    exec "$cyclostat" dry-run round.yaml --cell "$cell" --set rounds=1000 --runs full > out.txt 2> said.txt
+)
+same "exit code when no more can be written" $? 4
+has "bdf.csv" "$(cat said.txt)"
+try 0 show --runs full --json
+same "end" "$(json .run.end)" interrupted
 end

@@ -215,11 +215,15 @@ static void an_unconfirmed_breach_does_not_stop_a_cutoff(void)
     rig_pass(rig, SECOND);
     give(rig, 4.001, 1.0);
     CU_ASSERT_EQUAL(rig_result(rig)->reason, CYC_REASON_VOLTAGE);
-    /* the next step begins under current; if its first sample breaches too, that is two */
+    /* the next step begins under current; under its own setpoint it takes two samples again */
     make_cc(rig, 0.9);
     limit(rig, CYC_SIGNAL_VOLTAGE, 3.0, 4.0, CYC_LEVEL_PROTOCOL);
     rig_step(rig);
     CU_ASSERT_EQUAL(rig->setpoint_count, 2);
+    give(rig, 4.001, 0.9);
+    CU_ASSERT_EQUAL(rig->safe_count, 0);
+    CU_ASSERT_EQUAL(rig->actions.deadline_ns, rig->now_ns + CYC_LIMIT_CONFIRM_NS);
+    rig_pass(rig, CYC_LIMIT_CONFIRM_NS);
     give(rig, 4.001, 0.9);
     CU_ASSERT_EQUAL(rig->safe_count, 1);
     rig_free(rig);
