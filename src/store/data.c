@@ -250,18 +250,37 @@ static char *put_integer(char *at, uint64_t number)
     return end;
 }
 
-static char *put_time(char *at, int64_t time_ms)
+/* As put_integer(), at the price of four digits as long as those before them stay. */
+static char *put_rising(char *at, struct cyc_top *top, uint64_t number)
+{
+    const uint64_t value = number / 10000;
+    if (value == 0 || value >= UINT64_C(1000000000000000)) {
+        return put_integer(at, number);
+    }
+    if (value != top->value) {
+        top->value = value;
+        top->size = (unsigned)(put_integer(top->text, value) - top->text);
+    }
+    memcpy(at, top->text, sizeof top->text);
+    at += top->size;
+    const unsigned low = (unsigned)(number - value * 10000);
+    memcpy(at, digit_pairs + (size_t)2 * (low / 100), 2);
+    memcpy(at + 2, digit_pairs + (size_t)2 * (low % 100), 2);
+    return at + 4;
+}
+
+static char *put_time(char *at, struct cyc_top *top, int64_t time_ms)
 {
     uint64_t ms = (uint64_t)time_ms;
     if (time_ms < 0) {
         *at++ = '-';
         ms = 0 - ms;
     }
-    at = put_integer(at, ms / 1000);
+    at = put_rising(at, top, ms / 1000);
     const unsigned rest = (unsigned)(ms % 1000);
     at[0] = '.';
     at[1] = (char)('0' + rest / 100);
-    memcpy(at + 2, digit_pairs + 2 * (rest % 100), 2);
+    memcpy(at + 2, digit_pairs + (size_t)2 * (rest % 100), 2);
     at[4] = ',';
     return at + 5;
 }
@@ -348,15 +367,15 @@ int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const c
     const struct cyc_sample *sample = &record->sample;
     const int64_t time_ms = round_ms(sample->t_ns);
     char *at = data->buffer + data->fill;
-    at = put_time(at, time_ms);
+    at = put_time(at, &data->test_time, time_ms);
     at = put_number(at, data, CYC_FIELD_VOLTAGE, sample->voltage_V);
     at = put_number(at, data, CYC_FIELD_CURRENT, sample->current_A);
-    at = put_time(at, data->anchor_ms + time_ms);
+    at = put_time(at, &data->unix_time, data->anchor_ms + time_ms);
     at = put_place(at, data, record);
     at = put_number(at, data, CYC_FIELD_AMBIENT, sample->ambient_degC);
     at = put_kind(at, data, record, step_type);
-    at = put_time(at, round_ms(record->step_time_ns));
-    at = put_integer(at, record->index);
+    at = put_time(at, &data->step_time, round_ms(record->step_time_ns));
+    at = put_rising(at, &data->index, record->index);
     *at++ = ',';
     at = put_number(at, data, CYC_FIELD_CHARGE_AH, record->test.charge_Ah);
     at = put_number(at, data, CYC_FIELD_DISCHARGE_AH, record->test.discharge_Ah);

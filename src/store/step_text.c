@@ -315,7 +315,7 @@ static void walk_step(struct walker *walker, const struct cyc_step *step)
     put_time(walker, "timeout_ns", step->timeout_ns);
     put_count(walker, "timeout_derived", step->timeout_derived);
     put_word(walker, "after_interruption", interruptions[step->after_interruption]);
-    put_count(walker, "max_gap_ns", step->max_gap_ns);
+    put_time(walker, "max_gap_ns", step->max_gap_ns);
     close_list(walker, '}');
 }
 

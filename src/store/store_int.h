@@ -71,6 +71,12 @@ struct cyc_step_field {
     unsigned offset;
     unsigned size; /* 0: no text */
 };
+/* All digits but the last four of a number that rises slowly: a time, the record index. */
+struct cyc_top {
+    uint64_t value; /* 0: no text */
+    unsigned size;
+    char text[16];
+};
 enum cyc_field_index {
     CYC_FIELD_VOLTAGE,
     CYC_FIELD_CURRENT,
@@ -101,6 +107,7 @@ struct cyc_data {
     int64_t anchor_ms;
     struct cyc_field fields[CYC_FIELD_COUNT];
     struct cyc_step_field place, kind; /* cycle and step count; step id and type */
+    struct cyc_top test_time, unix_time, step_time, index;
     uint8_t decimals[CYC_FIELD_COUNT];
     size_t room; /* a row may begin below this */
     size_t fill;
