@@ -5,7 +5,11 @@
 extern const struct cyc_check cyc_check_expr[];
 extern const struct cyc_check cyc_check_flow[];
 extern const struct cyc_check cyc_check_sentence[];
+extern const struct cyc_check cyc_check_json_schema[];
 extern const struct cyc_check cyc_check_tree[];
+extern const struct cyc_check cyc_check_step_numbers[];
+extern const struct cyc_check cyc_check_history[];
+extern const struct cyc_check cyc_check_cell_file[];
 extern const struct cyc_check cyc_check_lua_script[];
 extern const struct cyc_check cyc_check_lua_sandbox[];
 
@@ -14,8 +18,12 @@ int main(int argc, char **argv)
     static const struct cyc_check_suite suites[] = {
         {"expr", cyc_check_expr},
         {"sentence", cyc_check_sentence},
+        {"json_schema", cyc_check_json_schema},
         {"tree", cyc_check_tree},
         {"flow", cyc_check_flow},
+        {"step", cyc_check_step_numbers},
+        {"history", cyc_check_history},
+        {"cell_file", cyc_check_cell_file},
         {"lua_script", cyc_check_lua_script},
         {"lua_sandbox", cyc_check_lua_sandbox},
         {NULL, NULL},
