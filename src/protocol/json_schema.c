@@ -408,16 +408,22 @@ static void step_rule(struct cyc_json *json, enum cyc_step_kind kind)
     cyc_json_close(json, '}');
 }
 
+static void if_type(struct cyc_json *json, const char *type)
+{
+    open_with(json, "if", '{');
+    key_string(json, "type", type);
+    cyc_json_close(json, '}');
+}
+
 static void step_definition(struct cyc_json *json)
 {
     open_with(json, "step", '{');
-    open_with(json, "anyOf", '[');
-    cyc_json_open(json, '{');
-    key_string(json, "type", "string");
+    if_type(json, "string");
+    open_with(json, "then", '{');
     key_string(json, "pattern", "^(Charge|Discharge|Hold|Rest) ");
     key_string(json, "description", "a step as a sentence: Charge at C/20 until 4.2 V");
     cyc_json_close(json, '}');
-    cyc_json_open(json, '{');
+    open_with(json, "else", '{');
     key_string(json, "type", "object");
     open_with(json, "anyOf", '[');
     for (int kind = 0; kind < CYC_STEP_KIND_COUNT; kind++) {
@@ -432,27 +438,27 @@ static void step_definition(struct cyc_json *json)
     }
     cyc_json_close(json, ']');
     cyc_json_close(json, '}');
-    cyc_json_close(json, ']');
     cyc_json_close(json, '}');
 }
 
+/* One end condition or a list of them. */
 static void cutoff_definition(struct cyc_json *json)
 {
     open_with(json, "cutoff_item", '{');
-    open_with(json, "anyOf", '[');
-    type_only(json, "string");
+    if_type(json, "object");
+    cyc_json_key(json, "then");
     reference(json, "cutoff_mapping");
-    cyc_json_close(json, ']');
+    cyc_json_key(json, "else");
+    type_only(json, "string");
     cyc_json_close(json, '}');
     open_with(json, "cutoff", '{');
-    open_with(json, "anyOf", '[');
-    reference(json, "cutoff_item");
-    cyc_json_open(json, '{');
-    key_string(json, "type", "array");
+    if_type(json, "array");
+    open_with(json, "then", '{');
     cyc_json_key(json, "items");
     reference(json, "cutoff_item");
     cyc_json_close(json, '}');
-    cyc_json_close(json, ']');
+    cyc_json_key(json, "else");
+    reference(json, "cutoff_item");
     cyc_json_close(json, '}');
 }
 
