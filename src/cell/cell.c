@@ -262,7 +262,7 @@ static inline void add(struct cyc_sums *sums, const struct cyc_point *point)
 }
 
 /* What is seen span_ns after the base state. */
-static int look(struct cyc_cell *cell, int64_t span_ns, struct cyc_point *point)
+static inline int look(struct cyc_cell *cell, int64_t span_ns, struct cyc_point *point)
 {
     const int status = cell->model->step(cell, span_ns, &cell->states[1 - cell->base], point);
     struct cyc_sums sums = cell->carried;
@@ -373,7 +373,7 @@ static inline double not_negative(double value)
     return value > 0 ? value : 0;
 }
 
-static void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
+static inline void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
 {
     const struct cyc_point *now = cell->now;
     const bool on = cell->setpoint.control != CYC_CONTROL_OPEN;
@@ -399,7 +399,7 @@ static void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
 }
 
 /* Tries the step that ends at span_ns at the latest; *span_ns gets where it ended. */
-static int try_step(struct cyc_cell *cell, int64_t *span_ns, struct cyc_point *point)
+static inline int try_step(struct cyc_cell *cell, int64_t *span_ns, struct cyc_point *point)
 {
     if (look(cell, *span_ns, point) == CYC_OK) {
         return CYC_OK;

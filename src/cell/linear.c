@@ -91,7 +91,7 @@ static double area_V(const struct cyc_linear *linear, const struct cyc_linear_st
 }
 
 /* Integral of the OCV over the charge between two states, J. */
-static double stored_J(const struct cyc_linear *linear, const struct cyc_linear_state *from,
+static inline double stored_J(const struct cyc_linear *linear, const struct cyc_linear_state *from,
                        const struct cyc_linear_state *to)
 {
     const double between_V = from->segment == to->segment
@@ -101,7 +101,7 @@ static double stored_J(const struct cyc_linear *linear, const struct cyc_linear_
 }
 
 /* Integral of M h over a charge of one sign, J: h = goal + (h0 - goal) exp(-gamma |q| / Q). */
-static double hysteresis_J(const struct cyc_linear *linear, const struct cyc_linear_state *from,
+static inline double hysteresis_J(const struct cyc_linear *linear, const struct cyc_linear_state *from,
                            const struct cyc_linear_state *to, double charge_C)
 {
     const double gamma = linear->values.gamma;
@@ -128,7 +128,7 @@ static void find_decays(struct cyc_linear *linear, int64_t span_ns)
 }
 
 /* Returns what went in beside the OCV and the hysteresis, J; and the range of the RC voltages. */
-static double constant_current(const struct cyc_linear *linear,
+static inline double constant_current(const struct cyc_linear *linear,
                                const struct cyc_linear_state *from, double h,
                                struct cyc_linear_state *to, struct cyc_linear_passed *passed)
 {
@@ -183,7 +183,7 @@ static inline void widen(double start_V, double end_V, struct cyc_linear_passed 
     passed->high_V += start_V < end_V ? end_V : start_V;
 }
 
-static void step_given(struct cyc_linear *linear, const struct cyc_linear_state *from,
+static inline void step_given(struct cyc_linear *linear, const struct cyc_linear_state *from,
                        int64_t span_ns, struct cyc_linear_state *to,
                        struct cyc_linear_passed *passed)
 {
@@ -248,7 +248,7 @@ int cyc_linear_follow(struct cyc_linear *linear, const struct cyc_linear_state *
     return status;
 }
 
-static void observe(const struct cyc_cell *cell, int64_t span_ns, const struct cyc_cell_state *to,
+static inline void observe(const struct cyc_cell *cell, int64_t span_ns, const struct cyc_cell_state *to,
                     const struct cyc_linear_passed *passed, struct cyc_point *point)
 {
     const struct cyc_linear *linear = &cell->of.linear;
@@ -277,7 +277,7 @@ static void observe(const struct cyc_cell *cell, int64_t span_ns, const struct c
 }
 
 /* Mean heat of the step: what went in and was not stored, and the entropy's part. */
-static double heat_W(const struct cyc_cell *cell, const struct cyc_cell_state *from,
+static inline double heat_W(const struct cyc_cell *cell, const struct cyc_cell_state *from,
                      const struct cyc_cell_state *to, double h,
                      const struct cyc_linear_passed *passed)
 {
@@ -298,10 +298,12 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
     const struct cyc_cell_state *from = cyc_cell_base(cell);
     const double h = (double)span_ns * CYC_S_PER_NS;
     struct cyc_linear_passed passed;
-    const int status = cyc_linear_follow(&cell->of.linear, &from->model.linear, span_ns,
-                                         &to->model.linear, &passed);
-    if (status != CYC_OK) {
-        return status;
+    struct cyc_linear *linear = &cell->of.linear;
+    if (linear->drive == CYC_LINEAR_GIVEN) {
+        step_given(linear, &from->model.linear, span_ns, &to->model.linear, &passed);
+    } else if (cyc_linear_follow(linear, &from->model.linear, span_ns, &to->model.linear,
+                                 &passed) != CYC_OK) {
+        return CYC_E_INFEASIBLE;
     }
     cyc_climate_step(&cell->climate, &from->climate, h, heat_W(cell, from, to, h, &passed),
                      &to->climate);
