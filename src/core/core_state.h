@@ -177,7 +177,6 @@ struct cyc_core {
 
     /* ---- slopes ---- */
     double slopes[CYC_SLOPES_MAX]; /* per second; NaN: not known yet */
-    int64_t slope_start_ns;        /* CYC_NEVER: at the next sample */
     uint16_t slope_first[CYC_SLOPES_MAX]; /* oldest point within the slope's part of the ring */
     uint16_t slope_count[CYC_SLOPES_MAX];
     struct cyc_slope_point points[CYC_SLOPE_POINTS]; /* shared out among the step's slopes */

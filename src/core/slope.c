@@ -1,14 +1,23 @@
 /* Slopes: the least-squares line over a moving window.
  *
- * The ring of CYC_SLOPE_POINTS is shared out evenly among the slopes of the step. A sample becomes
- * a point when it lies at least two spacings' worth of the window behind the point before
- * (window / half the share), so a window always fits, however fast the samples come. The latest
- * sample always takes part: it stands at the ring's end and is overwritten until it has become a
- * point by its distance.
+ * The line is fitted to the curve that joins the samples, not to the samples alone: it minimises
+ * the integral of the squared distance over exactly the last `window`. So each sample counts by
+ * the time it stands for, and a host that samples unevenly, say at crossings, finds the same slope
+ * as one on a grid. With x counted from the middle of a window of width w it is
  *
- * A slope is known when samples have covered its window since the setpoint was settled and at
- * least five points lie in it. The window begins anew after a pause and where a CC-CV step crosses
- * over: a line through a kink means nothing.
+ *     slope = 12 / w^3 * integral of x * value dx
+ *
+ * and the integral of each straight piece is Simpson's rule, which is exact here.
+ *
+ * The ring of CYC_SLOPE_POINTS is shared out evenly among the slopes of the step. A sample becomes
+ * a point when it lies window / half the share behind the point before, so a window always fits,
+ * however fast the samples come. The latest sample always takes part: it stands at the ring's end
+ * and is overwritten until it has become a point by its distance. One point before the window
+ * stays, for the value at its beginning.
+ *
+ * A slope is known when samples cover its window, five of them at least, since the setpoint was
+ * settled. The window begins anew after a pause and where a CC-CV step crosses over: a line
+ * through a kink means nothing.
  */
 #include "core/core_int.h"
 
@@ -23,7 +32,6 @@ static unsigned share_of(const struct cyc_step *step)
 
 void cyc_core_slopes_clear(struct cyc_core *core)
 {
-    core->slope_start_ns = CYC_NEVER;
     for (unsigned i = 0; i < CYC_SLOPES_MAX; i++) {
         core->slopes[i] = NAN;
         core->slope_first[i] = 0;
@@ -44,8 +52,8 @@ static void append(struct cyc_core *core, const struct cyc_step *step, unsigned 
     const int64_t t_ns = core->last.t_ns;
     const int64_t window_ns = step->slopes[slope].window_ns;
     const int64_t spacing_ns = window_ns / (share / 2);
-    while (core->slope_count[slope] > 0 &&
-           point(core, share, slope, 0)->t_ns < t_ns - window_ns) {
+    while (core->slope_count[slope] >= 2 &&
+           point(core, share, slope, 1)->t_ns <= t_ns - window_ns) {
         core->slope_first[slope] = (uint16_t)((core->slope_first[slope] + 1u) % share);
         core->slope_count[slope]--;
     }
@@ -60,45 +68,42 @@ static void append(struct cyc_core *core, const struct cyc_step *step, unsigned 
         (struct cyc_slope_point){t_ns, value};
 }
 
-/* Two passes about the means: no digits are lost to a large time or value. */
-static double line(struct cyc_core *core, unsigned share, unsigned slope)
+static double fit(struct cyc_core *core, unsigned share, unsigned slope, int64_t window_ns)
 {
     const unsigned count = core->slope_count[slope];
-    const int64_t from_ns = point(core, share, slope, 0)->t_ns;
-    double mean_s = 0;
-    double mean = 0;
-    for (unsigned i = 0; i < count; i++) {
-        const struct cyc_slope_point *p = point(core, share, slope, i);
-        mean_s += (double)(p->t_ns - from_ns) / 1e9;
-        mean += p->value;
+    const struct cyc_slope_point *last = point(core, share, slope, count - 1);
+    const double half_s = (double)window_ns / 2e9;
+    double integral = 0;
+    double x = half_s; /* backwards from the latest sample, values relative to its */
+    double y = 0;
+    for (unsigned i = count - 1; i > 0; i--) {
+        const struct cyc_slope_point *p = point(core, share, slope, i - 1);
+        double from_x = half_s - (double)(last->t_ns - p->t_ns) / 1e9;
+        double from_y = p->value - last->value;
+        if (from_x < -half_s) { /* the window begins within this piece */
+            from_y = y + (from_y - y) * ((-half_s - x) / (from_x - x));
+            from_x = -half_s;
+        }
+        integral += (x - from_x) / 6 *
+                    (from_x * from_y + (from_x + x) * (from_y + y) + x * y);
+        x = from_x;
+        y = from_y;
     }
-    mean_s /= count;
-    mean /= count;
-    double products = 0;
-    double squares = 0;
-    for (unsigned i = 0; i < count; i++) {
-        const struct cyc_slope_point *p = point(core, share, slope, i);
-        const double s = (double)(p->t_ns - from_ns) / 1e9 - mean_s;
-        products += s * (p->value - mean);
-        squares += s * s;
-    }
-    return products / squares;
+    return integral * 1.5 / (half_s * half_s * half_s);
 }
 
 void cyc_core_slopes_take(struct cyc_core *core, const struct cyc_step *step)
 {
-    if (core->slope_start_ns == CYC_NEVER) {
-        core->slope_start_ns = core->last.t_ns;
-    }
+    const unsigned share = share_of(step);
     for (unsigned i = 0; i < step->slope_count; i++) {
         const struct cyc_slope *slope = &step->slopes[i];
         core->slopes[i] = NAN;
         if (cyc_core_validity(core, slope->signal) == CYC_TRUTH_TRUE) {
             append(core, step, i, core->direct[slope->signal]);
         }
-        if (core->last.t_ns - core->slope_start_ns >= slope->window_ns &&
-            core->slope_count[i] >= SLOPE_POINTS_MIN) {
-            core->slopes[i] = line(core, share_of(step), i);
+        if (core->slope_count[i] >= SLOPE_POINTS_MIN &&
+            core->last.t_ns - point(core, share, i, 0)->t_ns >= slope->window_ns) {
+            core->slopes[i] = fit(core, share, i, slope->window_ns);
         }
     }
 }

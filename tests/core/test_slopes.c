@@ -53,26 +53,60 @@ static void slope_of_a_straight_line_is_its_slope(void)
 
 static void slope_is_that_of_least_squares(void)
 {
-    /* t = 0 1 2 3 4 s, V = 1 3 2 5 4: slope 0.8 by hand */
+    /* t = 0 1 2 3 4 s, V = 1 3 2 5 4: x from -2 to 2, integral of x V is 27/6, w^3 is 64 */
     struct rig *rig = running(4);
     const double voltages_V[] = {1, 3, 2, 5, 4};
     for (unsigned i = 0; i < 5; i++) {
         give(rig, voltages_V[i], 0, 25);
         rig_pass(rig, SECOND);
     }
-    CYC_NEAR(rig->core.slopes[0], 0.8, 1e-12);
-    give(rig, 3, 0, 25); /* now 3 2 5 4 3: slope 0.2 */
-    CYC_NEAR(rig->core.slopes[0], 0.2, 1e-12);
+    CYC_NEAR(rig->core.slopes[0], 12 * (27.0 / 6) / 64, 1e-12);
+    give(rig, 3, 0, 25); /* now 3 2 5 4 3: the integral is 2 */
+    CYC_NEAR(rig->core.slopes[0], 12 * 2.0 / 64, 1e-12);
+    rig_free(rig);
+}
+
+static void slope_does_not_depend_on_where_the_samples_lie(void)
+{
+    /* V = exp(-t/100 s): slope over the last 60 s in closed form; samples even, and crowded at
+     * one end of the window or the other */
+    for (int way = 0; way < 3; way++) {
+        struct rig *rig = running(60);
+        int64_t t_ns = 0;
+        for (int i = 0; t_ns <= 200 * SECOND; i++) {
+            rig->now_ns = t_ns;
+            give(rig, 3 + exp(-(double)t_ns / 1e11), 0, 25);
+            const bool crowded = way == 1 ? t_ns < 170 * SECOND : t_ns >= 170 * SECOND;
+            t_ns += way == 0 ? SECOND : crowded ? SECOND / 2 : 4 * SECOND;
+        }
+        const double last_s = (double)rig->now_ns / 1e9;
+        const double from = exp(-(last_s - 60) / 100);
+        const double to = exp(-last_s / 100);
+        /* integral of x exp(-t/100) over the window, x from its middle */
+        const double integral = 100 * (-30 * to - 30 * from) + 1e4 * (from - to);
+        CYC_NEAR(rig->core.slopes[0], 12 * integral / (60.0 * 60 * 60), 1e-6);
+        rig_free(rig);
+    }
+}
+
+static void window_begins_between_two_samples(void)
+{
+    struct rig *rig = running(10);
+    for (int i = 0; i < 8; i++) { /* every 3 s; the window begins between two of them */
+        give(rig, 3.6 + 0.003 * i, 0, 25);
+        rig_pass(rig, 3 * SECOND);
+    }
+    CYC_NEAR(rig->core.slopes[0], 0.001, 1e-12);
     rig_free(rig);
 }
 
 static void fewer_than_five_samples_say_nothing(void)
 {
     struct rig *rig = running(60);
-    for (int i = 0; i < 10; i++) { /* the window holds four */
+    for (int i = 0; i < 10; i++) { /* three in the window, and the one before it */
         give(rig, 3.6, 0, 25);
         CU_ASSERT_TRUE(isnan(rig->core.slopes[0]));
-        rig_pass(rig, 18 * SECOND);
+        rig_pass(rig, 25 * SECOND);
     }
     rig_free(rig);
 }
@@ -230,6 +264,8 @@ static void malformed_slopes_are_refused(void)
 const struct cyc_check cyc_check_slopes[] = {
     CYC_CHECK(slope_of_a_straight_line_is_its_slope),
     CYC_CHECK(slope_is_that_of_least_squares),
+    CYC_CHECK(slope_does_not_depend_on_where_the_samples_lie),
+    CYC_CHECK(window_begins_between_two_samples),
     CYC_CHECK(fewer_than_five_samples_say_nothing),
     CYC_CHECK(fast_samples_are_thinned_without_losing_the_slope),
     CYC_CHECK(four_slopes_share_the_ring),
