@@ -180,7 +180,7 @@ static int end_step(struct cyc_session *session, struct cyc_err *err)
     if (session->listener.step != NULL) {
         session->listener.step(session->listener.context, step, result);
     }
-    session->step_done = result->reason != CYC_REASON_FAULT;
+    session->step_done = true;
     return status;
 }
 

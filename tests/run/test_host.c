@@ -46,7 +46,8 @@ static void a_grid_of_samples_gives_the_same_steps(void)
     }
     /* the first end has no history: late, and by less than a sample */
     const double late_s = lab_time_s(&sampled, 1) - lab_time_s(&exact, 1);
-    CU_ASSERT(late_s >= 0.0 && late_s <= 1.0);
+    CU_ASSERT(late_s > 0.0 && late_s <= 1.0);
+    CU_ASSERT_EQUAL(lab_step(&sampled, 1)->end_ns % CYC_S_NS, 0);
     /* time cutoffs are the executor's own deadlines, on no grid */
     CU_ASSERT_EQUAL(lab_step(&sampled, 2)->step_time_ns, 90500 * CYC_MS_NS);
     lab_release(&exact);
@@ -69,6 +70,17 @@ static void crossings_are_found_within_a_fine_grid(void)
     CU_ASSERT(fine.outcome.sample_count > 10 * exact.outcome.sample_count);
     lab_release(&exact);
     lab_release(&fine);
+}
+
+/* The voltage falls by 1 mV in 3 s; a difference to the peak is no threshold, so it is looked at.
+ */
+static void other_conditions_are_looked_at_every_ten_seconds(void)
+{
+    struct lab lab;
+    lab_init(&lab, 0);
+    lab_run(&lab, "  - {discharge: 1 C, cutoff: voltage < peak - 107 mV}\n");
+    CU_ASSERT(lab_time_s(&lab, 1) >= 321.0 && lab_time_s(&lab, 1) <= 331.0);
+    lab_release(&lab);
 }
 
 static void nobody_is_asked_in_a_dry_run(void)
@@ -228,6 +240,67 @@ static void a_trace_that_cannot_be_written_is_an_error(void)
     lab_release(&lab);
 }
 
+static void a_trace_that_ends_short_is_an_error(void)
+{
+    struct lab lab;
+    lab_init(&lab, 0);
+    lab.options.trace_path = "/dev/full";
+    lab_run(&lab, "  - {rest: 1 min}\n");
+    CU_ASSERT_EQUAL(lab.status, CYC_E_FILE);
+    lab_release(&lab);
+}
+
+static unsigned count_of(const char *text, const char *word)
+{
+    unsigned count = 0;
+    for (text = strstr(text, word); text != NULL; text = strstr(text + 1, word)) {
+        count++;
+    }
+    return count;
+}
+
+static void the_trace_holds_each_event_and_action_once(void)
+{
+    struct lab lab;
+    char path[128];
+    size_t size = 0;
+    lab_init(&lab, 1);
+    (void)snprintf(path, sizeof path, "%s/trace", lab_folder(&lab));
+    lab.options.trace_path = path;
+    lab_run(&lab, ROUND);
+    char *trace = lab_read(path, &size);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(trace);
+    CU_ASSERT_EQUAL(strncmp(trace, "cyclostat trace 1\n", 18), 0);
+    CU_ASSERT_EQUAL(count_of(trace, " step id "), lab.count);
+    CU_ASSERT_EQUAL(count_of(trace, "\n< step_done "), lab.count);
+    CU_ASSERT_EQUAL(count_of(trace, "\n< record "), lab.outcome.row_count);
+    CU_ASSERT_EQUAL(count_of(trace, " sample "), lab.outcome.sample_count);
+    CU_ASSERT_EQUAL(count_of(trace, "\n< finish done\n"), 1);
+    free(trace);
+    lab_release(&lab);
+}
+
+/* Seven digits of the largest current: 90.3 uA need eleven decimals of an ampere. */
+static void a_small_cell_loses_no_digits_in_the_data_file(void)
+{
+    struct lab lab;
+    size_t size = 0;
+    lab_init(&lab, 0);
+    lab.options.runs_dir = lab_folder(&lab);
+    lab_run_whole(&lab, "cyclostat: 1\n"
+                        "name: test\n"
+                        "cell: {active_mass: 9.03 mg, one_c: 200 mA/g, "
+                        "nominal_capacity: 290 mAh/g}\n"
+                        "limits: {voltage: [2 V, 5 V], current: 1 C}\n"
+                        "method:\n"
+                        "  - {discharge: 0.05 C, cutoff: [2.5 V, 1 min]}\n");
+    char *rows = lab_read(lab.outcome.data_path, &size);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rows);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rows, ",-0.00009030000,"));
+    free(rows);
+    lab_release(&lab);
+}
+
 static void a_value_that_comes_out_wrong_ends_the_run_in_a_fault(void)
 {
     struct lab lab;
@@ -244,6 +317,7 @@ const struct cyc_check cyc_check_host[] = {
     CYC_CHECK(impedance_is_refused_before_anything_starts),
     CYC_CHECK(a_grid_of_samples_gives_the_same_steps),
     CYC_CHECK(crossings_are_found_within_a_fine_grid),
+    CYC_CHECK(other_conditions_are_looked_at_every_ten_seconds),
     CYC_CHECK(nobody_is_asked_in_a_dry_run),
     CYC_CHECK(the_time_asked_for_ends_the_run),
     CYC_CHECK(an_interrupted_run_leaves_a_folder_that_says_so),
@@ -253,5 +327,8 @@ const struct cyc_check cyc_check_host[] = {
     CYC_CHECK(what_was_run_can_be_read_back),
     CYC_CHECK(a_folder_that_cannot_be_made_is_an_error),
     CYC_CHECK(a_trace_that_cannot_be_written_is_an_error),
+    CYC_CHECK(a_trace_that_ends_short_is_an_error),
+    CYC_CHECK(the_trace_holds_each_event_and_action_once),
+    CYC_CHECK(a_small_cell_loses_no_digits_in_the_data_file),
     CYC_CHECK(a_value_that_comes_out_wrong_ends_the_run_in_a_fault),
     {0}};
