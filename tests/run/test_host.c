@@ -78,7 +78,8 @@ static void other_conditions_are_looked_at_every_ten_seconds(void)
 {
     struct lab lab;
     lab_init(&lab, 0);
-    lab_run(&lab, "  - {discharge: 1 C, cutoff: voltage < peak - 107 mV}\n");
+    lab_run(&lab,
+            "  - {discharge: 1 C, cutoff: voltage < peak - 107 mV, record: {voltage: off}}\n");
     CU_ASSERT(lab_time_s(&lab, 1) >= 321.0 && lab_time_s(&lab, 1) <= 331.0);
     lab_release(&lab);
 }
