@@ -10,9 +10,10 @@
  * memory does not grow with the number of cycles; only when a protocol reads cycles by number are
  * all of them kept.
  *
- * Coulombic efficiency is what came out over what went in before it. In a pass that charges first
- * that is this pass's charge; in a pass that discharges first, the charge of the pass before. For a
- * negative electrode under test the two change places.
+ * Coulombic efficiency is what came out over what went in before it, wherever that was: in the same
+ * pass, in the pass before, or between two blocks. So charge waits until a discharge follows and
+ * then counts for the pass of that discharge. For a negative electrode under test the two change
+ * places. What an instrument's noise passes in a rest (under 0.1 %) is no change of direction.
  */
 #include "protocol/history.h"
 
@@ -94,7 +95,6 @@ void cyc_history_init(struct cyc_history *history, const struct cyc_cell_facts *
     history->setpoint_A = NAN;
     history->present_V = history->present_A = history->present_degC = NAN;
     history->present_ambient_degC = history->present_Pa = history->present_peak_V = NAN;
-    history->previous = (struct cyc_sums){NAN, NAN, NAN, NAN};
     history->one_c_A = NAN;
     (void)cyc_one_c_A(&cell->basis, &history->one_c_A, NULL, NULL);
     history->full_capacity_Ah = NAN;
@@ -117,15 +117,42 @@ void cyc_history_release(struct cyc_history *history)
 
 /* ---- Steps ------------------------------------------------------------------------------------------- */
 
-static void tally(struct cyc_tally *into, const struct cyc_sums *sums)
+static void add(struct cyc_sums *into, const struct cyc_sums *sums)
 {
-    if (into->first_way == 0 && (sums->charge_Ah > 0.0 || sums->discharge_Ah > 0.0)) {
-        into->first_way = sums->charge_Ah >= sums->discharge_Ah ? 1 : 2;
+    into->charge_Ah += sums->charge_Ah;
+    into->discharge_Ah += sums->discharge_Ah;
+    into->charge_Wh += sums->charge_Wh;
+    into->discharge_Wh += sums->discharge_Wh;
+}
+
+/* What was waiting for a current of the direction of this step, and waits no longer. */
+static struct cyc_sums followed(struct cyc_history *history, const struct cyc_sums *sums)
+{
+    struct cyc_sums *const waiting = &history->waiting;
+    const double least = 1e-3;
+    struct cyc_sums now = {0};
+    const double discharged = waiting->discharge_Ah + sums->discharge_Ah;
+    const double charged = waiting->charge_Ah + sums->charge_Ah;
+    if (sums->discharge_Ah > 0.0 && discharged > least * waiting->charge_Ah) {
+        now.charge_Ah = waiting->charge_Ah;
+        now.charge_Wh = waiting->charge_Wh;
     }
-    into->sums.charge_Ah += sums->charge_Ah;
-    into->sums.discharge_Ah += sums->discharge_Ah;
-    into->sums.charge_Wh += sums->charge_Wh;
-    into->sums.discharge_Wh += sums->discharge_Wh;
+    if (sums->charge_Ah > 0.0 && charged > least * waiting->discharge_Ah) {
+        now.discharge_Ah = waiting->discharge_Ah;
+        now.discharge_Wh = waiting->discharge_Wh;
+    }
+    waiting->charge_Ah += sums->charge_Ah - now.charge_Ah;
+    waiting->charge_Wh += sums->charge_Wh - now.charge_Wh;
+    waiting->discharge_Ah += sums->discharge_Ah - now.discharge_Ah;
+    waiting->discharge_Wh += sums->discharge_Wh - now.discharge_Wh;
+    return now;
+}
+
+static void tally(struct cyc_tally *into, const struct cyc_sums *sums,
+                  const struct cyc_sums *before)
+{
+    add(&into->sums, sums);
+    add(&into->before, before);
 }
 
 static struct cyc_step_slot **find_slot(const struct cyc_history *history, const char *id)
@@ -223,13 +250,14 @@ void cyc_history_assume(struct cyc_history *history, const struct cyc_step *step
 int cyc_history_step(struct cyc_history *history, const struct cyc_step *step,
                      const struct cyc_result *result, struct cyc_err *err)
 {
-    tally(&history->test, &result->sums);
+    const struct cyc_sums before = followed(history, &result->sums);
+    tally(&history->test, &result->sums, &before);
     if (history->cycle_running) {
-        tally(&history->cycle, &result->sums);
+        tally(&history->cycle, &result->sums, &before);
     }
     for (unsigned i = 0; i < history->depth; i++) {
-        tally(&history->levels[i].block, &result->sums);
-        tally(&history->levels[i].pass_tally, &result->sums);
+        tally(&history->levels[i].block, &result->sums, &before);
+        tally(&history->levels[i].pass_tally, &result->sums, &before);
     }
     remember_present(history, result);
     if (!is_electrical(step)) {
@@ -325,17 +353,6 @@ void cyc_history_pass_begin(struct cyc_history *history)
     }
 }
 
-/* Efficiency of charge or energy: what came out over what went in before it. */
-static double efficiency(const struct cyc_history *history, const struct cyc_tally *pass,
-                         double charge, double discharge, double charge_before,
-                         double discharge_before)
-{
-    if (history->cell->electrode_negative) {
-        return ratio(charge, pass->first_way == 2 ? discharge : discharge_before);
-    }
-    return ratio(discharge, pass->first_way == 1 ? charge : charge_before);
-}
-
 static void fill_cycle(struct cyc_history *history, const struct cyc_level_state *level,
                        bool complete, struct cyc_cycle *cycle)
 {
@@ -350,12 +367,11 @@ static void fill_cycle(struct cyc_history *history, const struct cyc_level_state
     cycle->start_ns = pass->start_ns;
     cycle->end_ns = history->now_ns;
     cycle->sums = *sums;
-    cycle->coulombic_efficiency =
-        efficiency(history, pass, sums->charge_Ah, sums->discharge_Ah,
-                   history->previous.charge_Ah, history->previous.discharge_Ah);
-    cycle->energy_efficiency =
-        efficiency(history, pass, sums->charge_Wh, sums->discharge_Wh,
-                   history->previous.charge_Wh, history->previous.discharge_Wh);
+    const bool negative = history->cell->electrode_negative;
+    cycle->coulombic_efficiency = negative ? ratio(sums->charge_Ah, pass->before.discharge_Ah)
+                                           : ratio(sums->discharge_Ah, pass->before.charge_Ah);
+    cycle->energy_efficiency = negative ? ratio(sums->charge_Wh, pass->before.discharge_Wh)
+                                        : ratio(sums->discharge_Wh, pass->before.charge_Wh);
     cycle->mean_charge_V = ratio(sums->charge_Wh, sums->charge_Ah);
     cycle->mean_discharge_V = ratio(sums->discharge_Wh, sums->discharge_Ah);
     if (complete && passes->completed + 1 == passes->reference_pass) {
@@ -425,7 +441,6 @@ int cyc_history_pass_end(struct cyc_history *history, bool complete, struct cyc_
     struct cyc_passes *const passes = level->passes;
     fill_cycle(history, level, complete, cycle);
     if (passes->counts_cycles) {
-        history->previous = cycle->sums;
         history->cycle_running = false;
     }
     return complete ? complete_pass(history, passes, cycle, err) : CYC_OK;

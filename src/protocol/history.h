@@ -36,8 +36,8 @@ struct cyc_passes {
 /* Sums of a scope, and since when. */
 struct cyc_tally {
     struct cyc_sums sums;
+    struct cyc_sums before; /* charge passed before the discharges, discharge before the charges */
     int64_t start_ns;
-    uint8_t first_way; /* of the current: 0 none yet, 1 charge, 2 discharge */
 };
 
 struct cyc_level_state { /* one block that is being carried out */
@@ -69,7 +69,7 @@ struct cyc_history {
     bool charging; /* direction of the last charge or discharge */
     uint32_t pending_resets; /* scopes that begin anew with the next step */
     struct cyc_tally test, cycle;
-    struct cyc_sums previous; /* of the cycle before, for efficiencies; NaN: none */
+    struct cyc_sums waiting; /* charge that no discharge has followed yet, and the reverse */
     int64_t now_ns;
     double setpoint_A; /* magnitude of the last current setpoint, for a hold after it; NaN: none */
     double present_V, present_A, present_degC, present_ambient_degC, present_Pa, present_peak_V;
