@@ -49,6 +49,17 @@ int cyc_file_sync(int fd, const char *path, struct cyc_err *err)
     return fdatasync(fd) == 0 ? CYC_OK : cyc_file_failed(err, "sync", path, errno);
 }
 
+int cyc_folder_sync(const char *path, struct cyc_err *err)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return cyc_file_failed(err, "open", path, errno);
+    }
+    const int status = cyc_file_sync(fd, path, err);
+    (void)close(fd);
+    return status;
+}
+
 int cyc_path_join(char path[CYC_PATH_SIZE], const char *folder, const char *name,
                   struct cyc_err *err)
 {

@@ -126,6 +126,19 @@ static int open_data(struct cyc_run *run, const struct cyc_run_identity *identit
     return status;
 }
 
+static int sync_folders(const struct cyc_run *run, const char *runs_dir, struct cyc_err *err)
+{
+    char protocol[CYC_PATH_SIZE];
+    int status = cyc_path_join(protocol, run->folder, CYC_PROTOCOL_FOLDER, err);
+    if (status == CYC_OK) {
+        status = cyc_folder_sync(protocol, err);
+    }
+    if (status == CYC_OK) {
+        status = cyc_file_sync(run->folder_fd, run->folder, err);
+    }
+    return status == CYC_OK ? cyc_folder_sync(runs_dir, err) : status;
+}
+
 /* A journal in WAL mode needs memory that all its readers share, and a lock that is true: network
  * file systems give neither. A dry run can be repeated; a live one cannot. */
 static int refuse_network(const char *runs_dir, struct cyc_err *err)
@@ -187,7 +200,7 @@ static int fill_folder(struct cyc_run *run, const char *runs_dir,
         status = cyc_sidecar_write(run->journal.db, &run->data, err);
     }
     if (status == CYC_OK && identity->sync) {
-        status = cyc_file_sync(run->folder_fd, run->folder, err);
+        status = sync_folders(run, runs_dir, err);
     }
     return status;
 }

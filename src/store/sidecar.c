@@ -95,7 +95,8 @@ static void put_artifacts(struct cyc_json *json, sqlite3 *db)
         put_text(json, "format", dot != NULL ? dot + 1 : "text");
         put_text(json, "locator", stored);
         put_integer(json, "byte_size", cyc_column_integer(&columns));
-        put_text(json, "sha256", cyc_column_text(&columns));
+        const char *sha256 = cyc_column_text(&columns);
+        put_text(json, "sha256", strlen(sha256) == 64 ? sha256 : "");
         cyc_json_close(json, '}');
     }
     (void)sqlite3_finalize(columns.statement);
@@ -111,9 +112,48 @@ static const char *status_word(const char *outcome)
     return ended ? "completed" : "aborted";
 }
 
+/* Whole seconds; BattINFO knows none before 1970. */
+static void put_unix(struct cyc_json *json, const char *key, int64_t unix_ns)
+{
+    if (unix_ns >= 0) {
+        put_integer(json, key, unix_ns / CYC_S_NS);
+    }
+}
+
+/* That a run broke off is a deviation from its protocol, in BattINFO's words. */
+static void put_conformance(struct cyc_json *json, const struct facts *facts)
+{
+    if (strcmp(status_word(facts->outcome), "aborted") != 0) {
+        return;
+    }
+    cyc_json_key(json, "conformance");
+    cyc_json_open(json, '{');
+    put_text(json, "status", "non-conformant");
+    cyc_json_key(json, "deviations");
+    cyc_json_open(json, '[');
+    cyc_json_open(json, '{');
+    put_text(json, "category", "premature_termination");
+    put_text(json, "type", facts->outcome);
+    put_text(json, "description", facts->why);
+    put_unix(json, "occurred_at", facts->start_unix_ns + facts->end_t_ns);
+    cyc_json_close(json, '}');
+    cyc_json_close(json, ']');
+    cyc_json_close(json, '}');
+}
+
+static void put_cell(struct cyc_json *json, const struct facts *facts)
+{
+    cyc_json_key(json, "battinfo_cell");
+    cyc_json_open(json, '{');
+    cyc_json_key(json, "cell_instance");
+    cyc_json_open(json, '{');
+    put_text(json, "name", facts->cell);
+    cyc_json_close(json, '}');
+    cyc_json_close(json, '}');
+}
+
 static void put_test(struct cyc_json *json, sqlite3 *db, const struct facts *facts)
 {
-    const int64_t start_s = facts->start_unix_ns / CYC_S_NS;
     const bool dry = strcmp(facts->kind, "dry") == 0;
     cyc_json_key(json, "battinfo_test");
     cyc_json_open(json, '{');
@@ -123,19 +163,20 @@ static void put_test(struct cyc_json *json, sqlite3 *db, const struct facts *fac
     put_text(json, "name", facts->protocol_name[0] ? facts->protocol_name : facts->id);
     put_text(json, "kind", "cycling");
     put_text(json, "status", status_word(facts->outcome));
-    put_integer(json, "started_at", start_s);
+    put_unix(json, "started_at", facts->start_unix_ns);
     if (facts->outcome[0] != '\0') {
-        put_integer(json, "ended_at", (facts->start_unix_ns + facts->end_t_ns) / CYC_S_NS);
+        put_unix(json, "ended_at", facts->start_unix_ns + facts->end_t_ns);
     }
     put_text(json, "instrument_name", dry ? "simulated cell" : "");
     put_text(json, "protocol_name", facts->protocol_name);
     put_text(json, "description", facts->protocol_source);
+    put_conformance(json, facts);
     cyc_json_close(json, '}');
     put_artifacts(json, db);
     cyc_json_key(json, "provenance");
     cyc_json_open(json, '{');
     put_text(json, "source_type", dry ? "simulation" : "measurement");
-    put_integer(json, "retrieved_at", start_s);
+    put_unix(json, "retrieved_at", facts->start_unix_ns);
     put_text(json, "workflow_version", facts->program);
     cyc_json_close(json, '}');
     cyc_json_close(json, '}');
@@ -178,6 +219,7 @@ static int compose(sqlite3 *db, struct cyc_text *text)
     cyc_json_init(&json, text);
     cyc_json_open(&json, '{');
     put_test(&json, db, &facts);
+    put_cell(&json, &facts);
     put_extras(&json, &facts);
     cyc_json_close(&json, '}');
     cyc_text_append(text, "\n");

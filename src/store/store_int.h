@@ -27,6 +27,8 @@ int cyc_file_failed(struct cyc_err *err, const char *what, const char *path, int
 int cyc_file_write(int fd, const void *bytes, size_t size, const char *path, size_t *written,
                    struct cyc_err *err);
 int cyc_file_sync(int fd, const char *path, struct cyc_err *err);
+/* Makes the entries of a folder durable; syncing a file does not do that. */
+int cyc_folder_sync(const char *path, struct cyc_err *err);
 /* Writes a new file or replaces one as a whole: a reader sees the old or the new text. */
 int cyc_file_replace(const char *path, const char *bytes, size_t size, bool sync,
                      struct cyc_err *err);

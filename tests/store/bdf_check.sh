@@ -21,6 +21,8 @@ sidecar_rules='
          "short_id", "started_at", "status"] == [])
   and (.battinfo_test.test.started_at | type == "number" and . == floor)
   and (.battinfo_test.test.status | IN("running", "completed", "aborted"))
+  and (.battinfo_cell.cell_instance | keys - ["name"] == [])
+  and ((.battinfo_test.test.status == "aborted") == (.battinfo_test.test.conformance.status == "non-conformant"))
   and (.battinfo_test.provenance.source_type | IN("measurement", "simulation"))
   and all(.battinfo_test.artifacts[]; (.sha256 | test("^[0-9a-f]{64}$")) and .role == "source_protocol")'
 
