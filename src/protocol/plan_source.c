@@ -680,6 +680,14 @@ int cyc_list_source_open(const struct cyc_protocol *protocol, const struct cyc_l
     return status;
 }
 
+const struct cyc_step_plan *cyc_list_source_step(const struct cyc_source *base,
+                                                 const struct cyc_resolver **resolver)
+{
+    const struct plan_source *const source = (const struct plan_source *)(const void *)base;
+    *resolver = &source->resolver;
+    return source->running == NULL ? NULL : &cyc_plan_as_step(source->running)->step;
+}
+
 void cyc_list_source_close(struct cyc_source *source, struct cyc_history *history)
 {
     *history = of(source)->history;

@@ -2,6 +2,7 @@
  * indented; then what the whole asks of a channel. */
 #include "protocol/describe.h"
 #include "protocol/preview.h"
+#include "protocol/script.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -297,7 +298,9 @@ void cyc_protocol_print(const struct cyc_protocol *protocol, struct cyc_text *ou
     print_rules(&printer);
     cyc_text_append(out, "\n");
     if (protocol->script != NULL) {
-        cyc_text_append(out, "  a Lua program; its steps are decided while it runs\n");
+        cyc_text_append(out, "  a Lua program, which decides while it runs; the steps of the path that "
+                             "was checked:\n");
+        (void)cyc_script_visit(protocol, &visitor, NULL);
     } else {
         (void)cyc_plan_visit(&protocol->plan, &protocol->cell, &visitor, NULL);
     }

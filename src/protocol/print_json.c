@@ -1,6 +1,7 @@
 /* The plan as JSON, for programs: the same as print.c says, in numbers. */
 #include "protocol/describe.h"
 #include "protocol/preview.h"
+#include "protocol/script.h"
 
 #include <string.h>
 
@@ -262,7 +263,9 @@ void cyc_protocol_json(const struct cyc_protocol *protocol, struct cyc_json *jso
     put_cell(protocol, json);
     cyc_json_key(json, "method");
     cyc_json_open(json, '[');
-    if (protocol->script == NULL) {
+    if (protocol->script != NULL) {
+        (void)cyc_script_visit(protocol, &visitor, NULL);
+    } else {
         (void)cyc_plan_visit(&protocol->plan, &protocol->cell, &visitor, NULL);
     }
     cyc_json_close(json, ']');

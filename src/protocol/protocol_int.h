@@ -54,6 +54,9 @@ struct cyc_list_options {
 };
 int cyc_list_source_open(const struct cyc_protocol *protocol, const struct cyc_list_options *options,
                          struct cyc_source **source, struct cyc_err *err);
+/* The step that it handed out last, as written and in numbers; NULL: none. */
+const struct cyc_step_plan *cyc_list_source_step(const struct cyc_source *source,
+                                                 const struct cyc_resolver **resolver);
 void cyc_list_source_close(struct cyc_source *source, struct cyc_history *history);
 
 /* Widens the demands by what a resolved step asks; by what its limits and record rule ask. */

@@ -13,6 +13,10 @@
 int cyc_script_load(const struct cyc_protocol_options *options, struct cyc_files *files,
                     struct cyc_diags *diags, struct cyc_protocol *protocol, struct cyc_err *err);
 void cyc_script_free(struct cyc_script *script);
+struct cyc_plan_visitor;
+/* Walks the path that was checked; visitor->step is called at the first time of each step. */
+int cyc_script_visit(const struct cyc_protocol *protocol, const struct cyc_plan_visitor *visitor,
+                     struct cyc_err *err);
 int cyc_script_source_open(const struct cyc_protocol *protocol, struct cyc_source **source,
                            struct cyc_err *err);
 

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LASTING_MAX = 16 << 20, CALL_MAX = 16 << 20, EXPECTS_MAX = 1024 };
+enum { LASTING_MAX = 4 << 20, CALL_MAX = 4 << 20 };
 
 static struct cyc_script_source *of(struct cyc_source *source)
 {
