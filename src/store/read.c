@@ -9,28 +9,14 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- One run --------------------------------------------------------------------------------- */
-
-/* Whether a living writer holds the folder. */
-static bool is_locked(const char *folder)
-{
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    (void)close(fd);
-    return locked;
-}
 
 static bool exists(const char *folder, const char *name)
 {
@@ -124,7 +110,7 @@ static int load(const char *folder, struct cyc_run_info *info, struct cyc_err *e
     (void)cyc_copy(info->folder, sizeof info->folder, folder);
     (void)cyc_copy(info->id, sizeof info->id, last_name(folder));
     /* Asked before the journal is read: a run that ends in between then shows its outcome. */
-    const bool locked = is_locked(folder);
+    const bool locked = cyc_folder_locked(folder);
     int status = cyc_journal_open_read(folder, &db, err);
     if (status != CYC_OK) {
         return status;

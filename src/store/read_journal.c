@@ -29,13 +29,30 @@ const char *cyc_column_text(struct cyc_columns *columns)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static int read_pragma(sqlite3 *db, const char *sql, int64_t *value)
+struct versions {
+    int64_t application, schema, table_count;
+};
+
+/* All three of one moment: a writer may be about to make them. The transaction stays open, so that
+ * whatever is read through this connection is of that moment too. */
+static int read_versions(sqlite3 *db, struct versions *versions)
 {
     struct cyc_columns columns = {0};
-    int status = sqlite3_prepare_v2(db, sql, -1, &columns.statement, NULL);
+    int status = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    if (status == SQLITE_OK) {
+        status = sqlite3_prepare_v2(db,
+                                    "SELECT application_id, user_version, "
+                                    "(SELECT count(*) FROM sqlite_schema) "
+                                    "FROM pragma_application_id, pragma_user_version",
+                                    -1, &columns.statement, NULL);
+    }
     if (status == SQLITE_OK) {
         status = sqlite3_step(columns.statement);
-        *value = status == SQLITE_ROW ? cyc_column_integer(&columns) : 0;
+    }
+    if (status == SQLITE_ROW) {
+        versions->application = cyc_column_integer(&columns);
+        versions->schema = cyc_column_integer(&columns);
+        versions->table_count = cyc_column_integer(&columns);
     }
     (void)sqlite3_finalize(columns.statement);
     return status == SQLITE_ROW ? CYC_OK : CYC_E_JOURNAL;
@@ -76,31 +93,29 @@ static int tell_unreadable(sqlite3 *db, const char *path, struct cyc_err *err)
 /* Leaves *db NULL when the journal holds nothing yet. */
 static int check_versions(sqlite3 **db, const char *folder, const char *path, struct cyc_err *err)
 {
-    int64_t application = 0, version = 0, table_count = 0;
-    if (read_pragma(*db, "PRAGMA application_id", &application) != CYC_OK ||
-        read_pragma(*db, "PRAGMA user_version", &version) != CYC_OK ||
-        read_pragma(*db, "SELECT count(*) FROM sqlite_schema", &table_count) != CYC_OK) {
+    struct versions versions = {0};
+    if (read_versions(*db, &versions) != CYC_OK) {
         return tell_unreadable(*db, path, err);
     }
-    if (table_count == 0 && version == 0 && has_rows(folder)) {
-        return cyc_err_set(err, CYC_E_JOURNAL,
-                           "%s is empty although there are data beside it: %s-wal was not copied "
-                           "with the rest of the run",
-                           path, CYC_JOURNAL_NAME);
-    }
-    if (table_count == 0 && version == 0) {
+    if (versions.table_count == 0 && versions.schema == 0) {
+        if (has_rows(folder) && !cyc_folder_locked(folder)) {
+            return cyc_err_set(err, CYC_E_JOURNAL,
+                               "%s is empty although there are data beside it: %s-wal was not "
+                               "copied with the rest of the run",
+                               path, CYC_JOURNAL_NAME);
+        }
         (void)sqlite3_close(*db);
         *db = NULL;
         return CYC_OK;
     }
-    if (application != CYC_APPLICATION_ID) {
+    if (versions.application != CYC_APPLICATION_ID) {
         return cyc_err_set(err, CYC_E_JOURNAL, "%s is a database of another program", path);
     }
-    if (version > CYC_SCHEMA_VERSION) {
+    if (versions.schema > CYC_SCHEMA_VERSION) {
         return cyc_err_set(err, CYC_E_JOURNAL,
                            "%s was written by a newer cyclostat (schema %lld; this one reads up "
                            "to %d); read it with that one",
-                           path, (long long)version, CYC_SCHEMA_VERSION);
+                           path, (long long)versions.schema, CYC_SCHEMA_VERSION);
     }
     return CYC_OK;
 }

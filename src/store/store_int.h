@@ -34,6 +34,8 @@ int cyc_file_replace(const char *path, const char *bytes, size_t size, bool sync
                      struct cyc_err *err);
 /* Makes a folder and those above it. */
 int cyc_folder_make(const char *path, struct cyc_err *err);
+/* Whether a living writer holds the folder of a run. */
+bool cyc_folder_locked(const char *folder);
 /* "<folder>/<name>"; CYC_E_BOUND when it is longer than CYC_PATH_SIZE. */
 int cyc_path_join(char path[CYC_PATH_SIZE], const char *folder, const char *name,
                   struct cyc_err *err);
