@@ -11,8 +11,8 @@
 # 2. the run on a grid of samples against the first: the same steps, and each end within one sample. A step ends
 #    late by at most one sample by itself, and a charge with a hold has two ends. What the steps before were late
 #    by, the cell remembers: that is charge to be moved in addition, at the step's mean current, and up to another
-#    sample for what a cell remembers beside charge. A condition on a slope is judged on points that stand further
-#    apart: there 30 s are allowed.
+#    sample for what a cell remembers beside charge. A condition that is no threshold is judged every 10 s
+#    in the first run: there 11 s are allowed.
 #
 # --write replaces `expected` by what came out; read it before you commit it.
 set -uo pipefail
@@ -82,7 +82,7 @@ awk -F '\t' -v sample="$sample" '
         }
         mean = e[6] > 0 ? magnitude(e[7]) / e[6] : 0
         ends = $4 ~ /CV_/ && $4 !~ /^CV_/ ? 2 : 1
-        allowed = $5 == "condition" ? 30 : (ends + (FNR > 1 && $5 != "time" ? 1 : 0)) * sample + 0.001
+        allowed = $5 == "condition" ? 11 : (ends + (FNR > 1 && $5 != "time" ? 1 : 0)) * sample + 0.001
         allowed += mean > 0 && $5 != "time" ? magnitude(before_s - before_e) / mean : 0
         if (magnitude($6 - e[6]) > allowed) {
             printf "%s\n%s\nby more than %.3f s apart\n", event[FNR], $0, allowed; bad = 1
