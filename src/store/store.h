@@ -6,7 +6,12 @@
  *     journal.sqlite                                      steps, results, cycles, events, one mark
  *     protocol/…                                          the protocol and all it includes
  *
- * One writer per run, one thread. A row is acknowledged once a mark covers it.
+ * One writer per run, one thread. A row is acknowledged once a mark covers it. The writer holds a
+ * lock on the folder; a child that it forks must exec or end before it does, else the run seems to
+ * go on. Readers change nothing and may look at any time.
+ *
+ * Errors: CYC_E_NO_SPACE, CYC_E_FILE, CYC_E_JOURNAL, CYC_E_NO_MEMORY, CYC_E_BOUND. After the first
+ * failed write a run takes no more rows: finish it.
  */
 #ifndef CYC_STORE_STORE_H
 #define CYC_STORE_STORE_H
@@ -48,7 +53,9 @@ struct cyc_run_identity {
 
 struct cyc_run; /* a run that is being written */
 
-/* Makes runs_dir and a new folder in it. Ids are `<date>-<cell>-<nnn>`, unique. */
+/* Makes runs_dir and a new folder in it. Ids are `<date>-<cell>-<nnn>`, unique. A run that syncs is
+ * refused on a network file system. *run is owned by the caller, who ends it with
+ * cyc_run_finish(); NULL after an error. */
 int cyc_run_create(const char *runs_dir, const struct cyc_run_identity *identity,
                    struct cyc_run **run, struct cyc_err *err);
 const char *cyc_run_id(const struct cyc_run *run);
@@ -60,6 +67,8 @@ const char *cyc_run_data_path(const struct cyc_run *run);
  * decimals of the capacities. What is not a number leaves its field empty. */
 int cyc_run_row(struct cyc_run *run, const struct cyc_record *record, const char *step_type,
                 struct cyc_err *err);
+/* The step as resolved, then its result; a step that is begun shows in the journal from the next
+ * commit on. `step` is borrowed for the call. */
 int cyc_run_step_begin(struct cyc_run *run, const struct cyc_step *step, uint32_t step_count,
                        int64_t t_ns, struct cyc_err *err);
 int cyc_run_step_end(struct cyc_run *run, const struct cyc_step *step,
@@ -86,17 +95,20 @@ int cyc_run_finish(struct cyc_run *run, const char *end, const char *why, int64_
 struct cyc_run_info {
     char id[CYC_RUN_ID_SIZE];
     char folder[CYC_PATH_SIZE];
-    char data_file[CYC_PATH_SIZE];
+    char data_file[CYC_PATH_SIZE]; /* the first, where there are several */
     char protocol_name[256], protocol_source[256], cell[64], kind[8];
-    char end[16];  /* "" while it runs, "interrupted" when its writer is gone */
+    char end[16]; /* "" while it runs, "interrupted" when its writer is gone; in a listing also
+                     "unreadable", and `why` says why */
     char why[512];
     int64_t start_unix_ns, t_ns; /* run time covered */
-    uint64_t row_count, step_count, cycle_count, event_count;
+    uint64_t row_count; /* whole rows in the data, also those beyond the last commit */
+    uint64_t step_count, cycle_count, event_count;
     double active_mass_g, area_cm2, one_c_A, nominal_capacity_Ah;
 };
 
 typedef int (*cyc_run_info_fn)(void *context, const struct cyc_run_info *info);
 typedef int (*cyc_run_cycle_fn)(void *context, const struct cyc_cycle *cycle);
+/* `text` is that of cyc_run_step_text(); `ended` false: the step had no result yet. */
 typedef int (*cyc_run_step_fn)(void *context, uint32_t cycle_number, const char *name,
                                const char *type, uint32_t step_id, const char *text,
                                const struct cyc_result *result, bool ended);
@@ -111,6 +123,7 @@ int cyc_runs_each(const char *runs_dir, cyc_run_info_fn fn, void *context, struc
 /* One run, by id, by a unique beginning of an id, by folder, or "last". */
 int cyc_run_find(const char *runs_dir, const char *word, struct cyc_run_info *info,
                  struct cyc_err *err);
+/* In order. All strings are borrowed for the callback. */
 int cyc_run_each_cycle(const char *folder, cyc_run_cycle_fn fn, void *context,
                        struct cyc_err *err);
 int cyc_run_each_step(const char *folder, cyc_run_step_fn fn, void *context, struct cyc_err *err);
