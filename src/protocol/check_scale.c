@@ -277,7 +277,8 @@ static void check_frequencies(const struct cyc_check_view *view)
 void cyc_check_constants(struct cyc_checker *checker, const struct cyc_step_plan *plan)
 {
     const double most_A = RATE_MOST * checker->one_c_A;
-    const double current_A = plan->more == NULL ? NAN : plan->more->current_A.value;
+    const bool limited = plan->kind == CYC_STEP_HOLD || plan->kind == CYC_STEP_SWEEP;
+    const double current_A = plan->more == NULL || !limited ? NAN : plan->more->current_A.value;
     if (current_A > most_A || current_A < RATE_LEAST * checker->one_c_A) {
         (void)warn(checker, plan->pos, CYC_SIGNAL_CURRENT, current_A,
                    "%s is far from what 1C is for this cell");

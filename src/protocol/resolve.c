@@ -421,7 +421,7 @@ static int resolve_charge(struct work *work)
     status = one_segment(work, (enum cyc_control)work->plan->control,
                          load ? work->setpoint : sign * work->setpoint);
     if (status == CYC_OK && held) {
-        status = number(work, &work->plan->more->hold_V, NAN, &step->hold_V);
+        status = number(work, &work->plan->hold_V, NAN, &step->hold_V);
         const double most_A = work->plan->control == CYC_CONTROL_CURRENT ? work->setpoint : INFINITY;
         step->current_min_A = work->plan->charging ? 0.0 : -most_A;
         step->current_max_A = work->plan->charging ? most_A : 0.0;

@@ -163,15 +163,44 @@ static struct cyc_step_more *more_of(struct cyc_build *build, struct cyc_step_pl
     if (more == NULL) {
         return NULL;
     }
-    struct cyc_value *const values[] = {
-        &more->hold_V, &more->current_A, &more->timeout_s, &more->within, &more->soak_s,
-        &more->ramp_K_per_s, &more->max_gap_s, &more->count, &more->sweep_rate_V_per_s,
-        &more->sweep_from_V, &more->scale, &more->amplitude, &more->frequency_from_Hz,
-        &more->frequency_to_Hz, &more->points_per_decade, &more->bias};
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        *values[i] = CYC_VALUE_NONE;
-    }
+    more->timeout_s = more->max_gap_s = CYC_VALUE_NONE;
     more->wait = true;
+    switch ((enum cyc_step_kind)plan->kind) {
+    case CYC_STEP_HOLD:
+    case CYC_STEP_SWEEP:
+        more->current_A = more->sweep_rate_V_per_s = more->sweep_from_V = CYC_VALUE_NONE;
+        break;
+    case CYC_STEP_TEMPERATURE:
+    case CYC_STEP_PRESSURE:
+        more->within = more->soak_s = more->ramp_K_per_s = CYC_VALUE_NONE;
+        break;
+    case CYC_STEP_PULSE:
+    case CYC_STEP_PROFILE:
+        more->count = more->scale = CYC_VALUE_NONE;
+        break;
+    case CYC_STEP_IMPEDANCE:
+        more->amplitude = more->frequency_from_Hz = more->frequency_to_Hz = CYC_VALUE_NONE;
+        more->points_per_decade = more->bias = CYC_VALUE_NONE;
+        break;
+    case CYC_STEP_CHARGE:
+    case CYC_STEP_DISCHARGE:
+    case CYC_STEP_REST:
+    case CYC_STEP_ASK:
+    case CYC_STEP_REPEAT:
+    case CYC_STEP_CYCLES:
+    case CYC_STEP_EACH:
+    case CYC_STEP_INCLUDE:
+    case CYC_STEP_IF:
+    case CYC_STEP_LET:
+    case CYC_STEP_NOTE:
+    case CYC_STEP_GOTO:
+    case CYC_STEP_LEAVE:
+    case CYC_STEP_STOP:
+    case CYC_STEP_FAIL:
+    case CYC_STEP_SENTENCE:
+    case CYC_STEP_KIND_COUNT:
+        break;
+    }
     plan->more = more;
     return more;
 }
@@ -380,10 +409,7 @@ static bool parse_charge(struct cyc_build *build, const struct cyc_fields *field
         plan->control = CYC_CONTROL_LOAD;
     }
     if (hold != NULL) {
-        struct cyc_step_more *const more = more_of(build, plan);
-        if (more == NULL || !cyc_build_value(build, hold, CYC_KEY_HOLD, &more->hold_V, NULL)) {
-            sound = false;
-        }
+        sound = cyc_build_value(build, hold, CYC_KEY_HOLD, &plan->hold_V, NULL) && sound;
         if (plan->mode == CYC_MODE_CR) {
             struct cyc_diag *const diag = cyc_build_error(
                 build, hold->key_pos, "hold goes with a current or a power, not with a load");
@@ -716,6 +742,7 @@ bool cyc_step_parse(struct cyc_build *build, const struct cyc_node *node,
     memset(plan, 0, sizeof *plan);
     plan->kind = (uint8_t)kind;
     plan->pos = node->child != NULL ? node->child->key_pos : node->pos;
+    plan->hold_V = CYC_VALUE_NONE;
     plan->number = ++build->step_count;
     plan->in_cycle = build->scope.in_cycle;
     plan->block_depth = (uint8_t)build->scope.block_depth;

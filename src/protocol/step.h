@@ -127,28 +127,35 @@ struct cyc_profile {
 
 /* What plain steps do without. */
 struct cyc_step_more {
-    struct cyc_value hold_V;
-    struct cyc_value current_A; /* `current` of hold and sweep */
-    struct cyc_value timeout_s;
-    struct cyc_value within, soak_s, ramp_K_per_s;
-    bool wait, off;
+    struct cyc_value timeout_s, max_gap_s;
     const struct cyc_record_plan *record;
     struct cyc_limits limits;
+    const char *text;           /* of ask */
     uint8_t after_interruption; /* enum cyc_interruption */
-    struct cyc_value max_gap_s;
-    struct cyc_value count; /* of pulses, profiles: how often */
-    const struct cyc_pulse_plan *pulses;
-    unsigned pulse_count;
-    const struct cyc_value *resistance_at_s;
-    unsigned resistance_at_count;
-    const struct cyc_value *sweep_to_V;
-    unsigned sweep_count;
-    struct cyc_value sweep_rate_V_per_s, sweep_from_V;
-    const struct cyc_profile *profile;
-    struct cyc_value scale;
-    struct cyc_value amplitude, frequency_from_Hz, frequency_to_Hz, points_per_decade, bias;
-    bool rms, galvanostatic, bias_current;
-    const char *text; /* of ask */
+    bool wait, off;             /* temperature, pressure */
+    bool rms, galvanostatic, bias_current; /* impedance */
+    union { /* by kind of step */
+        struct { /* hold, sweep */
+            struct cyc_value current_A;
+            struct cyc_value sweep_rate_V_per_s, sweep_from_V;
+            const struct cyc_value *sweep_to_V;
+            unsigned sweep_count;
+        };
+        struct { /* temperature, pressure */
+            struct cyc_value within, soak_s, ramp_K_per_s;
+        };
+        struct { /* pulse, profile */
+            struct cyc_value count; /* how often */
+            struct cyc_value scale;
+            const struct cyc_pulse_plan *pulses;
+            const struct cyc_value *resistance_at_s;
+            const struct cyc_profile *profile;
+            unsigned pulse_count, resistance_at_count;
+        };
+        struct { /* impedance */
+            struct cyc_value amplitude, frequency_from_Hz, frequency_to_Hz, points_per_decade, bias;
+        };
+    };
 };
 
 /* A step as written: immutable, compact. */
@@ -166,6 +173,7 @@ struct cyc_step_plan {
     const char *id;    /* with prefix, or NULL */
     const char *label; /* or NULL */
     struct cyc_value setpoint; /* A, W, ohm, V, s, degC, Pa: magnitude */
+    struct cyc_value hold_V;   /* beside charge or discharge; else unstated */
     const struct cyc_cutoff_plan *cutoffs;
     const struct cyc_step_more *more; /* NULL: all of it unstated */
 };

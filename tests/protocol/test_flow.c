@@ -59,7 +59,7 @@ static void each_walks_its_lists_side_by_side(void)
 {
     CYC_SAME(mock_trace(HEAD "method:\n  - each: {rate: [1 C, 2 C], time: [1 h, 2 h]}\n    steps:\n"
                              "      - {rest: 1 h}\n", 9),
-             "5:30 `time` is a word of the language and cannot be a name");
+             "5:30 `time` is a word of the language and cannot serve as name");
     CYC_SAME(mock_trace(HEAD "method:\n  - each: {rate: [1 C, 2 C], end_V: [4 V, 4.1 V]}\n"
                              "    steps:\n      - {charge: = rate, hold: = end_V, cutoff: 1 h}\n", 9),
              "1 CCCV_CHG 1; 1 CCCV_CHG 2; END done");
