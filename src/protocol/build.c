@@ -289,7 +289,8 @@ bool cyc_build_scalar(struct cyc_build *build, const struct cyc_node *node, cons
         return false;
     }
     if (node->size == 0 && node->quantity == NULL) {
-        (void)cyc_build_error(build, node->pos, "%s is missing here", what);
+        cyc_build_error(build, node->pos, "%s is missing here", what)->hint =
+            "write a value after the colon";
         return false;
     }
     return true;
@@ -741,7 +742,7 @@ static bool check_word(struct cyc_build *build, const char *word, struct cyc_pos
     }
     if (is_reserved(word)) {
         struct cyc_diag *const diag =
-            cyc_build_error(build, pos, "`%s` is a word of the language and cannot be a %s", word,
+            cyc_build_error(build, pos, "`%s` is a word of the language and cannot serve as %s", word,
                             what);
         diag->hint = cyc_diags_format(build->diags, "for example, %s_1", word);
         return false;

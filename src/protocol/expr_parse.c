@@ -342,8 +342,8 @@ static bool expect(struct cyc_expr_parser *parser, const char *word)
     }
     const bool at_end = parser->token.type == CYC_TOKEN_END;
     const size_t size = at_end ? 1 : parser->token.size;
-    (void)cyc_expr_refuse(parser, cyc_expr_place(parser, parser->token.text, size), NULL,
-                          at_end ? "%s is missing at the end" : "%s is missing here", word);
+    (void)cyc_expr_refuse(parser, cyc_expr_place(parser, parser->token.text, size),
+                          "brackets come in pairs", at_end ? "%s is missing at the end" : "%s is missing here", word);
     return false;
 }
 
@@ -412,8 +412,9 @@ static struct cyc_expr *parse_primary(struct cyc_expr_parser *parser)
     }
     const bool at_end = token.type == CYC_TOKEN_END;
     return cyc_expr_refuse(parser, cyc_expr_place(parser, token.text, at_end ? 1 : token.size),
-                           NULL, at_end ? "the expression breaks off here"
-                                        : "a value is missing before this");
+                           "a quantity, a number or a name is due, such as 4.2 V or voltage",
+                           at_end ? "the expression breaks off here"
+                                  : "a value is missing before this");
 }
 
 /* ---- Operators ----------------------------------------------------------------------------------- */

@@ -368,7 +368,8 @@ static bool compile_flow(struct cyc_compiler *compiler, const struct cyc_node *s
         return sound && flow->target != NULL;
     }
     if (kind == CYC_STEP_LEAVE && build->scope.block_depth == 0) {
-        (void)cyc_build_error(build, node->key_pos, "leave: no block is around this step");
+        cyc_build_error(build, node->key_pos, "leave: no block is around this step")->hint =
+            "to end the run write stop or fail";
         return false;
     }
     flow->text = text;

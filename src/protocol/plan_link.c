@@ -41,9 +41,8 @@ static struct cyc_diag *refuse_target(struct cyc_compiler *compiler, struct cyc_
     struct cyc_diag *const diag = cyc_build_error(build, pos, "no step or block has the id `%s`",
                                                   target);
     const char *const near = cyc_ids_nearest(build->ids, target);
-    if (near != NULL) {
-        diag->hint = cyc_diags_format(build->diags, "did you mean `%s`?", near);
-    }
+    diag->hint = near != NULL ? cyc_diags_format(build->diags, "did you mean `%s`?", near)
+                              : "a step gets one by `id: …` beside its other keys";
     return diag;
 }
 
@@ -100,8 +99,8 @@ static bool link_cutoffs(struct cyc_compiler *compiler, const struct cyc_plan_no
         struct cyc_cutoff_more *const more = cutoffs[i].more;
         const bool leaves = cutoffs[i].action == CYC_FOLLOW_LEAVE;
         if (leaves && !of_block && (more == NULL || more->target == NULL) && node->depth == 0) {
-            (void)cyc_build_error(compiler->build, cutoffs[i].pos,
-                                  "leave: no block is around this step");
+            cyc_build_error(compiler->build, cutoffs[i].pos, "leave: no block is around this step")
+                ->hint = "to go on write next, to end the run stop or fail";
             sound = false;
         }
         if (more == NULL || more->target == NULL) {

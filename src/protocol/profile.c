@@ -110,6 +110,9 @@ struct cyc_file *cyc_files_take(struct cyc_build *build, const struct cyc_node *
     struct cyc_file *const file = &files->items[files->count];
     (void)snprintf(path, sizeof path, "%s%s", files->root, name);
     if (cyc_file_read(path, size_max, build->arena, &text, &file->size, &err) != CYC_OK) {
+        const size_t used = strlen(err.text);
+        (void)snprintf(err.text + used, sizeof err.text - used,
+                       "; a path is relative to the folder of the file it stands in");
         cyc_build_refuse(build, node, &err);
         return NULL;
     }

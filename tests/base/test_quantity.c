@@ -265,13 +265,17 @@ static void check_lacking(const char *text, const struct cyc_cell_basis *cell, c
 static void what_the_cell_lacks_is_named(void)
 {
     struct cyc_cell_basis cell = cyc_cell_basis_none();
-    check_lacking("0.5 C", &cell, "0.5 C needs cell.one_c or cell.nominal_capacity");
-    check_lacking("180 mAh/g", &cell, "180 mAh/g needs cell.active_mass");
-    check_lacking("2 mA/cm2", &cell, "2 mA/cm2 needs cell.area");
+    check_lacking("0.5 C", &cell,
+                  "0.5 C needs cell.one_c or cell.nominal_capacity; for example, cell: {one_c: 200 "
+                  "mA/g, active_mass: 9 mg}");
+    check_lacking("180 mAh/g", &cell, "180 mAh/g needs cell.active_mass; state it in the cell");
+    check_lacking("2 mA/cm2", &cell, "2 mA/cm2 needs cell.area; state it in the cell");
     cell.one_c = (struct cyc_quantity){0.2, CYC_KIND_CURRENT, CYC_BASIS_PER_MASS};
-    check_lacking("0.5 C", &cell, "0.5 C: cell.one_c needs cell.active_mass");
+    check_lacking("0.5 C", &cell, "0.5 C: cell.one_c needs cell.active_mass; state it in the cell");
     cell.one_c.basis = CYC_BASIS_C_RATE;
-    check_lacking("0.5 C", &cell, "0.5 C: cell.one_c needs mA/g, mA/cm2 or mA instead of a C-rate");
+    check_lacking("0.5 C", &cell,
+                  "0.5 C: cell.one_c needs mA/g, mA/cm2 or mA instead of a C-rate; state it in the "
+                  "cell");
     cell = cyc_cell_basis_none();
     struct cyc_err err = {0};
     double value = 47.11;
@@ -281,7 +285,7 @@ static void what_the_cell_lacks_is_named(void)
     CYC_SAME(err.text, "cell.nominal_capacity is not stated");
     CU_ASSERT_EQUAL(value, 47.11);
     cell.active_mass_g = 0;
-    check_lacking("180 mAh/g", &cell, "180 mAh/g needs cell.active_mass");
+    check_lacking("180 mAh/g", &cell, "180 mAh/g needs cell.active_mass; state it in the cell");
 }
 
 static void a_unit_gives_its_factor(void)
