@@ -12,6 +12,7 @@ cyclostat: 1
 name: linear
 cell: {one_c: 2.5 A, nominal_capacity: 2.5 Ah}
 limits: {voltage: [2.4 V, 4.5 V], current: 3 C}
+cutoff: [voltage < 2.5 V, voltage > 4.4 V]
 method:
   - {charge: 1 C, hold: 4.1 V, cutoff: C/10}
   - {discharge: 5 W, cutoff: 3.3 V}
