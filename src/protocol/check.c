@@ -180,7 +180,7 @@ static double end_voltage(const struct cyc_check_view *view, struct cyc_pos *pos
     return NAN;
 }
 
-static void check_window(const struct cyc_check_view *view, double end_V, struct cyc_pos pos)
+static bool check_window(const struct cyc_check_view *view, double end_V, struct cyc_pos pos)
 {
     struct cyc_checker *const checker = view->checker;
     const bool charging = view->step->charging;
@@ -207,6 +207,7 @@ static void check_window(const struct cyc_check_view *view, double end_V, struct
         checker->discharge_end_pos = pos;
         checker->charge_end_V = NAN;
     }
+    return !crossed;
 }
 
 /* A charge that ends near the lower limit, a discharge that ends near the upper one. */
@@ -292,8 +293,9 @@ static void check_order(const struct cyc_check_view *view)
     case CYC_MODE_CCCV:
     case CYC_MODE_CPCV:
         end_V = end_voltage(view, &pos);
-        check_window(view, end_V, pos);
-        check_edge(view, end_V, pos);
+        if (check_window(view, end_V, pos)) {
+            check_edge(view, end_V, pos);
+        }
         check_again(view, end_V);
         checker->cc_end_V = isnan(step->hold_V) ? end_V : NAN;
         checker->cc_end_pos = pos;
@@ -344,6 +346,9 @@ static void on_step(void *context, const struct cyc_plan_step *plan,
                     const struct cyc_resolver *resolver)
 {
     struct cyc_checker *const checker = context;
+    if (checker->demands != NULL) {
+        cyc_demands_add_planned(checker->demands, plan, resolver);
+    }
     if (resolver == NULL) {
         cyc_check_constants(checker, &plan->step);
         forget(checker);
@@ -469,7 +474,7 @@ static void check_stated(const struct cyc_checker *checker, const struct cyc_pla
 }
 
 void cyc_check_plan(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
-                    struct cyc_diags *diags)
+                    struct cyc_diags *diags, struct cyc_demands *demands)
 {
     struct cyc_checker checker;
     const struct cyc_plan_visitor visitor = {.context = &checker,
@@ -482,6 +487,8 @@ void cyc_check_plan(const struct cyc_plan *plan, const struct cyc_cell_facts *ce
                                              .finally = on_finally};
     cyc_checker_init(&checker, cell, diags);
     checker.method = plan->method;
+    checker.demands = demands;
+    cyc_demands_init(demands);
     if (cyc_plan_visit(plan, cell, &visitor, NULL) != CYC_OK) {
         return; /* no memory: whoever opens the source next will say so */
     }

@@ -15,6 +15,7 @@
 struct cyc_checker {
     const struct cyc_cell_facts *cell;
     struct cyc_diags *diags;
+    struct cyc_demands *demands; /* NULL: counted elsewhere */
     double one_c_A;    /* NaN: not known */
     double nominal_Ah; /* nominal, else what 1C passes in 2 h; NaN: not known */
     double low_V, high_V, most_A; /* over all steps; NaN: nothing yet */
@@ -38,8 +39,8 @@ void cyc_check_step(struct cyc_checker *checker, const struct cyc_step_plan *pla
 /* When all steps were seen: are the protocol's limits of the scale of its steps? */
 void cyc_check_limits_scale(const struct cyc_checker *checker, const struct cyc_limits *limits);
 
-/* All of the above for a plan, and its lists. */
+/* All of the above for a plan, and its lists; on the way what the whole asks of a channel. */
 void cyc_check_plan(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
-                    struct cyc_diags *diags);
+                    struct cyc_diags *diags, struct cyc_demands *demands);
 
 #endif

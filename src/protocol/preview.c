@@ -265,10 +265,9 @@ void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *st
     }
 }
 
-static void add_planned(void *context, const struct cyc_plan_step *plan,
-                        const struct cyc_resolver *resolver)
+void cyc_demands_add_planned(struct cyc_demands *demands, const struct cyc_plan_step *plan,
+                             const struct cyc_resolver *resolver)
 {
-    struct cyc_demands *const demands = context;
     if (resolver != NULL) {
         cyc_demands_add_step(demands, &resolver->step, plan->step.pos);
     } else if (plan->step.mode == CYC_MODE_IMPEDANCE && demands->impedance_step == 0) {
@@ -276,12 +275,4 @@ static void add_planned(void *context, const struct cyc_plan_step *plan,
         demands->impedance_pos = plan->step.pos;
         (void)cyc_copy(demands->impedance_name, sizeof demands->impedance_name, "impedance");
     }
-}
-
-int cyc_plan_demands(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
-                     struct cyc_demands *demands, struct cyc_err *err)
-{
-    cyc_demands_init(demands);
-    const struct cyc_plan_visitor visitor = {.context = demands, .step = add_planned};
-    return cyc_plan_visit(plan, cell, &visitor, err);
 }

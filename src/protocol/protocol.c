@@ -142,10 +142,10 @@ static int load_plan(const struct cyc_protocol_options *options, struct cyc_file
     }
     cyc_arena_release(&tree);
     if (status == CYC_OK) {
-        cyc_check_plan(&protocol->plan, &protocol->cell, diags);
-        status = diags->error_count == 0
-                     ? cyc_plan_demands(&protocol->plan, &protocol->cell, &protocol->demands, err)
-                     : cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
+        cyc_check_plan(&protocol->plan, &protocol->cell, diags, &protocol->demands);
+        if (diags->error_count > 0) {
+            status = cyc_err_set(err, CYC_E_INPUT, "the protocol has mistakes");
+        }
     }
     return status;
 }

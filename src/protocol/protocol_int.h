@@ -63,7 +63,7 @@ void cyc_list_source_close(struct cyc_source *source, struct cyc_history *histor
 void cyc_demands_init(struct cyc_demands *demands);
 void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *step,
                           struct cyc_pos pos);
-/* Of a whole plan, as far as it is known before it runs. */
-int cyc_plan_demands(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
-                     struct cyc_demands *demands, struct cyc_err *err);
+/* The same for a step of a plan before it runs; resolver NULL: its numbers are not known yet. */
+void cyc_demands_add_planned(struct cyc_demands *demands, const struct cyc_plan_step *plan,
+                             const struct cyc_resolver *resolver);
 #endif
