@@ -242,8 +242,10 @@ static void check_trivial(const struct cyc_check_view *view, unsigned cutoff,
 {
     const struct cyc_step *const step = view->step;
     const int edge = atom->signal == CYC_SIGNAL_VOLTAGE ? cyc_check_edge(step, atom->value) : 0;
-    const bool everywhere =
-        (edge < 0 && cyc_check_upward(atom)) || (edge > 0 && cyc_check_downward(atom));
+    const bool judged = view->resolver->owners[cutoff] < 0 && view->plan->kind <= CYC_STEP_DISCHARGE &&
+                        step->cutoffs[cutoff].action != CYC_FOLLOW_FAIL; /* as the step's end */
+    const bool everywhere = !judged && ((edge < 0 && cyc_check_upward(atom)) ||
+                                        (edge > 0 && cyc_check_downward(atom)));
     const bool slope = atom->signal == CYC_SIGNAL_SLOPE && cyc_check_upward(atom) &&
                        (step->mode == CYC_MODE_REST || step->mode == CYC_MODE_CV);
     if (everywhere || slope) {
