@@ -22,6 +22,7 @@
 #define EVENT_SIZE_MAX (256u << 10)
 #define SLICE_SIZE     (16u << 10)
 #define FEW_KEYS       12u /* compared one by one up to here */
+#define COMMON_KEYS    64u /* kept at hand: most keys of a protocol are the same few words */
 
 struct level {
     struct cyc_node *node;
@@ -46,6 +47,10 @@ struct reader {
     bool has_tight_comment;   /* somewhere ` #` is followed by a character at once */
     uint32_t cursor_line;     /* moves forward only, so that looking at lines stays linear */
     const char *cursor;
+    struct {
+        const char *key;
+        size_t size;
+    } common[COMMON_KEYS];
     struct level levels[CYC_TREE_DEPTH_MAX + 1];
     unsigned depth;
     struct cyc_node *root;
@@ -150,8 +155,8 @@ static int survey(struct reader *reader)
 static bool has_tight_comment(const char *text, size_t size)
 {
     const char *const end = text + size;
-    for (const char *at = text; (at = memmem(at, (size_t)(end - at), " #", 2)) != NULL; at += 2) {
-        if (at + 2 < end && strchr(" \t\r\n#!", at[2]) == NULL) {
+    for (const char *at = text; (at = memchr(at, '#', (size_t)(end - at))) != NULL; at++) {
+        if (at > text && at[-1] == ' ' && at + 1 < end && strchr(" \t\r\n#!", at[1]) == NULL) {
             return true;
         }
     }
@@ -336,6 +341,22 @@ static const struct cyc_node *duplicate_of(struct level *level, const char *key,
     return hash_key(level, key, size) ? find_key(level->node, key) : NULL;
 }
 
+/* The key in the arena: the copy made before, where there is one at hand. */
+static const char *keep_key(struct reader *reader, const char *key, size_t size)
+{
+    unsigned slot = (unsigned)size * 7u;
+    for (size_t i = 0; i < size && i < 3; i++) {
+        slot = slot * 31u + (unsigned char)key[i];
+    }
+    slot = (slot ^ (slot >> 6)) % COMMON_KEYS;
+    if (reader->common[slot].key == NULL || reader->common[slot].size != size ||
+        memcmp(reader->common[slot].key, key, size) != 0) {
+        reader->common[slot].key = cyc_arena_string(reader->arena, key, size);
+        reader->common[slot].size = size;
+    }
+    return reader->common[slot].key;
+}
+
 static int take_key(struct reader *reader, struct level *level, const yaml_event_t *event)
 {
     const struct cyc_pos pos = pos_of(reader, &event->start_mark);
@@ -355,7 +376,7 @@ static int take_key(struct reader *reader, struct level *level, const yaml_event
     if (status != CYC_OK) {
         return status;
     }
-    level->key = cyc_arena_string(reader->arena, key, size);
+    level->key = keep_key(reader, key, size);
     level->key_size = size;
     if (before != NULL) {
         struct cyc_diag *const diag = cyc_diags_add(reader->diags, CYC_SEVERITY_ERROR,
@@ -369,10 +390,11 @@ static int take_key(struct reader *reader, struct level *level, const yaml_event
 
 /* ---- Nodes -------------------------------------------------------------------------------------------- */
 
-/* Makes a node at the place where the reader stands. */
-static struct cyc_node *attach(struct reader *reader, enum cyc_node_type type, struct cyc_pos pos)
+/* Makes a node at the place where the reader stands, with room for its text right behind it. */
+static struct cyc_node *attach(struct reader *reader, enum cyc_node_type type, struct cyc_pos pos,
+                               size_t room)
 {
-    struct cyc_node *const node = cyc_arena_alloc(reader->arena, sizeof *node);
+    struct cyc_node *const node = cyc_arena_alloc(reader->arena, sizeof *node + room);
     if (node == NULL) {
         return NULL;
     }
@@ -417,7 +439,8 @@ static int take_scalar(struct reader *reader, const yaml_event_t *event)
     if (wants_key(reader)) {
         return take_key(reader, &reader->levels[reader->depth - 1], event);
     }
-    struct cyc_node *const node = attach(reader, CYC_NODE_SCALAR, pos);
+    const size_t size = event->data.scalar.length;
+    struct cyc_node *const node = attach(reader, CYC_NODE_SCALAR, pos, size + 1);
     if (node == NULL) {
         return CYC_E_NO_MEMORY;
     }
@@ -428,15 +451,17 @@ static int take_scalar(struct reader *reader, const yaml_event_t *event)
     if (event->end_mark.line == event->start_mark.line) {
         node->pos.width = (uint32_t)(event->end_mark.column - event->start_mark.column);
     }
-    if (memchr(event->data.scalar.value, '\0', event->data.scalar.length) != NULL) {
+    if (memchr(event->data.scalar.value, '\0', size) != NULL) {
         return refuse(reader, pos, "a NUL character in a text", "remove the escape \\0");
     }
     if (reader->has_tight_comment && style == YAML_PLAIN_SCALAR_STYLE) {
         warn_cut(reader, event);
     }
-    node->size = event->data.scalar.length;
-    node->text = cyc_arena_string(reader->arena, (const char *)event->data.scalar.value, node->size);
-    return node->text == NULL ? CYC_E_NO_MEMORY : CYC_OK;
+    char *const text = (char *)(node + 1); /* zeroed, so terminated */
+    memcpy(text, event->data.scalar.value, size);
+    node->text = text;
+    node->size = size;
+    return CYC_OK;
 }
 
 static int take_start(struct reader *reader, const yaml_event_t *event, enum cyc_node_type type)
@@ -454,7 +479,7 @@ static int take_start(struct reader *reader, const yaml_event_t *event, enum cyc
     if (reader->depth == CYC_TREE_DEPTH_MAX) {
         return refuse(reader, pos, "nested deeper than 64 levels", NULL);
     }
-    struct cyc_node *const node = attach(reader, type, pos);
+    struct cyc_node *const node = attach(reader, type, pos, 0);
     if (node == NULL) {
         return CYC_E_NO_MEMORY;
     }
