@@ -31,7 +31,8 @@ enum {
     BYTES_PER_WORK = 16,
     TEXT_OVERHEAD = 64,
     VARIADIC_MAX = 1000, /* values behind `...` of a function */
-    VARIADIC_LEVELS = 3
+    VARIADIC_LEVELS = 3,
+    YIELD_WORK = 200 /* for each item that is no step, so that they cannot go on for ever */
 };
 
 void cyc_lua_trip(struct cyc_lua *lua, const char *text)
@@ -55,11 +56,12 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size)
         lua->bytes -= old;
         return NULL;
     }
+    const bool ours = block == NULL && old_size == LUA_TUSERDATA; /* made by our own functions */
     if (size > old && lua->armed) {
         lua->work += (int64_t)(size / BYTES_PER_WORK);
         if (block == NULL && old_size == LUA_TSTRING && size > CYC_LUA_TEXT_MAX + TEXT_OVERHEAD) {
             cyc_lua_trip(lua, "a text of the script is longer than 4096 bytes");
-        } else if (size > CYC_LUA_BLOCK_MAX) {
+        } else if (size > CYC_LUA_BLOCK_MAX && !ours) {
             cyc_lua_trip(lua, "a table of the script has more than 16,000 entries, or its calls are "
                               "nested too deeply");
         } else if (lua->work > CYC_LUA_WORK_MAX) {
@@ -226,6 +228,7 @@ int cyc_lua_load(struct cyc_lua *lua, const char *text, size_t size, int *line,
     lua->armed = true;
     lua->work = 0;
     *line = 0;
+    lua_sethook(lua->thread, count_hook, LUA_MASKCOUNT, HOOK_COUNT);
     const int status = luaL_loadbufferx(lua->thread, text, size, name, "t");
     if (status == LUA_OK) {
         return CYC_OK;
@@ -239,9 +242,12 @@ int cyc_lua_resume(struct cyc_lua *lua, int argument_count, bool *yielded, int *
 {
     int result_count = 0;
     *line = 0;
-    lua->work = 0;
-    lua->armed = true;
-    lua_sethook(lua->thread, count_hook, LUA_MASKCOUNT, HOOK_COUNT);
+    lua->work += YIELD_WORK;
+    if (lua->work > CYC_LUA_WORK_MAX) {
+        cyc_lua_trip(lua, out_of_work);
+        *line = cyc_lua_line(lua->thread);
+        return explain(lua, lua->thread, LUA_ERRRUN, line, err);
+    }
     const int status = lua_resume(lua->thread, NULL, argument_count, &result_count);
     *yielded = status == LUA_YIELD;
     if ((status == LUA_OK || status == LUA_YIELD) && !lua->tripped) {
@@ -257,7 +263,6 @@ int cyc_lua_protect(struct cyc_lua *lua, lua_CFunction function, void *argument,
 {
     lua_State *const L = lua->state;
     int line = 0;
-    lua->work = 0;
     lua_pushcfunction(L, function); /* a light C function: nothing is allocated */
     lua_pushlightuserdata(L, argument);
     const int status = lua_pcall(L, 1, 0, 0);

@@ -52,8 +52,9 @@ void cyc_lua_close(struct cyc_lua *lua);
  * the place. */
 int cyc_lua_load(struct cyc_lua *lua, const char *text, size_t size, int *line,
                  struct cyc_err *err);
-/* Runs the thread to its next yield (*yielded) or its end, with `argument_count` values on it. The
- * work starts at zero again. CYC_E_SCRIPT, CYC_E_BUDGET; *line gets the place of the error. */
+/* Runs the thread to its next yield (*yielded) or its end, with `argument_count` values on it.
+ * CYC_E_SCRIPT, CYC_E_BUDGET; *line gets the place of the error. The work goes on counting until
+ * the owner sets it to zero, when a step has come back. */
 int cyc_lua_resume(struct cyc_lua *lua, int argument_count, bool *yielded, int *line,
                    struct cyc_err *err);
 /* Runs a C function with the state protected, for making tables outside the thread. */

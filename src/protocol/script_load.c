@@ -38,8 +38,9 @@ static int walk_path(struct cyc_script_source *source, struct cyc_checker *check
     (void)checker;
     while (steps < CYC_SCRIPT_CHECK_STEPS_MAX && work < PATH_WORK_MAX) {
         struct cyc_item item;
+        const int64_t before = known != NULL ? 0 : source->lua.work;
         const int status = source->base.ops->next(&source->base, known, &item, err);
-        work += source->lua.work;
+        work += source->lua.work - before;
         known = NULL;
         if (status != CYC_OK || source->header_broken) {
             return status;

