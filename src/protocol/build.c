@@ -88,6 +88,13 @@ double cyc_cell_bound_Ah(const struct cyc_cell_facts *cell)
     return cyc_one_c_A(&cell->basis, &value, NULL, NULL) == CYC_OK ? 2.0 * value : NAN;
 }
 
+void cyc_build_cell_known(struct cyc_build *build)
+{
+    build->capacity_Ah = cyc_cell_bound_Ah(build->cell);
+    build->full_capacity_seen = !isnan(build->cell->basis.nominal_capacity.value);
+    build->scope.reference = build->cell->reference[0] == '\0' ? NULL : build->cell->reference;
+}
+
 void cyc_build_init(struct cyc_build *build, struct cyc_arena *arena, struct cyc_diags *diags,
                     const struct cyc_cell_facts *cell)
 {
@@ -98,15 +105,14 @@ void cyc_build_init(struct cyc_build *build, struct cyc_arena *arena, struct cyc
     build->prefix = "";
     build->folder = "";
     cyc_schema_index_init(&build->index);
-    build->capacity_Ah = cyc_cell_bound_Ah(cell);
     build->scope = (struct cyc_expr_scope){
         .cell = &cell->basis,
-        .reference = cell->reference[0] == '\0' ? NULL : cell->reference,
         .reference_offset = reference_offset,
         .variable = find_variable,
         .context = build,
         .present = true,
     };
+    cyc_build_cell_known(build);
 }
 
 /* ---- Diagnostics ---------------------------------------------------------------------------------- */
@@ -229,7 +235,8 @@ static void refuse_key(struct cyc_build *build, const struct cyc_node *child, un
         struct cyc_diag *const diag =
             cyc_build_error(build, child->key_pos, "`%.60s` does not belong to %s", child->key,
                             cyc_place_name(place));
-        diag->hint = keys_of(build, place);
+        diag->hint = foreign != NULL ? cyc_diags_format(build->diags, "write %s", foreign)
+                                     : keys_of(build, place);
         return;
     }
     struct cyc_diag *const diag = cyc_build_error(build, child->key_pos, "unknown key `%.60s` in %s",

@@ -60,6 +60,8 @@ struct cyc_build {
     bool script;                 /* steps of a Lua protocol: no goto, no plan around */
     bool charge_bounded;         /* a block around ends steps by voltage, charge or energy */
     bool bounded;                /* a block around ends steps by current, time, charge, energy */
+    bool current_seen;           /* a step before has passed a known current */
+    bool full_capacity_seen;     /* soc has something to count against */
     double capacity_Ah;          /* for derived bounds: nominal, else 2 x 1C x 1 h; NaN: unknown */
     struct cyc_ids *ids;         /* for uniqueness; NULL: not asked (scripts) */
     struct cyc_ref_note *refs;   /* references to ids, to be looked up when all are known */
@@ -76,6 +78,8 @@ double cyc_cell_bound_Ah(const struct cyc_cell_facts *cell);
 /* Index, scope and reference handling for this cell; the caller adds names, files, callbacks. */
 void cyc_build_init(struct cyc_build *build, struct cyc_arena *arena, struct cyc_diags *diags,
                     const struct cyc_cell_facts *cell);
+/* The cell in force has changed since: what follows from it is looked up again. */
+void cyc_build_cell_known(struct cyc_build *build);
 void cyc_build_enter(struct cyc_build *build, const char *key, unsigned index);
 void cyc_build_leave(struct cyc_build *build);
 

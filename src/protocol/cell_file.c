@@ -215,7 +215,7 @@ static bool read_file(struct cyc_build *build, const struct cyc_node *root,
     if (file->facts.name[0] == '\0') {
         (void)cyc_copy(file->facts.name, sizeof file->facts.name, file->title);
     }
-    build->capacity_Ah = cyc_cell_bound_Ah(&file->facts);
+    cyc_build_cell_known(build);
     return (node[CYC_KEY_MODEL] == NULL || read_model(build, node[CYC_KEY_MODEL], file)) && sound;
 }
 

@@ -278,6 +278,13 @@ static bool let_target(struct cyc_compiler *compiler, const struct cyc_node *nod
             diag->hint = "let: {soc: 100 %}";
             return false;
         }
+        if (!build->full_capacity_seen) {
+            struct cyc_diag *const diag =
+                cyc_build_error(build, node->key_pos, "soc has no capacity to count against");
+            diag->hint = "let: {soc: 100 %, full_capacity: = last.capacity}, or state "
+                         "cell.nominal_capacity";
+            return false;
+        }
         assignment->variable = CYC_ASSIGN_SOC;
         assignment->name = "soc";
         build->scope.soc_known = true;
@@ -321,6 +328,9 @@ static bool compile_let(struct cyc_compiler *compiler, const struct cyc_fields *
     }
     struct cyc_assignment *const list =
         cyc_arena_array(build->arena, names->child_count, sizeof *list);
+    if (cyc_node_get(names, "full_capacity") != NULL) {
+        build->full_capacity_seen = true;
+    }
     let->assignments = list;
     if (list == NULL) {
         return false;

@@ -112,9 +112,7 @@ static int compile(const struct cyc_protocol_options *options, const struct cyc_
         if (options->cell != NULL) {
             cyc_cell_merge(&protocol->cell, options->cell);
         }
-        build->capacity_Ah = cyc_cell_bound_Ah(&protocol->cell);
-        build->scope.reference =
-            protocol->cell.reference[0] == '\0' ? NULL : protocol->cell.reference;
+        cyc_build_cell_known(build);
         sound = cyc_plan_compile(build, root, &header, options->settings, options->setting_count,
                                  &protocol->plan) && sound;
     }

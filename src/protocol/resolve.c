@@ -440,15 +440,6 @@ static int compliance(struct work *work, double *most_A)
         return magnitude(work, &more->current_A, NAN, "the current", most_A);
     }
     if (isnan(*most_A)) {
-        for (unsigned i = 0; i < work->step->limit_count; i++) {
-            const struct cyc_limit *const limit = &work->step->limits[i];
-            if (limit->signal == CYC_SIGNAL_CURRENT) {
-                const double least = fmin(limit->high, -limit->low);
-                *most_A = isnan(*most_A) ? least : fmin(*most_A, least);
-            }
-        }
-    }
-    if (isnan(*most_A)) {
         return cyc_err_set(work->err, CYC_E_INPUT,
                            "no step before this hold passed a current; state `current`");
     }

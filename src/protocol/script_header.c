@@ -86,9 +86,7 @@ static bool compile(struct cyc_script_source *source, struct cyc_node *root)
     cyc_history_init(&source->history, &source->cell, true);
     source->history.values = source->values;
     source->history.value_count = (int)(sizeof source->values / sizeof source->values[0]);
-    build->capacity_Ah = cyc_cell_bound_Ah(&protocol->cell);
-    build->scope.reference =
-        protocol->cell.reference[0] == '\0' ? NULL : protocol->cell.reference;
+    cyc_build_cell_known(build);
     build->bare_voltage_refused = reference_differs(root, &protocol->cell);
     plan->rules.timeout_s = CYC_VALUE_NONE;
     sound = cyc_header_parameters(&compiler, header.node[CYC_KEY_PARAMETERS], NULL, NULL,

@@ -401,6 +401,7 @@ static bool parse_charge(struct cyc_build *build, const struct cyc_fields *field
     plan->charging = key == CYC_KEY_CHARGE;
     plan->mode = CYC_MODE_CC;
     plan->control = CYC_CONTROL_CURRENT;
+    build->current_seen = build->current_seen || kind == CYC_KIND_CURRENT;
     if (kind == CYC_KIND_POWER) {
         plan->mode = CYC_MODE_CP;
         plan->control = CYC_CONTROL_POWER;
@@ -435,6 +436,14 @@ static bool parse_hold(struct cyc_build *build, const struct cyc_fields *fields,
                                  NULL);
     plan->mode = CYC_MODE_CV;
     plan->control = CYC_CONTROL_VOLTAGE;
+    if (current == NULL && !build->current_seen) {
+        struct cyc_diag *const diag = cyc_build_error(
+            build, fields->node[CYC_KEY_HOLD]->key_pos,
+            "how much current may flow? No step before this hold has passed one");
+        hint(build, diag, "add current: 1 C beside hold");
+        sound = false;
+    }
+    build->current_seen = true;
     if (current != NULL) {
         struct cyc_step_more *const more = more_of(build, plan);
         sound = more != NULL &&
@@ -491,6 +500,7 @@ static bool parse_pulse_item(struct cyc_build *build, const struct cyc_node *nod
     const enum cyc_key key = charge != NULL ? CYC_KEY_PULSE_CHARGE : CYC_KEY_PULSE_DISCHARGE;
     bool sound = positive(build, fields.node[key], key, false, &pulse->value, &kind);
     pulse->control = kind == CYC_KIND_POWER ? CYC_CONTROL_POWER : CYC_CONTROL_CURRENT;
+    build->current_seen = build->current_seen || kind == CYC_KIND_CURRENT;
     sound = positive(build, width, CYC_KEY_PULSE_WIDTH, false, &pulse->width_s, NULL) && sound;
     pulse->rest_s = (struct cyc_value){0.0, NULL};
     return optional(build, &fields, CYC_KEY_PULSE_REST, true, &pulse->rest_s) && sound;
@@ -631,6 +641,7 @@ static bool parse_profile(struct cyc_build *build, const struct cyc_fields *fiel
     more->profile = cyc_profile_read(build, fields->node[CYC_KEY_PROFILE]);
     bool sound = more->profile != NULL;
     plan->control = sound ? more->profile->control : CYC_CONTROL_CURRENT;
+    build->current_seen = build->current_seen || plan->control == CYC_CONTROL_CURRENT;
     sound = optional(build, fields, CYC_KEY_PROFILE_SCALE, false, &more->scale) && sound;
     if (fields->node[CYC_KEY_PROFILE_TIMES] != NULL) {
         sound = cyc_build_count(build, fields->node[CYC_KEY_PROFILE_TIMES], CYC_KEY_PROFILE_TIMES,
