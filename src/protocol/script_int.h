@@ -104,9 +104,21 @@ struct cyc_script_source {
     enum cyc_finish finish;
     char why[256];
     struct cyc_script_site sites[CYC_SCRIPT_SITES_MAX];
+    uint8_t spoken[8192]; /* bit per place that has said something */
     uint32_t site_count, step_count;
     struct cyc_expectation *expectations;
 };
+
+/* What a call of the script has said so far. While a program is checked, a call in a loop says what
+ * is wrong with it once: cyc_script_said() forgets what came since cyc_script_listen() if the same
+ * place has spoken before. */
+struct cyc_script_ear {
+    unsigned count, error_count, warning_count;
+    uint32_t slot;
+};
+struct cyc_script_ear cyc_script_listen(struct cyc_script_source *source, uint32_t line,
+                                        const char *key);
+void cyc_script_said(struct cyc_script_source *source, const struct cyc_script_ear *ear);
 
 static inline struct cyc_script_source *cyc_script_of(lua_State *L)
 {

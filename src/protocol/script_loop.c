@@ -296,7 +296,7 @@ static int cycles_call(lua_State *L)
     source->build.refs = NULL;
     struct cyc_lua_nodes nodes = cyc_script_nodes(L, &source->loop_arena);
     struct cyc_node *const node = cyc_lua_mapping(L, &nodes);
-    const unsigned before = source->diags->count;
+    const struct cyc_script_ear ear = cyc_script_listen(source, nodes.line, "cycles");
     cyc_lua_append(L, node, "cycles", cyc_lua_node(L, 1, &nodes), &nodes);
     if (!lua_isnil(L, 2)) {
         const struct cyc_node *const given = cyc_lua_node(L, 2, &nodes);
@@ -307,9 +307,10 @@ static int cycles_call(lua_State *L)
         node->child_count += given->child_count;
     }
     if (!parse_options(source, node)) {
-        cyc_script_raise(L, before);
+        cyc_script_raise(L, ear.count);
         loop->count = 1; /* while it is checked the path goes on */
     }
+    cyc_script_said(source, &ear);
     struct handle *const handle = lua_newuserdatauv(L, sizeof *handle, 0);
     handle->serial = serial;
     luaL_setmetatable(L, handle_table);

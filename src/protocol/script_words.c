@@ -54,6 +54,31 @@ static struct cyc_arena *lasting_arena(struct cyc_script_source *source)
     return source->made != NULL ? &source->made->arena : &source->lasting;
 }
 
+struct cyc_script_ear cyc_script_listen(struct cyc_script_source *source, uint32_t line,
+                                        const char *key)
+{
+    const struct cyc_diags *const diags = source->diags;
+    const uint64_t place = line ^ cyc_hash(key, strlen(key));
+    const uint32_t slot = (uint32_t)(place % (8u * sizeof source->spoken));
+    return (struct cyc_script_ear){diags->count, diags->error_count, diags->warning_count, slot};
+}
+
+void cyc_script_said(struct cyc_script_source *source, const struct cyc_script_ear *ear)
+{
+    struct cyc_diags *const diags = source->diags;
+    const uint8_t bit = (uint8_t)(1u << (ear->slot % 8u));
+    uint8_t *const spoken = &source->spoken[ear->slot / 8u];
+    if (diags->error_count == ear->error_count && diags->warning_count == ear->warning_count) {
+        return;
+    }
+    if ((*spoken & bit) != 0 && source->options != NULL) {
+        diags->count = ear->count;
+        diags->error_count = ear->error_count;
+        diags->warning_count = ear->warning_count;
+    }
+    *spoken |= bit;
+}
+
 void cyc_script_raise(lua_State *L, unsigned before)
 {
     const struct cyc_script_source *const source = cyc_script_of(L);
@@ -218,18 +243,19 @@ static int step_call(lua_State *L)
     (void)begin_call(L, &source->call_arena);
     struct cyc_step_plan *const plan = cyc_arena_alloc(&source->call_arena, sizeof *plan);
     struct cyc_lua_nodes nodes = cyc_script_nodes(L, &source->call_arena);
-    const unsigned before = source->diags->count;
+    const char *const key = lua_tostring(L, lua_upvalueindex(1));
+    const struct cyc_script_ear ear = cyc_script_listen(source, nodes.line, key);
     struct cyc_err err = {0};
     if (plan == NULL) {
         return luaL_error(L, "no memory for this call");
     }
-    const char *const key = lua_tostring(L, lua_upvalueindex(1));
     const struct cyc_node *const node = step_node(L, key, &nodes);
     if (strcmp(key, "profile") == 0) {
         source->build.arena = lasting_arena(source);
     }
     if (!parse_step(source, node, plan)) {
-        cyc_script_raise(L, before);
+        cyc_script_raise(L, ear.count);
+        cyc_script_said(source, &ear);
         /* While it is checked the path goes on, to find the other mistakes as well. */
         memset(&source->resolver.step, 0, sizeof source->resolver.step);
         cyc_script_mock(source, NULL, &source->result);
@@ -241,6 +267,7 @@ static int step_call(lua_State *L)
     if (source->checker != NULL) {
         cyc_check_step(source->checker, plan, &source->resolver);
     }
+    cyc_script_said(source, &ear);
     source->plan = plan;
     source->text = plan->more != NULL ? plan->more->text : NULL;
     source->request = CYC_REQUEST_STEP;
@@ -320,7 +347,7 @@ static int include_call(lua_State *L)
     struct cyc_script_source *const source = cyc_script_of(L);
     (void)begin_call(L, &source->call_arena);
     struct cyc_lua_nodes nodes = cyc_script_nodes(L, lasting_arena(source));
-    const unsigned before = source->diags->count;
+    const struct cyc_script_ear ear = cyc_script_listen(source, nodes.line, "include");
     struct cyc_node *const node = (struct cyc_node *)(uintptr_t)step_node(L, "include", &nodes);
     const uint64_t hash = hash_node(node, nodes.line);
     unsigned i = 0;
@@ -334,7 +361,8 @@ static int include_call(lua_State *L)
         source->build.arena = lasting_arena(source);
         source->build.step_count = source->step_count;
         if (!cyc_script_compile_list(source, node, true, &source->includes[i].plan)) {
-            cyc_script_raise(L, before);
+            cyc_script_raise(L, ear.count);
+            cyc_script_said(source, &ear);
             return 0;
         }
         source->includes[i].hash = hash;
@@ -352,7 +380,7 @@ static int let_call(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     (void)begin_call(L, &source->call_arena);
     struct cyc_lua_nodes nodes = cyc_script_nodes(L, &source->call_arena);
-    const unsigned before = source->diags->count;
+    const struct cyc_script_ear ear = cyc_script_listen(source, nodes.line, "let");
     const unsigned known = source->names.count;
     struct cyc_node *const node = cyc_lua_mapping(L, &nodes);
     cyc_lua_append(L, node, "let", cyc_lua_node(L, 1, &nodes), &nodes);
@@ -362,7 +390,8 @@ static int let_call(lua_State *L)
         name->name = cyc_arena_string(&source->lasting, name->name, strlen(name->name));
     }
     if (!sound) {
-        cyc_script_raise(L, before);
+        cyc_script_raise(L, ear.count);
+        cyc_script_said(source, &ear);
         return 0;
     }
     return run_list(L, source);

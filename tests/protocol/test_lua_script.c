@@ -345,6 +345,14 @@ static void static_checks_see_the_steps_of_the_path(void)
              "2:26 warning: a cutoff at 5.2 V lies outside limits.voltage");
 }
 
+static void a_mistake_in_a_loop_is_said_once(void)
+{
+    CYC_SAME(said(HEAD "for i = 1, 100 do\n  charge('1 C', { cutoff = '5.2 V' })\n"
+                      "  discharge('9 C', { cutoff = '3 V' })\n  rest('1 H')\nend"),
+             "3:28 warning: a cutoff at 5.2 V lies outside limits.voltage | 4:13 a current of -9 A "
+             "lies outside limits.current | 5:8 unknown unit 'H'");
+}
+
 static void an_endless_path_is_said(void)
 {
     CYC_SAME(said(HEAD "while true do rest('1 h') end"),
@@ -532,6 +540,7 @@ const struct cyc_check cyc_check_lua_script[] = {
     CYC_CHECK(q_reads_quantities_and_computes),
     CYC_CHECK(the_header_comes_first_and_once),
     CYC_CHECK(static_checks_see_the_steps_of_the_path),
+    CYC_CHECK(a_mistake_in_a_loop_is_said_once),
     CYC_CHECK(an_endless_path_is_said),
     CYC_CHECK(hostile_programs_are_refused),
     CYC_CHECK(the_same_results_give_the_same_steps),
