@@ -8,6 +8,7 @@ extern const struct cyc_check cyc_check_sentence[];
 extern const struct cyc_check cyc_check_json_schema[];
 extern const struct cyc_check cyc_check_tree[];
 extern const struct cyc_check cyc_check_step_numbers[];
+extern const struct cyc_check cyc_check_header[];
 extern const struct cyc_check cyc_check_history[];
 extern const struct cyc_check cyc_check_cell_file[];
 extern const struct cyc_check cyc_check_lua_script[];
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
         {"tree", cyc_check_tree},
         {"flow", cyc_check_flow},
         {"step", cyc_check_step_numbers},
+        {"header", cyc_check_header},
         {"history", cyc_check_history},
         {"cell_file", cyc_check_cell_file},
         {"lua_script", cyc_check_lua_script},
