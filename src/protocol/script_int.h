@@ -151,6 +151,10 @@ int cyc_script_break_loop(struct cyc_script_source *source, bool complete, struc
 /* An end of the script: `finally`, then the end. */
 int cyc_script_finish(struct cyc_script_source *source, enum cyc_finish how, const char *why,
                       struct cyc_err *err);
+/* The step that was handed out last, by the script or by a list of it, as written and in numbers;
+ * NULL: none. */
+const struct cyc_step_plan *cyc_script_step(const struct cyc_script_source *source,
+                                            const struct cyc_resolver **resolver);
 /* A result as the mock gives it: the step ended at its first cutoff. */
 void cyc_script_mock(const struct cyc_script_source *source, const struct cyc_step *step,
                      struct cyc_result *result);

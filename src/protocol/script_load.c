@@ -27,15 +27,30 @@ static void note_path(struct cyc_script_source *source, uint32_t steps, bool end
     diag->hint = ended ? "other paths show only when it runs" : "is there a loop without an end?";
 }
 
-static int walk_path(struct cyc_script_source *source, struct cyc_checker *checker,
-                     struct cyc_err *err)
+/* What a step asks of the channel; those of includes are checked here, the script's own where they
+ * are read. */
+static void look_at_step(struct cyc_script_source *source, const struct cyc_step *step)
 {
-    struct cyc_protocol *const protocol = source->made;
+    const struct cyc_resolver *resolver = NULL;
+    const struct cyc_step_plan *const plan = cyc_script_step(source, &resolver);
+    if (plan == NULL) {
+        return;
+    }
+    cyc_demands_add_step(&source->made->demands, step, plan->pos);
+    if (source->inner != NULL) {
+        const struct cyc_script_ear ear =
+            cyc_script_listen(source, plan->pos.line, "a step of an include");
+        cyc_check_step(source->checker, plan, resolver);
+        cyc_script_said(source, &ear);
+    }
+}
+
+static int walk_path(struct cyc_script_source *source, struct cyc_err *err)
+{
     struct cyc_result result;
     const struct cyc_result *known = NULL;
     uint32_t steps = 0;
     int64_t work = 0;
-    (void)checker;
     while (steps < CYC_SCRIPT_CHECK_STEPS_MAX && work < PATH_WORK_MAX) {
         struct cyc_item item;
         const int64_t before = known != NULL ? 0 : source->lua.work;
@@ -54,10 +69,7 @@ static int walk_path(struct cyc_script_source *source, struct cyc_checker *check
         }
         if (item.kind == CYC_ITEM_STEP) {
             steps++;
-            const struct cyc_pos pos = source->inner == NULL && source->plan != NULL
-                                           ? source->plan->pos
-                                           : source->unit.pos;
-            cyc_demands_add_step(&protocol->demands, item.step, pos);
+            look_at_step(source, item.step);
             cyc_script_mock(source, item.step, &result);
             known = &result;
         }
@@ -131,7 +143,7 @@ static int check(struct cyc_script_source *source, const struct cyc_protocol_opt
     cyc_demands_init(&protocol->demands);
     cyc_checker_init(&checker, &source->cell, source->diags);
     source->checker = &checker;
-    const int status = walk_path(source, &checker, err);
+    const int status = walk_path(source, err);
     source->checker = NULL;
     if (status == CYC_OK && !source->header_broken) {
         cyc_check_limits_scale(&checker, &protocol->plan.rules.limits);

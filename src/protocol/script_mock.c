@@ -141,19 +141,21 @@ void cyc_script_mock(const struct cyc_script_source *source, const struct cyc_st
 
 /* ---- Looking at the path ------------------------------------------------------------------------- */
 
-/* The step that was handed out last, by the script or by a list of it. */
-static bool step_of(const struct cyc_script_source *source, struct cyc_plan_step *plan,
-                    const struct cyc_resolver **resolver)
+const struct cyc_step_plan *cyc_script_step(const struct cyc_script_source *source,
+                                            const struct cyc_resolver **resolver)
 {
-    const struct cyc_step_plan *written = source->plan;
     *resolver = &source->resolver;
-    if (source->inner != NULL) {
-        written = cyc_list_source_step(source->inner, resolver);
-    }
+    return source->inner != NULL ? cyc_list_source_step(source->inner, resolver) : source->plan;
+}
+
+static void show(const struct cyc_script_source *source, const struct cyc_plan_visitor *visitor)
+{
+    const struct cyc_resolver *resolver = NULL;
+    const struct cyc_step_plan *const written = cyc_script_step(source, &resolver);
     if (written != NULL) {
-        *plan = (struct cyc_plan_step){.node = {.kind = written->kind}, .step = *written};
+        const struct cyc_plan_step plan = {.node = {.kind = written->kind}, .step = *written};
+        visitor->step(visitor->context, &plan, resolver);
     }
-    return written != NULL;
 }
 
 int cyc_script_visit(const struct cyc_protocol *protocol, const struct cyc_plan_visitor *visitor,
@@ -167,17 +169,15 @@ int cyc_script_visit(const struct cyc_protocol *protocol, const struct cyc_plan_
     struct cyc_script_source *const script = (struct cyc_script_source *)(void *)source;
     for (uint32_t steps = 0; status == CYC_OK && steps < protocol->script->path_steps;) {
         struct cyc_item item;
-        struct cyc_plan_step plan;
-        const struct cyc_resolver *resolver = NULL;
         status = cyc_source_next(source, known, &item, err);
         known = NULL;
         if (status != CYC_OK || item.kind == CYC_ITEM_END) {
             break;
         }
-        if (item.kind == CYC_ITEM_STEP && step_of(script, &plan, &resolver)) {
+        if (item.kind == CYC_ITEM_STEP) {
             if (item.step->id < VISITS_MAX && !seen[item.step->id]) {
                 seen[item.step->id] = true;
-                visitor->step(visitor->context, &plan, resolver);
+                show(script, visitor);
             }
             cyc_script_mock(script, item.step, &result);
             known = &result;
