@@ -521,7 +521,37 @@ static void expectations_are_evaluated_at_the_end(void)
     mock_release(&mock);
 }
 
+/* lua/protocol.lua tells editors what there is; Lua's own functions they know. */
+static void the_file_for_editors_has_the_whole_vocabulary_and_nothing_else(void)
+{
+    static char file[40000];
+    static char script[60000];
+    FILE *const stream = fopen(CYC_SOURCE_DIR "/lua/protocol.lua", "rb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+    file[fread(file, 1, sizeof file - 1, stream)] = '\0';
+    (void)fclose(stream);
+    size_t used = (size_t)snprintf(script, sizeof script,
+                                   "%slocal known = {}\n", HEAD);
+    for (const char *at = file; (at = strstr(at, "\nfunction ")) != NULL; at++) {
+        const char *const name = at + strlen("\nfunction ");
+        const size_t size = strcspn(name, "(");
+        if (memchr(name, ':', size) == NULL) {
+            used += (size_t)snprintf(script + used, sizeof script - used,
+                                     "known['%.*s'] = true if type(%.*s) ~= 'function' then "
+                                     "fail('%.*s') end\n",
+                                     (int)size, name, (int)size, name, (int)size, name);
+        }
+    }
+    (void)snprintf(script + used, sizeof script - used,
+                   "for w in pairs({ assert = 1, error = 1, ipairs = 1, next = 1, pairs = 1, pcall = "
+                   "1, select = 1, tonumber = 1, tostring = 1, type = 1 }) do known[w] = true end\n"
+                   "for name, value in pairs(_ENV) do if type(value) == 'function' and not "
+                   "known[name] then fail(name) end end\n");
+    CYC_SAME(run(script), "END done");
+}
+
 const struct cyc_check cyc_check_lua_script[] = {
+    CYC_CHECK(the_file_for_editors_has_the_whole_vocabulary_and_nothing_else),
     CYC_CHECK(a_program_hands_out_its_steps),
     CYC_CHECK(results_are_quantities),
     CYC_CHECK(parameters_come_from_the_call_and_can_be_set),
