@@ -118,8 +118,11 @@ static int compile(const struct cyc_protocol_options *options, const struct cyc_
     }
     int status = sound && diags->error_count == 0 ? CYC_OK : CYC_E_INPUT;
     if (protocol->arena.failed) {
-        status = cyc_err_set(err, CYC_E_BOUND, "the protocol is too large");
-    } else if (status != CYC_OK) {
+        cyc_build_error(build, root->pos, "with all it includes the protocol is too large")->hint =
+            "use blocks instead of writing steps out, and include less";
+        status = CYC_E_INPUT;
+    }
+    if (status != CYC_OK) {
         (void)cyc_err_set(err, status, "the protocol has mistakes");
     }
     cyc_ids_release(&ids);
