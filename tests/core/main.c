@@ -13,6 +13,7 @@ extern const struct cyc_check cyc_check_modes[];
 extern const struct cyc_check cyc_check_segments[];
 extern const struct cyc_check cyc_check_entry[];
 extern const struct cyc_check cyc_check_conditions[];
+extern const struct cyc_check cyc_check_cutoffs[];
 extern const struct cyc_check cyc_check_account[];
 extern const struct cyc_check cyc_check_limits[];
 extern const struct cyc_check cyc_check_record[];
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
         {"segments", cyc_check_segments},
         {"entry", cyc_check_entry},
         {"conditions", cyc_check_conditions},
+        {"cutoffs", cyc_check_cutoffs},
         {"account", cyc_check_account},
         {"limits", cyc_check_limits},
         {"record", cyc_check_record},

@@ -2,8 +2,6 @@
  * grid alone. The list of steps is the same, each end within one sample. */
 #include "rig.h"
 
-#include <stdlib.h>
-
 #define PLAN_STEPS 14
 
 /* Step i of a small ageing protocol. */
@@ -122,14 +120,33 @@ static void charge_closes_against_the_cell(void)
     rig_free(rig);
 }
 
+static bool is_same_row(const struct cyc_record *a, const struct cyc_record *b)
+{
+    return a->sample.t_ns == b->sample.t_ns && a->step_time_ns == b->step_time_ns &&
+           a->index == b->index && a->step_count == b->step_count &&
+           memcmp(&a->sample.voltage_V, &b->sample.voltage_V, sizeof(double)) == 0 &&
+           memcmp(&a->sample.current_A, &b->sample.current_A, sizeof(double)) == 0 &&
+           memcmp(&a->step, &b->step, sizeof a->step) == 0 &&
+           memcmp(&a->cycle, &b->cycle, sizeof a->cycle) == 0 &&
+           memcmp(&a->test, &b->test, sizeof a->test) == 0;
+}
+
+static void has_same_rows(const struct rig *one, const struct rig *two)
+{
+    CU_ASSERT_EQUAL(one->record_count, two->record_count);
+    unsigned different = 0;
+    for (unsigned i = 0; i < one->record_count; i++) {
+        different += !is_same_row(&one->records[i], &two->records[i]);
+    }
+    CU_ASSERT_EQUAL(different, 0);
+}
+
 static void same_events_give_the_same_rows(void)
 {
     struct rig *one = run_plan(0, false, false);
     struct rig *two = run_plan(0, false, false);
-    CU_ASSERT_EQUAL(one->record_count, two->record_count);
     CU_ASSERT_TRUE(one->record_count > 100 && one->record_count < RIG_RECORDS_MAX);
-    CU_ASSERT_EQUAL(memcmp(one->records, two->records, sizeof one->records), 0);
-    CU_ASSERT_EQUAL(memcmp(&one->core, &two->core, sizeof one->core), 0);
+    has_same_rows(one, two);
     rig_free(one);
     rig_free(two);
 }
@@ -146,10 +163,12 @@ static void state_can_be_copied_at_any_time(void)
     struct rig *copy = rig_new(0);
     memcpy(copy, rig, sizeof *copy);
     copy->step.segments = copy->segments;
+    CU_ASSERT_EQUAL(copy->result_count, 0);
     rig_until(rig, 24 * HOUR);
     rig_until(copy, 24 * HOUR);
-    CU_ASSERT_EQUAL(memcmp(rig->results, copy->results, sizeof rig->results), 0);
-    CU_ASSERT_EQUAL(memcmp(&rig->core, &copy->core, sizeof rig->core), 0);
+    CU_ASSERT_EQUAL(copy->result_count, 1);
+    CU_ASSERT_EQUAL(rig_result(rig)->end_ns, rig_result(copy)->end_ns);
+    has_same_rows(rig, copy);
     rig_free(rig);
     rig_free(copy);
 }

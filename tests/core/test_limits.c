@@ -102,7 +102,7 @@ static void one_sample_far_beyond_is_enough(void)
 
 static void one_sided_limits_are_far_by_their_bound(void)
 {
-    for (int i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         struct rig *rig = rig_new(0.5);
         make_cc(rig, i == 0 ? 2.06 : 2.14);
         limit(rig, CYC_SIGNAL_POWER, -INFINITY, 7.2, CYC_LEVEL_STEP); /* 3.6 V: 7.41, 7.7 W */
