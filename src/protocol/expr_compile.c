@@ -195,7 +195,8 @@ static int emit_code(struct compiler *compiler, enum cyc_op_code code)
 static int emit_constant(struct compiler *compiler, double value)
 {
     if (isinf(value)) {
-        return cyc_err_set(compiler->err, CYC_E_INPUT, "a value of the condition came out infinite");
+        return cyc_err_set(compiler->err, CYC_E_INPUT, "a value of the condition came out "
+                                                       "infinite");
     }
     return emit(compiler, (struct cyc_op){.code = CYC_OP_CONST, .value = value});
 }

@@ -343,7 +343,8 @@ static bool expect(struct cyc_expr_parser *parser, const char *word)
     const bool at_end = parser->token.type == CYC_TOKEN_END;
     const size_t size = at_end ? 1 : parser->token.size;
     (void)cyc_expr_refuse(parser, cyc_expr_place(parser, parser->token.text, size),
-                          "brackets come in pairs", at_end ? "%s is missing at the end" : "%s is missing here", word);
+                          "brackets come in pairs",
+                          at_end ? "%s is missing at the end" : "%s is missing here", word);
     return false;
 }
 

@@ -175,8 +175,9 @@ static void inside(struct cyc_json *json, const struct cyc_schema_row *row)
     reference(json, place_definitions[row->inside - CYC_STEP_KIND_COUNT]);
 }
 
-static void list_of(struct cyc_json *json, void (*item)(struct cyc_json *, const struct cyc_schema_row *),
-                    const struct cyc_schema_row *row)
+typedef void value_fn(struct cyc_json *json, const struct cyc_schema_row *row);
+
+static void list_of(struct cyc_json *json, value_fn *item, const struct cyc_schema_row *row)
 {
     cyc_json_open(json, '{');
     key_string(json, "type", "array");
@@ -238,6 +239,24 @@ static void ocv_value(struct cyc_json *json, const struct cyc_schema_row *row)
     inside(json, row);
 }
 
+static void action_value(struct cyc_json *json)
+{
+    cyc_json_open(json, '{');
+    key_string(json, "type", "string");
+    key_string(json, "pattern", "^(next|leave|leave \\S+|goto \\S+|pause|stop|fail)$");
+    cyc_json_close(json, '}');
+}
+
+static void off(struct cyc_json *json)
+{
+    one_text(json, "off");
+    cyc_json_open(json, '{');
+    open_with(json, "enum", '[');
+    cyc_json_bool(json, false); /* YAML 1.1 editors read off as a boolean */
+    cyc_json_close(json, ']');
+    cyc_json_close(json, '}');
+}
+
 /* The alternatives of a value, inside an open anyOf. */
 static void alternatives(struct cyc_json *json, const struct cyc_schema_row *row)
 {
@@ -257,22 +276,14 @@ static void alternatives(struct cyc_json *json, const struct cyc_schema_row *row
         choices(json, row);
         break;
     case CYC_TYPE_ACTION:
-        cyc_json_open(json, '{');
-        key_string(json, "type", "string");
-        key_string(json, "pattern", "^(next|leave|leave \\S+|goto \\S+|pause|stop|fail)$");
-        cyc_json_close(json, '}');
+        action_value(json);
         break;
     case CYC_TYPE_NUMBER:
         type_only(json, "number");
         computed(json);
         break;
     case CYC_TYPE_QUANTITY_OR_OFF:
-        one_text(json, "off");
-        cyc_json_open(json, '{');
-        open_with(json, "enum", '[');
-        cyc_json_bool(json, false); /* YAML 1.1 editors read off as a boolean */
-        cyc_json_close(json, ']');
-        cyc_json_close(json, '}');
+        off(json);
         quantity(json, row->kinds);
         break;
     case CYC_TYPE_QUANTITY:

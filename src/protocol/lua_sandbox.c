@@ -47,6 +47,9 @@ const char cyc_lua_out_of_memory[] = "the script needs more than 16 MiB of memor
 static const char out_of_work[] = "the script does too much before its next step: is there a loop "
                                   "without a step in it?";
 
+static const char block_too_large[] = "a table of the script has more than 16,000 entries, or its "
+                                      "calls are nested too deeply";
+
 static void *allocate(void *context, void *block, size_t old_size, size_t size)
 {
     struct cyc_lua *const lua = context;
@@ -62,8 +65,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size)
         if (block == NULL && old_size == LUA_TSTRING && size > CYC_LUA_TEXT_MAX + TEXT_OVERHEAD) {
             cyc_lua_trip(lua, "a text of the script is longer than 4096 bytes");
         } else if (size > CYC_LUA_BLOCK_MAX && !ours) {
-            cyc_lua_trip(lua, "a table of the script has more than 16,000 entries, or its calls are "
-                              "nested too deeply");
+            cyc_lua_trip(lua, block_too_large);
         } else if (lua->work > CYC_LUA_WORK_MAX) {
             cyc_lua_trip(lua, out_of_work);
         }

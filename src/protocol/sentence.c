@@ -219,7 +219,8 @@ static bool check_setpoint(struct reader *reader, size_t from, enum value_kind k
 {
     const enum action action = reader->action;
     if (action == ACTION_HOLD && kind != VALUE_VOLTAGE) {
-        return refuse(reader, from, "Hold at 4.2 V until C/50; a current: Charge at 1 A until 4.2 V",
+        return refuse(reader, from, "Hold at 4.2 V until C/50; a current: Charge at 1 A until 4.2 "
+                                    "V",
                       "Hold holds a voltage");
     }
     if (action != ACTION_HOLD && kind == VALUE_VOLTAGE) {

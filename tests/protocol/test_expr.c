@@ -163,9 +163,9 @@ static void append_signal(struct cyc_text *out, const struct cyc_op *op)
 /* The operations of a condition: "voltage 4.2 >=". */
 static const char *compiled(struct bench *bench, const char *text)
 {
-    static const char *const codes[] = {"",    "",     "+", "-",  "*", "/",  "mod", "neg", "abs", "min",
-                                        "max", "floor", "<", "<=", ">", ">=", "==",  "~=",  "and",
-                                        "or",  "not"};
+    static const char *const codes[] = {"",    "",    "+",   "-",     "*",  "/",  "mod",
+                                        "neg", "abs", "min", "max",   "floor", "<", "<=",
+                                        ">",   ">=",  "==",  "~=",    "and", "or", "not"};
     const double resolution[3] = {1e-4, 1e-6, 0.1};
     struct cyc_text out = {0};
     memset(&bench->step, 0, sizeof bench->step);
@@ -338,7 +338,8 @@ static void vs_shifts_a_voltage_and_nothing_else(void)
     CYC_SAME(value_of(&bench, "(4.6 V vs Li/Li+) - 10 mV"), "voltage 3.97");
     CYC_SAME(value_of(&bench, "4.6 V vs Li/Li+ - 10 mV"), "voltage 3.97");
     CYC_SAME(value_of(&bench, "4.6 V vs Na/Na+"), "20+6: unknown electrode (-)");
-    CYC_SAME(value_of(&bench, "1 h vs Li/Li+"), "15+2: a time has no reference electrode (leave out vs)");
+    CYC_SAME(value_of(&bench, "1 h vs Li/Li+"), "15+2: a time has no reference electrode (leave "
+                                                "out vs)");
     CYC_SAME(value_of(&bench, "4.6 V vs"), "17+2: vs names no electrode (4.6 V vs Li/Li+)");
     cyc_expr_use(parse(&bench, "voltage > 4.6 V vs Li/Li+"), &use);
     CU_ASSERT(use.names_electrode && !use.bare_potential);
@@ -458,7 +459,8 @@ static void names_reach_results_and_cycles(void)
              "elsewhere)");
     CYC_SAME(value_of(&bench, "cycle.retention > 80 %"),
              "11+5: cycle.retention is known only when the pass has ended (use it in leave_when)");
-    CYC_SAME(value_of(&bench, "voltag > 3 V"), "11+6: unknown name 'voltag' (did you mean voltage?)");
+    CYC_SAME(value_of(&bench, "voltag > 3 V"), "11+6: unknown name 'voltag' (did you mean "
+                                               "voltage?)");
     CYC_SAME(value_of(&bench, "voltage > 3.5 V"), "condition 1");
     end(&bench);
 }

@@ -164,10 +164,12 @@ static void mistakes_are_found_by_the_schema(void)
 static void every_way_to_write_a_value_is_accepted(void)
 {
     static const char text[] =
-        "cyclostat: 1\nname: 7\nlimits: {voltage: [2.5 V, 4.3 V], current: 2C, temperature: [-5 °C, 60 "
+        "cyclostat: 1\nname: 7\nlimits: {voltage: [2.5 V, 4.3 V], current: 2C, temperature: [-5 "
+        "°C, 60 "
         "degC]}\nrecord: {every: off, voltage: 5 mV, burst: [{during: 1 s, every: 10 ms}]}\n"
         "parameters: {n: 3, rates: [0.1 C, 1 C], v: 4.6 V vs Li/Li+}\nmethod:\n"
-        "  - {charge: C/20, hold: 4.6 V vs Li/Li+, cutoff: [C/50, 3 h, {when: temperature > 45 degC, "
+        "  - {charge: C/20, hold: 4.6 V vs Li/Li+, cutoff: [C/50, 3 h, {when: temperature > 45 "
+        "degC, "
         "action: pause, resume: temperature < 30 degC, timeout: 6 h}]}\n"
         "  - {charge: = 0.5 * step.a.capacity / 1 h, cutoff: {all: [4.2 V, 1 h], lasting: 10 s}}\n"
         "  - {discharge: 2.5e-3 A, cutoff: 2.5V, id: a}\n  - {discharge: 10 µA, cutoff: 3 V}\n"

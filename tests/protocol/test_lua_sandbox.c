@@ -108,7 +108,8 @@ static void random_follows_the_seed(void)
 {
     static struct room room;
     static char first[sizeof room.said];
-    const char *const script = "for i = 1, 5 do say(random(1000)) end say(random()) say(random(3, 4))";
+    const char *const script = "for i = 1, 5 do say(random(1000)) end say(random()) say(random(3, "
+                               "4))";
     (void)cyc_copy(first, sizeof first, run(&room, script));
     CYC_SAME(run(&room, script), first);
     CYC_SAME(run(&room, "for i = 1, 1000 do local x, n = random(), random(6)\n"
@@ -132,7 +133,8 @@ static void pairs_and_next_visit_keys_in_order(void)
              "true 100");
     CYC_SAME(run(&room, "for k in pairs({[{}] = 1}) do end"),
              "1: the keys of a table are numbers or texts here, not table");
-    CYC_SAME(run(&room, "local t = {a = 1, b = 2, c = 3} for k in pairs(t) do t.b = nil say(k) end"),
+    CYC_SAME(run(&room, "local t = {a = 1, b = 2, c = 3} for k in pairs(t) do t.b = nil say(k) "
+                        "end"),
              "a c");
 }
 
@@ -151,7 +153,8 @@ static void sort_is_stable_and_survives_any_comparator(void)
     CYC_SAME(run(&room, "local t = {} for i = 1, 200 do t[i] = {i % 3, i} end\n"
                         "table.sort(t, function(a, b) return a[1] < b[1] end)\n"
                         "local fine = true for i = 2, 200 do local a, b = t[i - 1], t[i]\n"
-                        "if a[1] > b[1] or (a[1] == b[1] and a[2] > b[2]) then fine = false end end\n"
+                        "if a[1] > b[1] or (a[1] == b[1] and a[2] > b[2]) then fine = false end "
+                        "end\n"
                         "say(fine) say(#t)"),
              "true 200");
     CYC_SAME(run(&room, "local t = {5, 2, 9, 1} table.sort(t) say(table.concat(t, ','))"),
@@ -208,7 +211,8 @@ static void a_pcall_cannot_catch_the_budget(void)
                                 "while true do end"));
     CU_ASSERT(stopped_by_budget("local ok = pcall(function() while true do end end) say('on')"));
     CU_ASSERT(stopped_by_budget("local function f() pcall(f) while true do end end f()"));
-    CU_ASSERT(stopped_by_budget("local t = {} pcall(function() while true do t[#t + 1] = {} end end) "
+    CU_ASSERT(stopped_by_budget("local t = {} pcall(function() while true do t[#t + 1] = {} end "
+                                "end) "
                                 "t = nil say('on')"));
 }
 

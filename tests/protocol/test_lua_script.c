@@ -116,7 +116,8 @@ static void parameters_come_from_the_call_and_can_be_set(void)
     CYC_SAME(run_with(text, settings, 3, NULL, NULL),
              "1 CC_CHG 0.2; 2 CC_DCH -2; (cycle 1 pass 1) 3 CC_CHG 1; END done");
     CYC_SAME(said(HEAD "local x = p.nothing"), "2:1 the protocol has no parameter 'nothing'");
-    CYC_SAME(said(HEAD "note(#p.rates .. ' ' .. p.rates[2]) charge(p.rates[2], { hold = '4 V', cutoff "
+    CYC_SAME(said(HEAD "note(#p.rates .. ' ' .. p.rates[2]) charge(p.rates[2], { hold = '4 V', "
+                       "cutoff "
                        "= '= 1 % * rate * 1 h' })"),
              "");
 }
@@ -147,7 +148,8 @@ static void leaving_a_loop_ends_its_pass(void)
 {
     CYC_SAME(run(HEAD "for k in cycles(9) do " CYCLE "if k == 2 then break end end\nrest('1 h')"),
              CYCLE_TRACE "(cycle 1 pass 1) " CYCLE_TRACE "(cycle 2 pass 2) 3 REST; END done");
-    CYC_SAME(run(HEAD "local function f() for _ in cycles(9) do charge('1 C', { cutoff = '4.2 V' }) "
+    CYC_SAME(run(HEAD "local function f() for _ in cycles(9) do charge('1 C', { cutoff = '4.2 V' "
+                      "}) "
                       "return 1 end end f() note('out')"),
              "1 CC_CHG 1; (cycle 1 pass 1 broken) {out} END done");
     CYC_SAME(run(HEAD "for _ in cycles(9) do " CYCLE "fail('bad') end"),
@@ -192,9 +194,11 @@ static void a_block_cutoff_may_pause_stop_or_fail(void)
                        "'pause', resume = 'temperature < 30 degC', timeout = '6 h' } }) do " CYCLE
                        "end"),
              "");
-    CYC_SAME(said(HEAD "charge('1 C', { cutoff = { '4.2 V', { when = '1 h', action = 'goto x' } } })"),
+    CYC_SAME(said(HEAD "charge('1 C', { cutoff = { '4.2 V', { when = '1 h', action = 'goto x' } } "
+                       "})"),
              "2:62 goto has no meaning in a Lua protocol");
-    CYC_SAME(said(HEAD "charge('1 C', { cutoff = { '4.2 V', { when = '1 h', action = 'leave' } } })"),
+    CYC_SAME(said(HEAD "charge('1 C', { cutoff = { '4.2 V', { when = '1 h', action = 'leave' } } "
+                       "})"),
              "2:46 a cutoff of a program cannot leave a block");
 }
 
@@ -237,7 +241,8 @@ static void cutoff_of_the_whole(void *context, const struct cyc_step *step,
 
 static void cutoffs_may_end_the_run(void)
 {
-    CYC_SAME(run_with(HEAD "rest('1 h') charge('1 C', { cutoff = { '4.2 V', { when = '2 h', action = "
+    CYC_SAME(run_with(HEAD "rest('1 h') charge('1 C', { cutoff = { '4.2 V', { when = '2 h', "
+                           "action = "
                            "'fail' } } }) note('never')",
                       NULL, 0, cutoff_of_the_whole, NULL),
              "1 REST; 2 CC_CHG 1; END failed: step 2: cutoff of time, action fail");
@@ -248,7 +253,8 @@ static void cutoffs_may_end_the_run(void)
 static void an_include_runs_with_the_history_of_the_script(void)
 {
     CYC_SAME(run(HEAD "for _ in cycles(1) do " CYCLE "end\n"
-                      "include('included.yaml', { id = 'sub', with = { times = 2, amps = p.rate } })\n"
+                      "include('included.yaml', { id = 'sub', with = { times = 2, amps = p.rate } "
+                      "})\n"
                       "charge('1 C', { cutoff = '= 0.5 * step.sub.up.capacity' })\n"
                       "note(q('= cycles.sub.inner.last.number') .. '')\n"),
              "1 CC_CHG 1; 2 CC_DCH -1; (cycle 1 pass 1) 3 CC_CHG 0.5; 4 CC_DCH -0.1; (cycle 2 pass "
@@ -271,7 +277,8 @@ static void let_sets_soc_capacity_one_c_and_names(void)
              "1 CC_DCH -1; 2 CC_CHG 0.5; 3 CC_CHG 1; {2.0 90 %} END done");
     CYC_SAME(said(HEAD "charge('0.5 C', { cutoff = 'soc >= 90 %' })"),
              "2:29 the protocol has not said where soc stands");
-    CU_ASSERT(strstr(said(HEAD "let { voltage = '3 V' }"), "2:7 `voltage` is a word of the") != NULL);
+    CU_ASSERT(strstr(said(HEAD "let { voltage = '3 V' }"), "2:7 `voltage` is a word of "
+                                                           "the") != NULL);
 }
 
 /* ---- Mistakes ------------------------------------------------------------------------------------------ */
@@ -299,7 +306,8 @@ static void mistakes_are_shown_where_they_are_written(void)
     CYC_SAME(said(HEAD "rest('1 h', 2)"),
              "2:1 the options of rest are a table: rest(…, { cutoff = \"4.2 V\" })");
     CYC_SAME(said(HEAD "charge('1 C', { cutoff = function() end })"),
-             "2:1 function cannot be an option: a quantity such as \"4.2 V\", a number, a text or a "
+             "2:1 function cannot be an option: a quantity such as \"4.2 V\", a number, a text or "
+             "a "
              "table is due");
     CYC_SAME(said(HEAD "charge('1 C', { '4.2 V', cutoff = '4 V' })"),
              "2:1 a table is either a list without gaps or a set of names with values");
@@ -314,7 +322,8 @@ static void q_reads_quantities_and_computes(void)
     CYC_SAME(said(HEAD "q('3')"), "2:1 q(\"3\"): a unit is missing");
     CYC_SAME(said(HEAD "q(3)"), "2:1 q takes a text with a unit: q(\"180 mAh/g\")");
     CYC_SAME(said(HEAD "q('4 V vs Li/Li+')"),
-             "2:1 q(\"4 V vs Li/Li+\"): this cell has no reference electrode, so vs has no meaning; "
+             "2:1 q(\"4 V vs Li/Li+\"): this cell has no reference electrode, so vs has no "
+             "meaning; "
              "set cell.reference");
     CU_ASSERT(strstr(said(HEAD "q('1 mAh/g')"), "1 mAh/g needs cell.active_mass") != NULL);
     CYC_SAME(said(HEAD "local x = q('1 V') / q('0 V')"),
@@ -334,7 +343,8 @@ static void the_header_comes_first_and_once(void)
     CYC_SAME(said("protocol { nmae = 'x' }"), "1:12 unknown key `nmae` in the protocol");
     CYC_SAME(said("protocol { method = { } }"),
              "1:12 a program has no method: it is the method");
-    CYC_SAME(said("protocol { cell = { one_c = '1 A' } }\ncharge('1 C', { cutoff = '4 V', timeout = "
+    CYC_SAME(said("protocol { cell = { one_c = '1 A' } }\ncharge('1 C', { cutoff = '4 V', timeout "
+                  "= "
                   "'9 h' })"),
              "1:1 a protocol that passes current must state limits.voltage");
 }
@@ -483,11 +493,13 @@ static void an_error_in_a_run_says_line_and_reason(void)
              "unit, such as 4.2 V)");
     CYC_SAME(run(HEAD "local r = charge('0.5 C', { cutoff = '4.2 V' })\n"
                       "while r.capacity < q('0.9 Ah') do end"),
-             "1 CC_CHG 0.5; ERROR protocol.lua:3: the script does too much before its next step: is "
+             "1 CC_CHG 0.5; ERROR protocol.lua:3: the script does too much before its next step: "
+             "is "
              "there a loop without a step in it?");
     CYC_SAME(run(HEAD "local r = charge('0.5 C', { cutoff = '4.2 V' })\n"
                       "if r.capacity < q('0.9 Ah') then include('inc' .. 'luded.yaml') end"),
-             "1 CC_CHG 0.5; ERROR protocol.lua:3: `included.yaml` was not read when the protocol was "
+             "1 CC_CHG 0.5; ERROR protocol.lua:3: `included.yaml` was not read when the protocol "
+             "was "
              "checked");
     CYC_SAME(run(HEAD "local r = charge('0.5 C', { cutoff = '4.2 V' })\n"
                       "if r.capacity < q('0.9 Ah') then include('included.yaml') end"),
@@ -503,7 +515,8 @@ static void expectations_are_evaluated_at_the_end(void)
     struct cyc_err err = {0};
     mock_init(&mock);
     load_script(&mock,
-                "protocol { cell = { one_c = '1 A' }, limits = { voltage = { '2 V', '5 V' }, current "
+                "protocol { cell = { one_c = '1 A' }, limits = { voltage = { '2 V', '5 V' }, "
+                "current "
                 "= '3 C' }, expect = { { value = 'step.up.capacity', is = '480 mAh', within = '30 "
                 "mAh', source = 'here' } } }\ncharge('0.5 C', { cutoff = '4.2 V', id = 'up' })",
                 NULL, 0);
@@ -543,7 +556,8 @@ static void the_file_for_editors_has_the_whole_vocabulary_and_nothing_else(void)
         }
     }
     (void)snprintf(script + used, sizeof script - used,
-                   "for w in pairs({ assert = 1, error = 1, ipairs = 1, next = 1, pairs = 1, pcall = "
+                   "for w in pairs({ assert = 1, error = 1, ipairs = 1, next = 1, pairs = 1, "
+                   "pcall = "
                    "1, select = 1, tonumber = 1, tostring = 1, type = 1 }) do known[w] = true end\n"
                    "for name, value in pairs(_ENV) do if type(value) == 'function' and not "
                    "known[name] then fail(name) end end\n");
