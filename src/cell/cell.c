@@ -18,8 +18,8 @@
  *   model's bounds say so, shorter steps are tried down to 1 s.
  *
  * Each call moves time by at least one nanosecond if there is any time to move, and never beyond
- * `until`. Sums are those of whole steps plus the one on trial, so a step that is cut short and
- * later completed counts once.
+ * `until`. Sums grow by what passed between one state seen and the next, so a step that is cut short
+ * and later completed counts once.
  *
  * The layers in which faults will be injected have their places: the cell's physics in the models,
  * wiring and instrument between cyc_point and cyc_sample in fill(), surroundings in climate.c.
@@ -121,7 +121,9 @@ static void look_anew(struct cyc_cell *cell)
 {
     cell->model->applied(cell);
     cell->infeasible =
-        cell->model->step(cell, 0, &cell->states[1 - cell->base], cell->now) != CYC_OK;
+        cell->model->step(cell, 0, &cell->states[1 - cell->base], cell->now) != CYC_OK ||
+        !isfinite(cell->now->signal[CYC_SIGNAL_VOLTAGE]) ||
+        (cell->setpoint.control == CYC_CONTROL_LOAD && !(cell->setpoint.value > 0));
 }
 
 int cyc_cell_new(const struct cyc_cell_spec *spec, struct cyc_cell **cell, struct cyc_err *err)
@@ -249,24 +251,24 @@ static enum verdict judge(const struct cyc_cell *cell, const struct cyc_point *p
     return verdict;
 }
 
-/* Adds what passed in a step; its current has one sign. */
-static inline void add(struct cyc_sums *sums, const struct cyc_point *point)
-{
-    if (point->net_Ah >= 0) {
-        sums->charge_Ah += point->net_Ah;
-        sums->charge_Wh += point->net_Wh;
-    } else {
-        sums->discharge_Ah -= point->net_Ah;
-        sums->discharge_Wh -= point->net_Wh;
-    }
-}
-
 /* What is seen span_ns after the base state. */
 static inline int look(struct cyc_cell *cell, int64_t span_ns, struct cyc_point *point)
 {
     const int status = cell->model->step(cell, span_ns, &cell->states[1 - cell->base], point);
-    struct cyc_sums sums = cell->carried;
-    add(&sums, point);
+    const double *so_far = cell->now->signal;
+    const double passed_Ah = point->net_Ah - cell->now->net_Ah;
+    const double passed_Wh = point->net_Wh - cell->now->net_Wh;
+    struct cyc_sums sums = {so_far[CYC_SIGNAL_CHARGE_CAPACITY],
+                            so_far[CYC_SIGNAL_DISCHARGE_CAPACITY],
+                            so_far[CYC_SIGNAL_CHARGE_ENERGY],
+                            so_far[CYC_SIGNAL_DISCHARGE_ENERGY]};
+    if (passed_Ah >= 0) {
+        sums.charge_Ah += passed_Ah;
+        sums.charge_Wh += passed_Wh;
+    } else {
+        sums.discharge_Ah -= passed_Ah;
+        sums.discharge_Wh -= passed_Wh;
+    }
     point->signal[CYC_SIGNAL_CHARGE_CAPACITY] = sums.charge_Ah;
     point->signal[CYC_SIGNAL_DISCHARGE_CAPACITY] = sums.discharge_Ah;
     point->signal[CYC_SIGNAL_NET_CAPACITY] = sums.charge_Ah - sums.discharge_Ah;
@@ -281,10 +283,6 @@ static inline int look(struct cyc_cell *cell, int64_t span_ns, struct cyc_point 
 /* Sums count from here. */
 static void restart_sums(struct cyc_cell *cell)
 {
-    struct cyc_sums so_far = {0, 0, 0, 0};
-    add(&so_far, cell->now);
-    cell->carried = (struct cyc_sums){-so_far.charge_Ah, -so_far.discharge_Ah, -so_far.charge_Wh,
-                                      -so_far.discharge_Wh};
     for (unsigned i = CYC_SIGNAL_CHARGE_CAPACITY; i < CYC_SIGNAL_COUNT; i++) {
         cell->now->signal[i] = 0;
     }
@@ -362,15 +360,8 @@ static void move(struct cyc_cell *cell, int64_t span_ns, bool complete)
     cell->tried = left;
     cell->now_ns = cell->base_ns + span_ns;
     if (complete) {
-        add(&cell->carried, cell->now);
         rebase(cell);
     }
-}
-
-/* What a step cut short passes may differ by rounding from its part in the whole. */
-static inline double not_negative(double value)
-{
-    return value > 0 ? value : 0;
 }
 
 static inline void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
@@ -392,10 +383,10 @@ static inline void fill(const struct cyc_cell *cell, struct cyc_sample *sample)
     }
     sample->temperature_age_ns = 0;
     sample->pressure_age_ns = 0;
-    sample->charge_Ah = not_negative(now->signal[CYC_SIGNAL_CHARGE_CAPACITY]);
-    sample->discharge_Ah = not_negative(now->signal[CYC_SIGNAL_DISCHARGE_CAPACITY]);
-    sample->charge_Wh = not_negative(now->signal[CYC_SIGNAL_CHARGE_ENERGY]);
-    sample->discharge_Wh = not_negative(now->signal[CYC_SIGNAL_DISCHARGE_ENERGY]);
+    sample->charge_Ah = now->signal[CYC_SIGNAL_CHARGE_CAPACITY];
+    sample->discharge_Ah = now->signal[CYC_SIGNAL_DISCHARGE_CAPACITY];
+    sample->charge_Wh = now->signal[CYC_SIGNAL_CHARGE_ENERGY];
+    sample->discharge_Wh = now->signal[CYC_SIGNAL_DISCHARGE_ENERGY];
 }
 
 /* Tries the step that ends at span_ns at the latest; *span_ns gets where it ended. */

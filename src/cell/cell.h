@@ -68,11 +68,12 @@ void cyc_cell_apply(struct cyc_cell *cell, const struct cyc_setpoint *setpoint);
 void cyc_cell_environment(struct cyc_cell *cell, const struct cyc_environment *environment);
 
 /* Goes to until_ns or to just behind the first crossing of a watch (within 1e-6 s, on its far
- * side), whichever is earlier, and fills *sample with the state there: voltage, current,
+ * side; a signal that starts exactly on the value crosses when it leaves it), whichever is earlier, and fills *sample with the state there: voltage, current,
  * temperatures, pressure, and the exact charge and energy since the call before (CYC_SAMPLE_EXACT,
  * CYC_SAMPLE_SETTLED). With until_ns equal to the present time nothing moves: the first sample
  * under a new setpoint. CYC_E_INFEASIBLE: no current satisfies the setpoint (say, too much power);
- * the state then stands where it was. */
+ * the state then stands where it was. A setpoint that can no longer be met on the way ends the call
+ * at the last moment it could, with CYC_OK; the next call then says so. */
 int cyc_cell_advance(struct cyc_cell *cell, int64_t until_ns, const struct cyc_watch *watches,
                      unsigned watch_count, struct cyc_sample *sample, struct cyc_err *err);
 

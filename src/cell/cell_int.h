@@ -15,8 +15,7 @@
 #define CYC_S_PER_NS  1e-9
 
 /* All that can be seen of a cell at one instant. A model fills voltage to pressure and the
- * rest; the sums among the signals, counted from the start of a call, are the driver's. Within a
- * step current has one sign. */
+ * rest; the sums among the signals, counted from the start of a call, are the driver's. */
 struct cyc_point {
     double signal[CYC_SIGNAL_COUNT]; /* by enum cyc_signal; NaN: not a cell's to tell */
     double net_Ah, net_Wh; /* passed since the base state */
@@ -76,7 +75,6 @@ struct cyc_cell {
     struct cyc_point *now;   /* of points: seen at now_ns, under the present setpoint */
     struct cyc_point *tried; /* the other one */
     bool infeasible;      /* the present setpoint cannot be met */
-    struct cyc_sums carried; /* sums of this call before the base state; may be negative */
     double net_Ah;           /* up to the base state, since the start */
 };
 

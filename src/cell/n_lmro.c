@@ -47,6 +47,7 @@
 #define REFERENCE_MPA    50.0
 #define OUTSIDE_V        0.2  /* per mAh/g beyond what the sites can hold */
 #define SURFACE_V_MAX    7.0
+#define SIDE_V_MAX       5.5  /* the side reaction grows no more beyond */
 #define INTERPHASE_H     0.5
 
 static double logistic(double x)
@@ -218,7 +219,7 @@ void cyc_n_lmro_freeze(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *
     frozen->interphase_goal = interphase_at(p, e);
     frozen->slow_goal = frozen->useful * p->Q_S * state->active *
                         logistic((state->surface_V - p->U_S + state->decay_V) / p->W_S);
-    frozen->side = rates->side * exp((e - 4.6) / p->W_i);
+    frozen->side = rates->side * exp((fmin(e, SIDE_V_MAX) - 4.6) / p->W_i);
 }
 
 /* Activation, interphase, both hosts: where the charge goes. */

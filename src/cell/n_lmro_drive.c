@@ -2,7 +2,7 @@
  *
  * Under voltage, power or load the current is the one with which the relation holds after the step
  * (as a fully implicit method has it): a root of one unknown, as the voltage after a step rises
- * with the current. A hold at compliance is the same with the root cut to the compliance.
+ * with the current. A hold at compliance stops the search there.
  *
  * The model goes its own steps: after a new setpoint 3.6 s (1 s under voltage), then growing to
  * step_max. What is asked for in between is the same step cut short, looked at and not kept, so
@@ -16,9 +16,10 @@
 #define FIRST_STEP_S      3.6
 #define FIRST_HOLD_STEP_S 1.0
 #define GROWTH            1.15
-#define TURNS_MAX         100
+#define TURNS_MAX         200
 #define CLOSE_V           1e-13
-#define GOOD_V            1e-9 /* where rounding ends the search before CLOSE_V */
+#define HELD_V            1e-6
+#define CURRENT_MAX       1e5 /* mA/g, 500C: what a search for a current stops at */
 
 static const struct cyc_cell_parameter parameters[] = {
 #define ROW(name, unit, value, help) {#name, unit, value, help},
@@ -117,58 +118,77 @@ static double rise(const struct attempt *attempt, double current, double stiffne
 }
 
 struct bracket {
-    double low, high;
-    double low_miss, high_miss;
+    double low, high;   /* currents that give too little and too much; infinite: not known yet */
+    double least, most; /* compliance */
 };
 
-static bool narrow(struct bracket *bracket, double current, double value)
+static bool is_closed(const struct bracket *bracket)
 {
-    if (value < 0) {
-        bracket->low = current;
-        bracket->low_miss = value;
-    } else {
-        bracket->high = current;
-        bracket->high_miss = value;
-    }
     return isfinite(bracket->low) && isfinite(bracket->high);
 }
 
-/* Newton with an estimated slope until the root is bracketed, then secants kept in the bracket.
- * CYC_E_INFEASIBLE where no current does: more power than the cell has. */
-static int find_current(struct attempt *attempt, double guess, double *current)
+/* To rounding. */
+static bool is_shut(const struct bracket *bracket)
+{
+    const double size = fmax(fabs(bracket->low), fabs(bracket->high));
+    return is_closed(bracket) && bracket->high - bracket->low <= 1e-15 * size;
+}
+
+/* The next current to try after `at` missed by `value`: by the slope, kept in the bracket, halving
+ * it every third turn; further and further while there is none. NaN: there is no way up. */
+static double next_current(const struct bracket *bracket, double at, double value, double slope,
+                           unsigned turn)
+{
+    const double middle = (bracket->low + bracket->high) / 2;
+    double next = at - value / slope;
+    if (is_closed(bracket)) {
+        const bool usable = slope > 0 && next > bracket->low && next < bracket->high;
+        return usable && turn % 3 != 2 ? next : middle;
+    }
+    if (!(slope > 0)) {
+        return NAN;
+    }
+    next = at - value / slope * (double)(1u << (turn / 4 < 30 ? turn / 4 : 30));
+    return fmin(fmax(next, bracket->least), bracket->most);
+}
+
+/* The current with which the relation holds after the step, or the compliance on its way there;
+ * the last attempt is with that one. CYC_E_INFEASIBLE where no current does: more power than the
+ * cell has. */
+static int find_current(struct attempt *attempt, double guess, struct bracket bracket,
+                        double *current)
 {
     const double stiffness =
         cyc_n_lmro_stiffness(attempt->model, attempt->from, attempt->time_h);
-    struct bracket bracket = {-INFINITY, INFINITY, 0, 0};
-    double at = guess;
-    double value = miss(attempt, at);
+    double at = fmin(fmax(guess, bracket.least), bracket.most);
     double was_at = NAN;
     double was_value = NAN;
     for (unsigned turn = 0; turn < TURNS_MAX; turn++) {
+        const double value = miss(attempt, at);
+        *current = at;
+        if (value < 0) {
+            bracket.low = at;
+        } else {
+            bracket.high = at;
+        }
+        if (fabs(value) < CLOSE_V || is_shut(&bracket)) {
+            return CYC_OK;
+        }
+        if ((value < 0 && at >= bracket.most) || (value > 0 && at <= bracket.least)) {
+            return attempt->control == CYC_CONTROL_POWER ? CYC_E_INFEASIBLE : CYC_OK;
+        }
         double slope = (value - was_value) / (at - was_at);
         if (!(slope > 0)) {
             slope = rise(attempt, at, stiffness);
         }
-        const bool closed = narrow(&bracket, at, value);
-        if (fabs(value) < CLOSE_V) {
-            break;
-        }
-        double next = at - value / slope;
-        if (!(slope > 0) || !isfinite(next)) {
-            if (!closed) {
-                return CYC_E_INFEASIBLE; /* beyond the most that the cell can give */
-            }
-            next = (bracket.low + bracket.high) / 2;
-        } else if (closed && !(next > bracket.low && next < bracket.high)) {
-            next = (bracket.low + bracket.high) / 2;
-        }
         was_at = at;
         was_value = value;
-        at = next;
-        value = miss(attempt, at);
+        at = next_current(&bracket, at, value, slope, turn);
+        if (isnan(at)) {
+            return CYC_E_INFEASIBLE;
+        }
     }
-    *current = at;
-    return fabs(value) < GOOD_V ? CYC_OK : CYC_E_INFEASIBLE;
+    return is_closed(&bracket) ? CYC_OK : CYC_E_INFEASIBLE;
 }
 
 /* ---- One step -------------------------------------------------------------------------------------------- */
@@ -221,14 +241,6 @@ static int current_at_once(const struct cyc_cell *cell, const struct cyc_n_lmro_
     return CYC_OK;
 }
 
-static double within_compliance(const struct cyc_cell *cell, double current_A)
-{
-    if (cell->setpoint.control != CYC_CONTROL_VOLTAGE) {
-        return current_A;
-    }
-    return fmin(fmax(current_A, cell->setpoint.current_min_A), cell->setpoint.current_max_A);
-}
-
 static int step_at_once(struct cyc_cell *cell, struct cyc_cell_state *to, struct cyc_point *point)
 {
     const struct cyc_n_lmro *model = &cell->of.n_lmro;
@@ -238,7 +250,11 @@ static int step_at_once(struct cyc_cell *cell, struct cyc_cell_state *to, struct
     if (status != CYC_OK) {
         return status;
     }
-    const double current_A = within_compliance(cell, wanted_A);
+    double current_A = wanted_A;
+    if (cell->setpoint.control == CYC_CONTROL_VOLTAGE) {
+        current_A = fmax(current_A, cell->setpoint.current_min_A);
+        current_A = fmin(current_A, cell->setpoint.current_max_A);
+    }
     const bool held = cell->setpoint.control == CYC_CONTROL_VOLTAGE && current_A == wanted_A;
     const double voltage_V = held ? cyc_cell_target(cell, 0)
                                   : cyc_n_lmro_rest_V(model, state) +
@@ -283,22 +299,17 @@ static int step_found(struct cyc_cell *cell, struct attempt *attempt, int64_t sp
         attempt->target = target * mass_g;
         break;
     }
-    double wanted = 0;
-    const int status = find_current(attempt, attempt->from->current, &wanted);
-    if (status != CYC_OK) {
-        return status;
+    struct bracket bracket = {-INFINITY, INFINITY, -CURRENT_MAX, CURRENT_MAX};
+    if (cell->setpoint.control == CYC_CONTROL_VOLTAGE) {
+        bracket.least = fmax(1e3 * cell->setpoint.current_min_A / mass_g, bracket.least);
+        bracket.most = fmin(1e3 * cell->setpoint.current_max_A / mass_g, bracket.most);
     }
-    const double wanted_A = 1e-3 * wanted * mass_g;
-    const double current_A = within_compliance(cell, wanted_A);
-    *current = wanted;
-    *held = cell->setpoint.control == CYC_CONTROL_VOLTAGE;
-    if (current_A != wanted_A) {
-        *held = false;
-        *current = 1e3 * current_A / mass_g;
-        (void)miss(attempt, *current);
-    }
-    return CYC_OK;
+    const int status = find_current(attempt, attempt->from->current, bracket, current);
+    *held = cell->setpoint.control == CYC_CONTROL_VOLTAGE &&
+            fabs(attempt->voltage_V - attempt->target) < HELD_V;
+    return status;
 }
+
 
 static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *to,
                 struct cyc_point *point)

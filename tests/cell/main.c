@@ -5,6 +5,7 @@ extern const struct cyc_check cyc_check_steps[];
 extern const struct cyc_check cyc_check_time[];
 extern const struct cyc_check cyc_check_spec[];
 extern const struct cyc_check cyc_check_lmro[];
+extern const struct cyc_check cyc_check_random[];
 
 int main(int argc, char **argv)
 {
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
                                              {"time and watches", cyc_check_time},
                                              {"specs", cyc_check_spec},
                                              {"N-LMRO", cyc_check_lmro},
+                                             {"random schedules", cyc_check_random},
                                              {0}};
     return cyc_check_main(argc, argv, suites);
 }

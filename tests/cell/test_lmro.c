@@ -410,7 +410,7 @@ static void power_and_load_hold_their_relation(void)
     probe_load(&probe, 2000);
     for (unsigned i = 0; i < 10; i++) {
         probe_wait(&probe, 100);
-        CYC_NEAR(probe.sample.voltage_V, -2000 * probe.sample.current_A, 1e-9);
+        CYC_NEAR(probe.sample.voltage_V, -2000 * probe.sample.current_A, 1e-8);
     }
     probe_power(&probe, 1e-3);
     probe_wait(&probe, 500);

@@ -222,6 +222,10 @@ static void too_much_power_is_refused_and_time_stands(void)
     CU_ASSERT_EQUAL(probe.status, CYC_E_INFEASIBLE);
     CU_ASSERT_EQUAL(advance(&probe, 20 * CYC_S_NS, NULL, 0), CYC_E_INFEASIBLE);
     CYC_NEAR(cyc_cell_net_charge_Ah(probe.cell), 0, 0);
+    probe_load(&probe, -1); /* a source is no load */
+    CU_ASSERT_EQUAL(probe.status, CYC_E_INFEASIBLE);
+    probe_current(&probe, NAN);
+    CU_ASSERT_EQUAL(probe.status, CYC_E_INFEASIBLE);
     probe_open(&probe); /* another setpoint goes on from there */
     CU_ASSERT_EQUAL(probe.status, CYC_OK);
     CU_ASSERT_EQUAL(probe.sample.t_ns, 10 * CYC_S_NS);
