@@ -18,8 +18,8 @@
  *   model's bounds say so, shorter steps are tried down to 1 s.
  *
  * Each call moves time by at least one nanosecond if there is any time to move, and never beyond
- * `until`. Sums grow by what passed between one state seen and the next, so a step that is cut short
- * and later completed counts once.
+ * `until`. Sums grow by what passed between one state seen and the next, so a step that is cut
+ * short and later completed counts once.
  *
  * The layers in which faults will be injected have their places: the cell's physics in the models,
  * wiring and instrument between cyc_point and cyc_sample in fill(), surroundings in climate.c.
@@ -34,88 +34,7 @@
 
 #define DOUBTFUL_NS CYC_S_NS /* a crossing there and back within this may be overlooked */
 
-/* ---- Making a cell ---------------------------------------------------------------------------------- */
-
-static const struct cyc_cell_model *const models[] = {&cyc_linear_model, &cyc_n_lmro_model};
-
-static const struct cyc_cell_model *find_model(const char *name)
-{
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-        if (strcmp(models[i]->name, name) == 0) {
-            return models[i];
-        }
-    }
-    return NULL;
-}
-
-const struct cyc_cell_parameter *cyc_cell_parameters(const char *model)
-{
-    const struct cyc_cell_model *found = find_model(model);
-    return found != NULL ? found->parameters : NULL;
-}
-
-int cyc_cell_spec_init(struct cyc_cell_spec *spec, const char *model, struct cyc_err *err)
-{
-    const struct cyc_cell_model *found = find_model(model);
-    if (found == NULL) {
-        return cyc_err_set(err, CYC_E_UNKNOWN_NAME,
-                           "there is no cell model '%s'; known are linear and n_lmro", model);
-    }
-    memset(spec, 0, sizeof *spec);
-    (void)cyc_copy(spec->model, sizeof spec->model, model);
-    (void)cyc_copy(spec->name, sizeof spec->name, model);
-    found->spec_defaults(spec);
-    return CYC_OK;
-}
-
-double cyc_cell_spec_value(const struct cyc_cell_spec *spec,
-                           const struct cyc_cell_parameter *parameter)
-{
-    for (unsigned i = 0; i < spec->parameter_count; i++) {
-        if (strcmp(spec->parameters[i].name, parameter->name) == 0) {
-            return spec->parameters[i].value;
-        }
-    }
-    return parameter->value;
-}
-
-int cyc_cell_spec_values(const struct cyc_cell_spec *spec,
-                         const struct cyc_cell_parameter *table, double *values,
-                         struct cyc_err *err)
-{
-    for (unsigned i = 0; i < spec->parameter_count; i++) {
-        const struct cyc_cell_parameter *row = table;
-        while (row->name != NULL && strcmp(row->name, spec->parameters[i].name) != 0) {
-            row++;
-        }
-        if (row->name == NULL) {
-            return cyc_err_set(err, CYC_E_INPUT, "the model %s has no parameter '%s'", spec->model,
-                               spec->parameters[i].name);
-        }
-    }
-    for (unsigned i = 0; table[i].name != NULL; i++) {
-        values[i] = cyc_cell_spec_value(spec, &table[i]);
-        if (!isfinite(values[i])) {
-            return cyc_err_set(err, CYC_E_INPUT, "the parameter '%s' is not a finite number",
-                               table[i].name);
-        }
-    }
-    return CYC_OK;
-}
-
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-double cyc_cell_scatter(uint64_t *seed)
-{
-    if (*seed == 0) {
-        return 1;
-    }
-    *seed += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t z = *seed;
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    z ^= z >> 31;
-    return 0.99 + 0.02 * ((double)(z >> 11) * 0x1p-53);
-}
+/* ---- Making a cell --------------------------------------------------------------------------- */
 
 static void look_anew(struct cyc_cell *cell)
 {
@@ -128,11 +47,10 @@ static void look_anew(struct cyc_cell *cell)
 
 int cyc_cell_new(const struct cyc_cell_spec *spec, struct cyc_cell **cell, struct cyc_err *err)
 {
-    const struct cyc_cell_model *model = find_model(spec->model);
+    const struct cyc_cell_model *model = cyc_cell_model(spec->model);
     if (model == NULL) {
         return cyc_err_set(err, CYC_E_INPUT,
-                           "there is no cell model '%s'; known are linear and n_lmro",
-                           spec->model);
+                           "there is no cell model '%s'; known are linear and n_lmro", spec->model);
     }
     struct cyc_cell *made = calloc(1, sizeof *made);
     if (made == NULL) {
@@ -166,7 +84,7 @@ void cyc_cell_free(struct cyc_cell *cell)
     free(cell);
 }
 
-/* ---- Setpoints ---------------------------------------------------------------------------------------- */
+/* ---- Setpoints ------------------------------------------------------------------------------- */
 
 /* The state seen last becomes the base, complete step or not. The other state is the one on trial,
  * and the last trial was always for now_ns. */
@@ -196,7 +114,7 @@ void cyc_cell_environment(struct cyc_cell *cell, const struct cyc_environment *e
     look_anew(cell);
 }
 
-/* ---- Watches -------------------------------------------------------------------------------------------- */
+/* ---- Watches --------------------------------------------------------------------------------- */
 
 /* From below to on or above the value, or the other way; off it from exactly on it. */
 static inline bool crossed(double before, double after, double value)
@@ -259,8 +177,7 @@ static inline int look(struct cyc_cell *cell, int64_t span_ns, struct cyc_point 
     const double passed_Ah = point->net_Ah - cell->now->net_Ah;
     const double passed_Wh = point->net_Wh - cell->now->net_Wh;
     struct cyc_sums sums = {so_far[CYC_SIGNAL_CHARGE_CAPACITY],
-                            so_far[CYC_SIGNAL_DISCHARGE_CAPACITY],
-                            so_far[CYC_SIGNAL_CHARGE_ENERGY],
+                            so_far[CYC_SIGNAL_DISCHARGE_CAPACITY], so_far[CYC_SIGNAL_CHARGE_ENERGY],
                             so_far[CYC_SIGNAL_DISCHARGE_ENERGY]};
     if (passed_Ah >= 0) {
         sums.charge_Ah += passed_Ah;
@@ -312,7 +229,7 @@ static double search_side(void *context, int64_t span_ns)
     return look(search->cell, span_ns, search->point) == CYC_OK ? side_of(search) : INFINITY;
 }
 
-/* ---- Time --------------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 /* The span of the first crossing in (now, span_ns], where one is known to be. State on trial and
  * `point` are those at span_ns before and at the crossing after. */
@@ -348,8 +265,7 @@ static int64_t last_feasible_ns(struct cyc_cell *cell, int64_t near_ns, int64_t 
             far_ns = middle_ns;
         }
     }
-    return near_ns > start_ns && look(cell, near_ns, point) == CYC_OK ? near_ns
-                                                                                         : 0;
+    return near_ns > start_ns && look(cell, near_ns, point) == CYC_OK ? near_ns : 0;
 }
 
 /* The state on trial, seen at span_ns, is now; and the new base where the step is complete. */

@@ -5,8 +5,8 @@
  * and moves only in cyc_cell_advance(). All state is plain data, so runs are bit-reproducible.
  *
  * Models: "linear" (OCV line or table, R0, any number of RC pairs up to CYC_RC_MAX) and "n_lmro"
- * (facts of Song et al. 2024: activation, hysteresis, diffusion, pressure; equations and their
- * sources in n_lmro.c). Both share chamber, press and thermal node (environment.c).
+ * (after Song et al. 2024: activation, hysteresis, diffusion, pressure; equations and their
+ * sources in n_lmro.c). Both share chamber, press and thermal node (climate.c).
  */
 #ifndef CYC_CELL_CELL_H
 #define CYC_CELL_CELL_H
@@ -17,8 +17,8 @@
 
 #include <stddef.h>
 
-#define CYC_RC_MAX       8
-#define CYC_OCV_MAX      512
+#define CYC_RC_MAX         8
+#define CYC_OCV_MAX        512
 #define CYC_PARAMETERS_MAX 96
 
 /* One parameter of a model: for cell files, messages and the manual. */
@@ -32,10 +32,10 @@ struct cyc_cell_parameter {
 /* What a cell file states, ready to build a cell from. Plain data, caller-owned. */
 struct cyc_cell_spec {
     char name[64];
-    char model[16]; /* "linear" or "n_lmro" */
-    double active_mass_g; /* n_lmro works per gram */
-    double capacity_Ah;   /* linear: Q of its SOC scale */
-    double initial_soc;   /* linear: 0 … 1; n_lmro starts pristine */
+    char model[16];          /* "linear" or "n_lmro" */
+    double active_mass_g;    /* n_lmro works per gram */
+    double capacity_Ah;      /* linear: Q of its SOC scale */
+    double initial_soc;      /* linear: 0 … 1; n_lmro starts pristine */
     double temperature_degC; /* of everything at the start */
     double pressure_Pa;      /* press at the start */
     uint64_t seed;           /* 0: none; else mass, resistance, capacity vary by ±1 % */
@@ -68,12 +68,13 @@ void cyc_cell_apply(struct cyc_cell *cell, const struct cyc_setpoint *setpoint);
 void cyc_cell_environment(struct cyc_cell *cell, const struct cyc_environment *environment);
 
 /* Goes to until_ns or to just behind the first crossing of a watch (within 1e-6 s, on its far
- * side; a signal that starts exactly on the value crosses when it leaves it), whichever is earlier, and fills *sample with the state there: voltage, current,
- * temperatures, pressure, and the exact charge and energy since the call before (CYC_SAMPLE_EXACT,
- * CYC_SAMPLE_SETTLED). With until_ns equal to the present time nothing moves: the first sample
- * under a new setpoint. CYC_E_INFEASIBLE: no current satisfies the setpoint (say, too much power);
- * the state then stands where it was. A setpoint that can no longer be met on the way ends the call
- * at the last moment it could, with CYC_OK; the next call then says so. */
+ * side; a signal that starts exactly on the value crosses when it leaves it), whichever is earlier,
+ * and fills *sample with the state there: voltage, current, temperatures, pressure, and the exact
+ * charge and energy since the call before (CYC_SAMPLE_EXACT, CYC_SAMPLE_SETTLED). With until_ns
+ * equal to the present time nothing moves: the first sample under a new setpoint. CYC_E_INFEASIBLE:
+ * no current satisfies the setpoint (say, too much power); the state then stands where it was. A
+ * setpoint that can no longer be met on the way ends the call at the last moment it could, with
+ * CYC_OK; the next call then says so. */
 int cyc_cell_advance(struct cyc_cell *cell, int64_t until_ns, const struct cyc_watch *watches,
                      unsigned watch_count, struct cyc_sample *sample, struct cyc_err *err);
 

@@ -11,15 +11,15 @@
 
 #include <stdint.h>
 
-#define CYC_S_PER_H   3600.0
-#define CYC_S_PER_NS  1e-9
+#define CYC_S_PER_H  3600.0
+#define CYC_S_PER_NS 1e-9
 
 /* All that can be seen of a cell at one instant. A model fills voltage to pressure and the
  * rest; the sums among the signals, counted from the start of a call, are the driver's. */
 struct cyc_point {
     double signal[CYC_SIGNAL_COUNT]; /* by enum cyc_signal; NaN: not a cell's to tell */
-    double net_Ah, net_Wh; /* passed since the base state */
-    double low_V, high_V; /* the voltage since the base state lay within; NaN: unknown */
+    double net_Ah, net_Wh;           /* passed since the base state */
+    double low_V, high_V;            /* the voltage since the base state lay within; NaN: unknown */
     double low_A, high_A;
     bool regulated; /* the instrument regulates the voltage */
 };
@@ -36,7 +36,7 @@ struct cyc_cell_state {
 /* A model. Time within a model runs from the base state, `span_ns` onwards. */
 struct cyc_cell_model {
     const char *name;
-    bool keeps_cuts; /* a step cut short is as good a base as a whole one */
+    bool keeps_cuts;     /* a step cut short is as good a base as a whole one */
     int64_t crossing_ns; /* how close behind a crossing a step has to end */
     const struct cyc_cell_parameter *parameters;
     void (*spec_defaults)(struct cyc_cell_spec *spec);
@@ -56,6 +56,8 @@ struct cyc_cell_model {
 
 extern const struct cyc_cell_model cyc_linear_model;
 extern const struct cyc_cell_model cyc_n_lmro_model;
+/* NULL: no such model. */
+const struct cyc_cell_model *cyc_cell_model(const char *name);
 
 struct cyc_cell {
     const struct cyc_cell_model *model;
@@ -74,7 +76,7 @@ struct cyc_cell {
     struct cyc_point points[2];
     struct cyc_point *now;   /* of points: seen at now_ns, under the present setpoint */
     struct cyc_point *tried; /* the other one */
-    bool infeasible;      /* the present setpoint cannot be met */
+    bool infeasible;         /* the present setpoint cannot be met */
     double net_Ah;           /* up to the base state, since the start */
 };
 
@@ -101,9 +103,8 @@ double cyc_cell_spec_value(const struct cyc_cell_spec *spec,
                            const struct cyc_cell_parameter *parameter);
 /* Fills `values`, one double per row of the table, checking that names are known and numbers
  * finite. */
-int cyc_cell_spec_values(const struct cyc_cell_spec *spec,
-                         const struct cyc_cell_parameter *table, double *values,
-                         struct cyc_err *err);
+int cyc_cell_spec_values(const struct cyc_cell_spec *spec, const struct cyc_cell_parameter *table,
+                         double *values, struct cyc_err *err);
 /* A factor of 1 ± 0.01 drawn from a seed; each call moves the seed on. 1 for seed 0. */
 double cyc_cell_scatter(uint64_t *seed);
 

@@ -87,15 +87,15 @@ static double chamber_after(const struct cyc_climate_control *control,
 {
     const double target_degC = control->target_degC;
     if (control->released) {
-        const double left_K = (from->chamber_degC - target_degC) *
-                              exp(-time_s / control->values.room_tau);
+        const double left_K =
+            (from->chamber_degC - target_degC) * exp(-time_s / control->values.room_tau);
         return fabs(left_K) < SETTLED_K ? target_degC : target_degC + left_K;
     }
     if (ramp_left_s(control, from) <= time_s) {
         return target_degC;
     }
-    return from->chamber_degC + copysign(control->ramp_K_per_s * time_s,
-                                         target_degC - from->chamber_degC);
+    return from->chamber_degC +
+           copysign(control->ramp_K_per_s * time_s, target_degC - from->chamber_degC);
 }
 
 /* One node on a straight line start_degC + slope * t. */
@@ -125,8 +125,10 @@ static void two_nodes(const struct cyc_climate_values *values, const struct cyc_
     const double cell_steady = jig_steady + (heat_W - values->C_cell * slope) / values->G_cell;
     const double cell = from->cell_degC - cell_steady;
     const double jig = from->jig_degC - jig_steady;
-    to->cell_degC = cell_steady + slope * time_s + even * cell + odd * ((mean - a) * cell + a * jig);
-    to->jig_degC = jig_steady + slope * time_s + even * jig + odd * (c * cell + (mean - c - d) * jig);
+    to->cell_degC =
+        cell_steady + slope * time_s + even * cell + odd * ((mean - a) * cell + a * jig);
+    to->jig_degC =
+        jig_steady + slope * time_s + even * jig + odd * (c * cell + (mean - c - d) * jig);
 }
 
 static void nodes(const struct cyc_climate_control *control, const struct cyc_climate *from,

@@ -15,8 +15,9 @@
     X(room_tau, "s", 3600, "time constant of that drift")                                          \
     X(C_jig, "J/K", 150, "heat capacity of the jig; 0: the jig follows the chamber at once")       \
     X(G_jig, "W/K", 0.15, "heat conductance between jig and chamber")                              \
-    X(C_cell, "J/K", 0, "heat capacity of the cell; 0: it has the jig's temperature, its heat is "  \
-                        "left out")                                                                \
+    X(C_cell, "J/K", 0,                                                                            \
+      "heat capacity of the cell; 0: it has the jig's temperature, its heat is "                   \
+      "left out")                                                                                  \
     X(G_cell, "W/K", 0, "heat conductance between cell and jig")                                   \
     X(press_tau, "s", 5, "time constant of the press")                                             \
     X(press_released, "Pa", 1e5, "pressure when the press is released")
@@ -62,8 +63,9 @@ void cyc_climate_move(const struct cyc_climate_control *control, const struct cy
                       double time_s, double heat_W, struct cyc_climate *to);
 
 /* As above; at rest and without heat nothing moves. */
-static inline void cyc_climate_step(const struct cyc_climate_control *control, const struct cyc_climate *from,
-                      double time_s, double heat_W, struct cyc_climate *to)
+static inline void cyc_climate_step(const struct cyc_climate_control *control,
+                                    const struct cyc_climate *from, double time_s, double heat_W,
+                                    struct cyc_climate *to)
 {
     if (from->moving || heat_W != 0) {
         cyc_climate_move(control, from, time_s, heat_W, to);

@@ -4,7 +4,8 @@
  *     OCV ── Mh ─┤      ├───┤      ├── … ── R0 ──  V    V = OCV(soc) + M h + v1 + v2 + … + R0 I
  *                └──C1──┘   └──C2──┘
  *
- *     dsoc/dt = I / Q          dvi/dt = (Ri I - vi) / taui          dh/dt = gamma |I| / Q (sgn I - h)
+ *     dsoc/dt = I / Q          dvi/dt = (Ri I - vi) / taui          dh/dt = gamma |I| / Q (sgn I -
+ * h)
  *
  * OCV is a table of straight pieces, continued by the first and last piece beyond its ends; it may
  * not fall. The hysteresis h is the one-state form of Plett 2004, left out by default (M = 0).
@@ -54,7 +55,7 @@ static int init(struct cyc_cell *cell, const struct cyc_cell_spec *spec, struct 
     return CYC_OK;
 }
 
-/* ---- Open circuit --------------------------------------------------------------------------------- */
+/* ---- Open circuit ---------------------------------------------------------------------------- */
 
 uint32_t cyc_linear_segment(const struct cyc_linear *linear, const struct cyc_linear_state *state,
                             double current_A)
@@ -69,19 +70,19 @@ uint32_t cyc_linear_segment(const struct cyc_linear *linear, const struct cyc_li
 double cyc_linear_hysteresis(const struct cyc_linear *linear, double hysteresis, double charge_C)
 {
     const double goal = copysign(1, charge_C);
-    return hysteresis + (goal - hysteresis) * -expm1(-linear->values.gamma * fabs(charge_C) /
-                                                     linear->capacity_C);
+    return hysteresis + (goal - hysteresis) *
+                            -expm1(-linear->values.gamma * fabs(charge_C) / linear->capacity_C);
 }
 
-double cyc_linear_volt_per_C(const struct cyc_linear *linear,
-                             const struct cyc_linear_state *state, double sign)
+double cyc_linear_volt_per_C(const struct cyc_linear *linear, const struct cyc_linear_state *state,
+                             double sign)
 {
     const double hysteresis_V =
         linear->values.M * linear->values.gamma * (1 - copysign(1, sign) * state->hysteresis);
     return (linear->slope_V[state->segment] + hysteresis_V) / linear->capacity_C;
 }
 
-/* ---- What a charge stores --------------------------------------------------------------------------- */
+/* ---- What a charge stores -------------------------------------------------------------------- */
 
 static double area_V(const struct cyc_linear *linear, const struct cyc_linear_state *state)
 {
@@ -92,7 +93,7 @@ static double area_V(const struct cyc_linear *linear, const struct cyc_linear_st
 
 /* Integral of the OCV over the charge between two states, J. */
 static inline double stored_J(const struct cyc_linear *linear, const struct cyc_linear_state *from,
-                       const struct cyc_linear_state *to)
+                              const struct cyc_linear_state *to)
 {
     const double between_V = from->segment == to->segment
                                  ? (from->ocv_V + to->ocv_V) / 2 * (to->soc - from->soc)
@@ -101,8 +102,9 @@ static inline double stored_J(const struct cyc_linear *linear, const struct cyc_
 }
 
 /* Integral of M h over a charge of one sign, J: h = goal + (h0 - goal) exp(-gamma |q| / Q). */
-static inline double hysteresis_J(const struct cyc_linear *linear, const struct cyc_linear_state *from,
-                           const struct cyc_linear_state *to, double charge_C)
+static inline double hysteresis_J(const struct cyc_linear *linear,
+                                  const struct cyc_linear_state *from,
+                                  const struct cyc_linear_state *to, double charge_C)
 {
     const double gamma = linear->values.gamma;
     if (linear->values.M == 0 || charge_C == 0) {
@@ -116,7 +118,7 @@ static inline double hysteresis_J(const struct cyc_linear *linear, const struct 
                                                      linear->capacity_C / gamma);
 }
 
-/* ---- A given current -------------------------------------------------------------------------------- */
+/* ---- A given current ------------------------------------------------------------------------- */
 
 /* The exponentials of RC pairs over a span, kept for the next step of the same span. */
 static void find_decays(struct cyc_linear *linear, int64_t span_ns)
@@ -129,8 +131,8 @@ static void find_decays(struct cyc_linear *linear, int64_t span_ns)
 
 /* Returns what went in beside the OCV and the hysteresis, J; and the range of the RC voltages. */
 static inline double constant_current(const struct cyc_linear *linear,
-                               const struct cyc_linear_state *from, double h,
-                               struct cyc_linear_state *to, struct cyc_linear_passed *passed)
+                                      const struct cyc_linear_state *from, double h,
+                                      struct cyc_linear_state *to, struct cyc_linear_passed *passed)
 {
     const double current_A = linear->drive_value;
     double volt_seconds = linear->r0_ohm * passed->charge_C;
@@ -184,8 +186,8 @@ static inline void widen(double start_V, double end_V, struct cyc_linear_passed 
 }
 
 static inline void step_given(struct cyc_linear *linear, const struct cyc_linear_state *from,
-                       int64_t span_ns, struct cyc_linear_state *to,
-                       struct cyc_linear_passed *passed)
+                              int64_t span_ns, struct cyc_linear_state *to,
+                              struct cyc_linear_passed *passed)
 {
     const double h = (double)span_ns * CYC_S_PER_NS;
     if (span_ns != linear->span_ns) {
@@ -193,9 +195,8 @@ static inline void step_given(struct cyc_linear *linear, const struct cyc_linear
     }
     passed->end_A = linear->drive_value + linear->drive_slope * h;
     passed->charge_C = h * (linear->drive_value + linear->drive_slope * h / 2);
-    const double beside_J = linear->drive_slope == 0
-                                ? constant_current(linear, from, h, to, passed)
-                                : ramped_current(linear, from, h, to, passed);
+    const double beside_J = linear->drive_slope == 0 ? constant_current(linear, from, h, to, passed)
+                                                     : ramped_current(linear, from, h, to, passed);
     cyc_linear_pass(linear, from, passed->charge_C, to);
     passed->energy_J = 0;
     if (passed->charge_C != 0) {
@@ -206,8 +207,7 @@ static inline void step_given(struct cyc_linear *linear, const struct cyc_linear
     widen(from->ocv_V, to->ocv_V, passed);
 }
 
-
-/* ---- One step ------------------------------------------------------------------------------------- */
+/* ---- One step -------------------------------------------------------------------------------- */
 
 /* What went in at the terminals where the current follows from the state: u dq under a voltage u,
  * -R I^2 dt through a load, P dt. */
@@ -248,8 +248,9 @@ int cyc_linear_follow(struct cyc_linear *linear, const struct cyc_linear_state *
     return status;
 }
 
-static inline void observe(const struct cyc_cell *cell, int64_t span_ns, const struct cyc_cell_state *to,
-                    const struct cyc_linear_passed *passed, struct cyc_point *point)
+static inline void observe(const struct cyc_cell *cell, int64_t span_ns,
+                           const struct cyc_cell_state *to, const struct cyc_linear_passed *passed,
+                           struct cyc_point *point)
 {
     const struct cyc_linear *linear = &cell->of.linear;
     const double current_A = passed->end_A;
@@ -278,8 +279,8 @@ static inline void observe(const struct cyc_cell *cell, int64_t span_ns, const s
 
 /* Mean heat of the step: what went in and was not stored, and the entropy's part. */
 static inline double heat_W(const struct cyc_cell *cell, const struct cyc_cell_state *from,
-                     const struct cyc_cell_state *to, double h,
-                     const struct cyc_linear_passed *passed)
+                            const struct cyc_cell_state *to, double h,
+                            const struct cyc_linear_passed *passed)
 {
     const struct cyc_linear *linear = &cell->of.linear;
     if (h <= 0 || !cyc_climate_takes_heat(&cell->climate)) {
@@ -313,7 +314,7 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
     return CYC_OK;
 }
 
-/* ---- Inner truth ------------------------------------------------------------------------------------ */
+/* ---- Inner truth ----------------------------------------------------------------------------- */
 
 static double inner(const struct cyc_cell *cell, const char *name)
 {

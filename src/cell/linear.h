@@ -46,8 +46,8 @@ struct cyc_linear_modes {
     double rho_ohm;
     double factor;
     unsigned count;
-    unsigned first; /* 1 where the OCV is flat: its mode is left out */
-    double rate[CYC_LINEAR_RC_MAX + 1];    /* 1/s */
+    unsigned first;                     /* 1 where the OCV is flat: its mode is left out */
+    double rate[CYC_LINEAR_RC_MAX + 1]; /* 1/s */
     double gap[CYC_LINEAR_RC_MAX + 1][CYC_LINEAR_RC_MAX + 1]; /* [state][mode] own rate - mode's */
     double norm[CYC_LINEAR_RC_MAX + 1];
     /* From the base state: */

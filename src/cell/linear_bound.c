@@ -11,10 +11,10 @@
  *     rho + sum of gm / (dm - rate) = 0
  *
  * one between each pair of neighbouring dm and one above the last. In a mode of current
- * alpha exp(-rate t) the state is ym = gm alpha / (dm - rate), and the share of a state y in a mode is
- * alpha = sum of ym / (dm - rate) over norm = sum of gm / (dm - rate)^2. (Golub 1973, Some modified
- * matrix eigenvalue problems, section 5.) The rates are found as distances from the nearer dm, so
- * that the differences keep their digits.
+ * alpha exp(-rate t) the state is ym = gm alpha / (dm - rate), and the share of a state y in a mode
+ * is alpha = sum of ym / (dm - rate) over norm = sum of gm / (dm - rate)^2. (Golub 1973, Some
+ * modified matrix eigenvalue problems, section 5.) The rates are found as distances from the nearer
+ * dm, so that the differences keep their digits.
  *
  * The rest is a particular solution: for u = u0 + s t the current g0-fold slope, s / g0; on a flat
  * piece, which has no mode of its own, a straight line through (u0 - OCV) / (rho + sum of R).
@@ -44,8 +44,7 @@ static double secular(const struct cyc_linear *linear, const struct cyc_linear_m
     double value = linear->rho_ohm;
     *derivative = 0;
     for (unsigned m = modes->first; m <= linear->rc_count; m++) {
-        const double apart =
-            m == pole ? 0 : own_rate(linear, m) - own_rate(linear, pole);
+        const double apart = m == pole ? 0 : own_rate(linear, m) - own_rate(linear, pole);
         const double g = gain(linear, m, modes->segment);
         gap[m] = apart - distance;
         value += g / gap[m];
@@ -123,7 +122,8 @@ static void find_modes(struct cyc_linear *linear, uint32_t segment)
     }
 }
 
-/* Particular solution at t = 0: the current and its slope, and the RC voltages that go with them. */
+/* Particular solution at t = 0: the current and its slope, and the RC voltages that go with them.
+ */
 static void steady(struct cyc_linear *linear, const struct cyc_linear_state *from, double *rc_V)
 {
     struct cyc_linear_modes *modes = &linear->modes;
@@ -139,12 +139,12 @@ static void steady(struct cyc_linear *linear, const struct cyc_linear_state *fro
             sum_ohm_s += linear->r_ohm[i] * linear->rc_tau_s[i];
         }
         modes->steady_A_per_s = s / sum_ohm;
-        modes->steady_A = (linear->drive_value - from->ocv_V +
-                           modes->steady_A_per_s * sum_ohm_s) / sum_ohm;
+        modes->steady_A =
+            (linear->drive_value - from->ocv_V + modes->steady_A_per_s * sum_ohm_s) / sum_ohm;
     }
     for (unsigned i = 0; i < linear->rc_count; i++) {
-        rc_V[i] = linear->r_ohm[i] *
-                  (modes->steady_A - modes->steady_A_per_s * linear->rc_tau_s[i]);
+        rc_V[i] =
+            linear->r_ohm[i] * (modes->steady_A - modes->steady_A_per_s * linear->rc_tau_s[i]);
     }
 }
 
@@ -153,8 +153,8 @@ void cyc_linear_bound_prepare(struct cyc_linear *linear, const struct cyc_linear
     struct cyc_linear_modes *modes = &linear->modes;
     double off_V[CYC_LINEAR_RC_MAX + 1];
     const double wanted_A = cyc_linear_wanted_A(linear, cyc_linear_rest_V(linear, from), 0);
-    find_modes(linear, cyc_linear_segment(linear, from,
-                                          wanted_A != 0 ? wanted_A : linear->drive_slope));
+    find_modes(linear,
+               cyc_linear_segment(linear, from, wanted_A != 0 ? wanted_A : linear->drive_slope));
     steady(linear, from, off_V + 1);
     double ocv_V = linear->drive_value - linear->rho_ohm * modes->steady_A;
     for (unsigned i = 0; i < linear->rc_count; i++) {
@@ -221,8 +221,8 @@ void cyc_linear_bound_step(struct cyc_linear *linear, const struct cyc_linear_st
     }
     for (unsigned i = 0; i < linear->rc_count; i++) {
         const double g = linear->r_ohm[i] / linear->rc_tau_s[i];
-        double rc_V = linear->r_ohm[i] * (modes->steady_A + modes->steady_A_per_s *
-                                          (h - linear->rc_tau_s[i]));
+        double rc_V = linear->r_ohm[i] *
+                      (modes->steady_A + modes->steady_A_per_s * (h - linear->rc_tau_s[i]));
         for (unsigned j = 0; j < modes->count; j++) {
             rc_V += g * mode_A[j] / modes->gap[i + 1][j];
         }

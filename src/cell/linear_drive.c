@@ -20,7 +20,7 @@
 #define REFERENCE_K     298.15
 #define HEATED_STEP_NS  (10 * CYC_S_NS)
 
-/* ---- The drive from the base state on ---------------------------------------------------------------- */
+/* ---- The drive from the base state on -------------------------------------------------------- */
 
 static void refresh_resistances(struct cyc_linear *linear, double temperature_degC)
 {
@@ -43,7 +43,8 @@ static void drive_given(struct cyc_linear *linear, double current_A, double slop
     linear->drive_slope = slope;
 }
 
-/* A current that follows from the state: of a voltage through a load (0 ohm: a hold), or a power. */
+/* A current that follows from the state: of a voltage through a load (0 ohm: a hold), or a power.
+ */
 static void drive_free(struct cyc_linear *linear, double value, double slope, double load_ohm,
                        bool power)
 {
@@ -99,7 +100,7 @@ void cyc_linear_applied(struct cyc_cell *cell)
                       !cyc_climate_takes_heat(&cell->climate);
 }
 
-/* ---- How far -------------------------------------------------------------------------------------------- */
+/* ---- How far --------------------------------------------------------------------------------- */
 
 struct guard {
     struct cyc_cell *cell;
@@ -145,8 +146,9 @@ static int64_t free_reach_ns(struct cyc_cell *cell, int64_t limit_ns)
         current_A = passed.end_A;
     }
     guard.sign = current_A > 0 ? 1 : current_A < 0 ? -1 : 0;
-    guard.segment = linear->drive == CYC_LINEAR_BOUND ? linear->modes.segment
-                                                      : cyc_linear_segment(linear, state, current_A);
+    guard.segment = linear->drive == CYC_LINEAR_BOUND
+                        ? linear->modes.segment
+                        : cyc_linear_segment(linear, state, current_A);
     const double side = free_side(&guard, limit_ns);
     if (!(side > 0)) {
         return limit_ns;
@@ -207,8 +209,8 @@ int64_t cyc_linear_reach_ns(struct cyc_cell *cell, int64_t limit_ns)
     case CYC_LINEAR_GIVEN:
         break;
     case CYC_LINEAR_IMPLICIT:
-        return free_reach_ns(
-            cell, cyc_linear_implicit_reach_ns(linear, &base->model.linear, limit_ns));
+        return free_reach_ns(cell,
+                             cyc_linear_implicit_reach_ns(linear, &base->model.linear, limit_ns));
     case CYC_LINEAR_BOUND:
         return free_reach_ns(cell, limit_ns);
     }

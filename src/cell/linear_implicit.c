@@ -23,10 +23,10 @@ struct parabola {
 /* One of the two points of a step: the state there, linear in the parabola but for the OCV and
  * the hysteresis, and its derivatives by the unknown currents. */
 struct place {
-    double part;  /* of h: 1/2 or 1 */
+    double part; /* of h: 1/2 or 1 */
     double decay[CYC_LINEAR_RC_MAX];
     double weight[CYC_LINEAR_RC_MAX][3]; /* V/A for the coefficients of the parabola */
-    double rc_by[2]; /* d(sum of RC voltages) / d(current at h/2, at h) */
+    double rc_by[2];                     /* d(sum of RC voltages) / d(current at h/2, at h) */
     double charge_by[2];
     struct cyc_linear_state state;
     double charge_C;
@@ -100,8 +100,8 @@ static void follow(const struct cyc_linear *linear, const struct cyc_linear_stat
                    struct parabola current, struct place *place)
 {
     const double part = place->part;
-    place->charge_C = h * part * (current.start + part * (current.linear / 2 +
-                                                          part * current.square / 3));
+    place->charge_C =
+        h * part * (current.start + part * (current.linear / 2 + part * current.square / 3));
     cyc_linear_pass(linear, from, place->charge_C, &place->state);
     for (unsigned i = 0; i < linear->rc_count; i++) {
         const double *weight = place->weight[i];
@@ -150,8 +150,7 @@ int cyc_linear_implicit_step(struct cyc_linear *linear, const struct cyc_linear_
         const double determinant = by_middle[0] * by_end[1] - by_middle[1] * by_end[0];
         const double move_middle =
             (by_end[1] * miss_middle - by_middle[1] * miss_end) / determinant;
-        const double move_end =
-            (by_middle[0] * miss_end - by_end[0] * miss_middle) / determinant;
+        const double move_end = (by_middle[0] * miss_end - by_end[0] * miss_middle) / determinant;
         if (!isfinite(move_middle) || !isfinite(move_end)) {
             break;
         }
@@ -163,8 +162,8 @@ int cyc_linear_implicit_step(struct cyc_linear *linear, const struct cyc_linear_
             passed->charge_C = end.charge_C;
             passed->end_A = end_A;
             passed->moment_Cs = h * h * (start_A / 2 + a / 3 + b / 4);
-            passed->square_A2s = h * (start_A * (start_A + a) + (2 * start_A * b + a * a) / 3 +
-                                      b * (a / 2 + b / 5));
+            passed->square_A2s =
+                h * (start_A * (start_A + a) + (2 * start_A * b + a * a) / 3 + b * (a / 2 + b / 5));
             return CYC_OK;
         }
         middle_A -= move_middle;
@@ -193,8 +192,8 @@ static bool accurate(struct cyc_linear *linear, const struct cyc_linear_state *f
     return agrees;
 }
 
-int64_t cyc_linear_implicit_reach_ns(struct cyc_linear *linear,
-                                     const struct cyc_linear_state *from, int64_t limit_ns)
+int64_t cyc_linear_implicit_reach_ns(struct cyc_linear *linear, const struct cyc_linear_state *from,
+                                     int64_t limit_ns)
 {
     for (unsigned i = 0; i < HALVINGS_MAX && limit_ns > CYC_MS_NS &&
                          !accurate(linear, from, (double)limit_ns * CYC_S_PER_NS);

@@ -44,8 +44,8 @@ static inline void cyc_linear_pass(const struct cyc_linear *linear,
 }
 
 /* How the rest voltage moves with charge of this sign, RC voltages aside. */
-double cyc_linear_volt_per_C(const struct cyc_linear *linear,
-                             const struct cyc_linear_state *state, double sign);
+double cyc_linear_volt_per_C(const struct cyc_linear *linear, const struct cyc_linear_state *state,
+                             double sign);
 /* OCV, hysteresis and RC voltages. */
 static inline double cyc_linear_rest_V(const struct cyc_linear *linear,
                                        const struct cyc_linear_state *state)
@@ -64,10 +64,10 @@ uint32_t cyc_linear_segment(const struct cyc_linear *linear, const struct cyc_li
 /* What passed in a step. */
 struct cyc_linear_passed {
     double charge_C;
-    double end_A;      /* current at its end */
-    double energy_J;   /* that went in at the terminals */
-    double moment_Cs;  /* integral of t I, where the current follows from the state */
-    double square_A2s; /* integral of I^2, likewise */
+    double end_A;         /* current at its end */
+    double energy_J;      /* that went in at the terminals */
+    double moment_Cs;     /* integral of t I, where the current follows from the state */
+    double square_A2s;    /* integral of I^2, likewise */
     double low_V, high_V; /* the rest voltage was within; of a given current only */
 };
 
@@ -95,7 +95,7 @@ int cyc_linear_implicit_step(struct cyc_linear *linear, const struct cyc_linear_
                              double h, struct cyc_linear_state *to,
                              struct cyc_linear_passed *passed);
 /* The longest step from the base state, at most limit_ns, that keeps its accuracy. */
-int64_t cyc_linear_implicit_reach_ns(struct cyc_linear *linear,
-                                     const struct cyc_linear_state *from, int64_t limit_ns);
+int64_t cyc_linear_implicit_reach_ns(struct cyc_linear *linear, const struct cyc_linear_state *from,
+                                     int64_t limit_ns);
 
 #endif

@@ -7,7 +7,7 @@ const struct cyc_cell_parameter cyc_linear_parameters[] = {
 #define ROW(name, unit, value, help) {#name, unit, value, help},
     CYC_LINEAR_PARAMETERS(ROW)
 #undef ROW
-    {NULL, NULL, 0, NULL}};
+        {NULL, NULL, 0, NULL}};
 
 void cyc_linear_spec_defaults(struct cyc_cell_spec *spec)
 {

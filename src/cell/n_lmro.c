@@ -28,8 +28,8 @@
  * Balance, exact at every step:
  *     I dt = dq_m + dq_s + (A_max-Q_M-Q_S) F u da + Q_ox dx + side reaction dt   (+ fading)
  *
- * A step freezes E and U, takes every linear part by its exact exponential, and ends with the new U.
- * It is of first order: steps of at most 36 s and 0.25 mAh/g leave 0.03 % in the capacities.
+ * A step freezes E and U, takes every linear part by its exact exponential, and ends with the new
+ * U. It is of first order: steps of at most 36 s and 0.25 mAh/g leave 0.03 % in the capacities.
  *
  * Left out: calendar ageing, rate-dependent fade, gas, an anode of its own, and the cell's heat
  * (about 0.2 mW: 1 mK).
@@ -45,9 +45,9 @@
 #define CONTACT_MAX      100.0 /* without pressure: next to no contact, but finite */
 #define REFERENCE_DROP   0.395 /* interphase times pressure drop of a formed cell, MPa */
 #define REFERENCE_MPA    50.0
-#define OUTSIDE_V        0.2  /* per mAh/g beyond what the sites can hold */
+#define OUTSIDE_V        0.2 /* per mAh/g beyond what the sites can hold */
 #define SURFACE_V_MAX    7.0
-#define SIDE_V_MAX       5.5  /* the side reaction grows no more beyond */
+#define SIDE_V_MAX       5.5 /* the side reaction grows no more beyond */
 #define INTERPHASE_H     0.5
 
 static double logistic(double x)
@@ -65,7 +65,7 @@ static inline double gone(double x)
     return x * (1 - x * (1.0 / 2 - x * (1.0 / 6 - x * (1.0 / 24 - x * (1.0 / 120 - x / 720)))));
 }
 
-/* ---- Open circuit ----------------------------------------------------------------------------------- */
+/* ---- Open circuit ---------------------------------------------------------------------------- */
 
 struct sites {
     double ncm, lower, upper; /* capacities, mAh/g */
@@ -136,7 +136,7 @@ struct cyc_n_lmro_host cyc_n_lmro_host(const struct cyc_n_lmro *model,
     return host;
 }
 
-/* ---- Rates -------------------------------------------------------------------------------------------- */
+/* ---- Rates ----------------------------------------------------------------------------------- */
 
 static void find_rates(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
                        const struct cyc_climate *climate)
@@ -150,11 +150,11 @@ static void find_rates(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *
     rates->temperature_degC = climate->cell_degC;
     rates->press_Pa = climate->press_Pa;
     rates->interphase = state->interphase;
-    const double inverse =
-        (1 / (climate->cell_degC + KELVIN) - 1 / REFERENCE_K) / GAS_KJ_PER_MOL_K;
+    const double inverse = (1 / (climate->cell_degC + KELVIN) - 1 / REFERENCE_K) / GAS_KJ_PER_MOL_K;
     const double press_MPa = fmax(climate->press_Pa * 1e-6, 1e-3);
-    const double contact = exp(p->n_c * p->K_c * (p->p_ox * state->interphase / press_MPa -
-                                                  REFERENCE_DROP / REFERENCE_MPA));
+    const double contact =
+        exp(p->n_c * p->K_c *
+            (p->p_ox * state->interphase / press_MPa - REFERENCE_DROP / REFERENCE_MPA));
     const double c = fmin(contact, CONTACT_MAX);
     rates->contact = c;
     rates->r0 = 1e-3 * p->R0_30 * exp(p->Ea0 * inverse);
@@ -170,7 +170,7 @@ static void find_rates(struct cyc_n_lmro *model, const struct cyc_n_lmro_state *
     rates->decay = p->k_delta * exp(-p->Ea_delta * inverse);
 }
 
-/* ---- The step ------------------------------------------------------------------------------------------- */
+/* ---- The step -------------------------------------------------------------------------------- */
 
 static double hysteresis_V(const struct cyc_n_lmro_values *p, const struct cyc_n_lmro_state *state)
 {
@@ -230,8 +230,7 @@ static void move_charge(const struct cyc_n_lmro *model, const struct cyc_n_lmro_
     const struct cyc_n_lmro_frozen *frozen = &model->frozen;
     const double gained = frozen->room * gone(frozen->activation * time_h);
     to->active = from->active + gained;
-    to->formed = from->formed +
-                 model->rates.access * fabs(current) * time_h / FULL_CYCLE +
+    to->formed = from->formed + model->rates.access * fabs(current) * time_h / FULL_CYCLE +
                  frozen->access_by_time * time_h;
 
     double grown = 0;
@@ -242,8 +241,8 @@ static void move_charge(const struct cyc_n_lmro *model, const struct cyc_n_lmro_
 
     const double slow = (frozen->slow_goal - from->slow) * gone(time_h / model->rates.tau_s_h) +
                         frozen->useful * p->Q_S * gained;
-    const double lost = (p->A_max - p->Q_M - p->Q_S) * frozen->useful * gained +
-                        p->Q_ox * grown + frozen->side * time_h;
+    const double lost = (p->A_max - p->Q_M - p->Q_S) * frozen->useful * gained + p->Q_ox * grown +
+                        frozen->side * time_h;
     to->slow = from->slow + slow;
     to->main = from->main + current * time_h - slow - lost;
     to->lost = from->lost + lost;
@@ -256,20 +255,20 @@ static void relax(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state 
     const struct cyc_n_lmro_values *p = &model->values;
     const struct cyc_n_lmro_rates *rates = &model->rates;
     const double sign = current > 0 ? 1 : -1;
-    to->hysteresis = from->hysteresis + (sign - from->hysteresis) *
-                                            gone(p->gamma * fabs(current) * time_h /
-                                                 model->frozen.capacity);
+    to->hysteresis =
+        from->hysteresis + (sign - from->hysteresis) *
+                               gone(p->gamma * fabs(current) * time_h / model->frozen.capacity);
     const double surface_goal = current * rates->tau_w_h;
-    to->surface = from->surface + (surface_goal - from->surface) *
-                                      gone(time_h / (0.743 * rates->tau_w_h));
+    to->surface =
+        from->surface + (surface_goal - from->surface) * gone(time_h / (0.743 * rates->tau_w_h));
     const double goal1_V = rates->r1 * current;
     const double goal2_V = rates->r2 * current;
     const double time_s = time_h * CYC_S_PER_H;
     to->rc1_V = from->rc1_V + (goal1_V - from->rc1_V) * gone(time_s / p->tau1);
     to->rc2_V = from->rc2_V + (goal2_V - from->rc2_V) * gone(time_s / p->tau2);
-    *rc_volt_hours = (goal1_V + goal2_V) * time_h -
-                     (p->tau1 * (to->rc1_V - from->rc1_V) +
-                      p->tau2 * (to->rc2_V - from->rc2_V)) / CYC_S_PER_H;
+    *rc_volt_hours =
+        (goal1_V + goal2_V) * time_h -
+        (p->tau1 * (to->rc1_V - from->rc1_V) + p->tau2 * (to->rc2_V - from->rc2_V)) / CYC_S_PER_H;
 }
 
 static void fade(const struct cyc_n_lmro *model, double current, double time_h,
@@ -287,8 +286,7 @@ static void fade(const struct cyc_n_lmro *model, double current, double time_h,
 }
 
 void cyc_n_lmro_step(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *from,
-                     double current, double time_h, struct cyc_n_lmro_state *to,
-                     double *volt_hours)
+                     double current, double time_h, struct cyc_n_lmro_state *to, double *volt_hours)
 {
     const struct cyc_n_lmro_values *p = &model->values;
     double rc_volt_hours = 0;
@@ -298,14 +296,13 @@ void cyc_n_lmro_step(const struct cyc_n_lmro *model, const struct cyc_n_lmro_sta
     relax(model, from, current, time_h, to, &rc_volt_hours);
     fade(model, current, time_h, to);
     const double charge = to->main + to->surface;
-    const double guess_V =
-        from->surface_V + (charge - from->main - from->surface) / from->slope;
+    const double guess_V = from->surface_V + (charge - from->main - from->surface) / from->slope;
     const struct cyc_n_lmro_host host = cyc_n_lmro_host(model, to, charge, guess_V);
     to->surface_V = host.potential_V;
     to->slope = host.slope;
     to->ncm = host.ncm;
-    const double mean_V = (from->surface_V + hysteresis_V(p, from) + to->surface_V +
-                           hysteresis_V(p, to)) / 2;
+    const double mean_V =
+        (from->surface_V + hysteresis_V(p, from) + to->surface_V + hysteresis_V(p, to)) / 2;
     *volt_hours = (mean_V + current * model->rates.r0 - p->E_ref) * time_h + rc_volt_hours;
 }
 
@@ -316,18 +313,16 @@ double cyc_n_lmro_stiffness(const struct cyc_n_lmro *model, const struct cyc_n_l
     const struct cyc_n_lmro_rates *rates = &model->rates;
     const double time_s = time_h * CYC_S_PER_H;
     const double surface = rates->tau_w_h * gone(time_h / (0.743 * rates->tau_w_h));
-    return rates->r0 + rates->r1 * gone(time_s / p->tau1) +
-           rates->r2 * gone(time_s / p->tau2) + (time_h + surface) / from->slope;
+    return rates->r0 + rates->r1 * gone(time_s / p->tau1) + rates->r2 * gone(time_s / p->tau2) +
+           (time_h + surface) / from->slope;
 }
 
-double cyc_n_lmro_pressure_MPa(const struct cyc_n_lmro *model,
-                               const struct cyc_n_lmro_state *state,
+double cyc_n_lmro_pressure_MPa(const struct cyc_n_lmro *model, const struct cyc_n_lmro_state *state,
                                const struct cyc_climate *climate)
 {
     const struct cyc_n_lmro_values *p = &model->values;
-    return climate->press_Pa * 1e-6 - p->p_rev * state->ncm -
-           p->p_ox * state->interphase - p->p_a * state->active +
-           p->beta_T * (climate->cell_degC + KELVIN - REFERENCE_K);
+    return climate->press_Pa * 1e-6 - p->p_rev * state->ncm - p->p_ox * state->interphase -
+           p->p_a * state->active + p->beta_T * (climate->cell_degC + KELVIN - REFERENCE_K);
 }
 
 void cyc_n_lmro_start(const struct cyc_n_lmro *model, struct cyc_n_lmro_state *state)

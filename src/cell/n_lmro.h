@@ -108,14 +108,14 @@ struct cyc_n_lmro_rates {
 
 /* What a step takes from the state it begins with, whatever its length and current. */
 struct cyc_n_lmro_frozen {
-    double useful;          /* F u */
-    double capacity;        /* of the main host, for the hysteresis */
-    double room;            /* accessible and not yet active */
-    double activation;      /* rate, 1/h */
-    double access_by_time;  /* dN/dt, 1/h */
+    double useful;         /* F u */
+    double capacity;       /* of the main host, for the hysteresis */
+    double room;           /* accessible and not yet active */
+    double activation;     /* rate, 1/h */
+    double access_by_time; /* dN/dt, 1/h */
     double interphase_goal;
     double slow_goal;
-    double side;            /* side reaction, mA/g */
+    double side; /* side reaction, mA/g */
 };
 
 struct cyc_n_lmro {

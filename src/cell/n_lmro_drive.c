@@ -1,8 +1,8 @@
 /* The N-LMRO model under a setpoint: the current of each step, and the steps themselves.
  *
- * Under voltage, power or load the current is the one with which the relation holds after the step
- * (as a fully implicit method has it): a root of one unknown, as the voltage after a step rises
- * with the current. A hold at compliance stops the search there.
+ * Under voltage, power or load the current is the one with which the relation holds after the step,
+ * as a fully implicit method has it (n_lmro_current.c). A hold at compliance stops the search
+ * there.
  *
  * The model goes its own steps: after a new setpoint 3.6 s (1 s under voltage), then growing to
  * step_max. What is asked for in between is the same step cut short, looked at and not kept, so
@@ -16,8 +16,6 @@
 #define FIRST_STEP_S      3.6
 #define FIRST_HOLD_STEP_S 1.0
 #define GROWTH            1.15
-#define TURNS_MAX         200
-#define CLOSE_V           1e-13
 #define HELD_V            1e-6
 #define CURRENT_MAX       1e5 /* mA/g, 500C: what a search for a current stops at */
 
@@ -25,7 +23,7 @@ static const struct cyc_cell_parameter parameters[] = {
 #define ROW(name, unit, value, help) {#name, unit, value, help},
     CYC_N_LMRO_PARAMETERS(ROW)
 #undef ROW
-    {NULL, NULL, 0, NULL}};
+        {NULL, NULL, 0, NULL}};
 
 static void spec_defaults(struct cyc_cell_spec *spec)
 {
@@ -45,10 +43,10 @@ static int init(struct cyc_cell *cell, const struct cyc_cell_spec *spec, struct 
     if (!(spec->active_mass_g > 0) || !isfinite(spec->active_mass_g)) {
         return cyc_err_set(err, CYC_E_INPUT, "the model n_lmro needs an active mass above 0");
     }
-    const double *const positive[] = {&p->u,     &p->Q_N, &p->Q_M,     &p->W_N,     &p->W_1,
-                                      &p->W_2,   &p->W_S, &p->tau_s30, &p->R0_30,   &p->tau1,
-                                      &p->tau2,  &p->tau_w30, &p->W_act, &p->W_i,   &p->step_max,
-                                      &p->step_charge};
+    const double *const positive[] = {&p->u,     &p->Q_N,  &p->Q_M,      &p->W_N,
+                                      &p->W_1,   &p->W_2,  &p->W_S,      &p->tau_s30,
+                                      &p->R0_30, &p->tau1, &p->tau2,     &p->tau_w30,
+                                      &p->W_act, &p->W_i,  &p->step_max, &p->step_charge};
     for (size_t i = 0; i < sizeof positive / sizeof positive[0]; i++) {
         if (!(*positive[i] > 0)) {
             return cyc_err_set(err, CYC_E_INPUT, "%s must be above 0",
@@ -68,130 +66,7 @@ static int init(struct cyc_cell *cell, const struct cyc_cell_spec *spec, struct 
     return CYC_OK;
 }
 
-/* ---- The current of a step ---------------------------------------------------------------------------- */
-
-/* One step from the base state, as a function of its current. */
-struct attempt {
-    const struct cyc_n_lmro *model;
-    const struct cyc_n_lmro_state *from;
-    struct cyc_n_lmro_state *to;
-    double time_h;
-    enum cyc_control control;
-    double target;    /* V, W/g, ohm g: per gram */
-    double voltage_V; /* after the step */
-    double volt_hours;
-};
-
-/* What the relation misses by after a step with this current; rises with the current. */
-static double miss(struct attempt *attempt, double current)
-{
-    cyc_n_lmro_step(attempt->model, attempt->from, current, attempt->time_h, attempt->to,
-                    &attempt->volt_hours);
-    const double voltage_V = cyc_n_lmro_rest_V(attempt->model, attempt->to) +
-                             current * attempt->model->rates.r0;
-    attempt->voltage_V = voltage_V;
-    if (attempt->control == CYC_CONTROL_VOLTAGE) {
-        return voltage_V - attempt->target;
-    }
-    if (attempt->control == CYC_CONTROL_LOAD) {
-        return voltage_V + 1e-3 * current * attempt->target;
-    }
-    return (1e-3 * voltage_V * current - attempt->target) /
-           fmax(fabs(voltage_V), 0.1); /* power, as a voltage-like number */
-}
-
-/* How `miss` rises with current: an estimate. */
-static double rise(const struct attempt *attempt, double current, double stiffness)
-{
-    switch (attempt->control) {
-    case CYC_CONTROL_OPEN:
-    case CYC_CONTROL_CURRENT:
-    case CYC_CONTROL_VOLTAGE:
-        break;
-    case CYC_CONTROL_LOAD:
-        return stiffness + 1e-3 * attempt->target;
-    case CYC_CONTROL_POWER:
-        return 1e-3 * (attempt->voltage_V + current * stiffness) /
-               fmax(fabs(attempt->voltage_V), 0.1);
-    }
-    return stiffness;
-}
-
-struct bracket {
-    double low, high;   /* currents that give too little and too much; infinite: not known yet */
-    double least, most; /* compliance */
-};
-
-static bool is_closed(const struct bracket *bracket)
-{
-    return isfinite(bracket->low) && isfinite(bracket->high);
-}
-
-/* To rounding. */
-static bool is_shut(const struct bracket *bracket)
-{
-    const double size = fmax(fabs(bracket->low), fabs(bracket->high));
-    return is_closed(bracket) && bracket->high - bracket->low <= 1e-15 * size;
-}
-
-/* The next current to try after `at` missed by `value`: by the slope, kept in the bracket, halving
- * it every third turn; further and further while there is none. NaN: there is no way up. */
-static double next_current(const struct bracket *bracket, double at, double value, double slope,
-                           unsigned turn)
-{
-    const double middle = (bracket->low + bracket->high) / 2;
-    double next = at - value / slope;
-    if (is_closed(bracket)) {
-        const bool usable = slope > 0 && next > bracket->low && next < bracket->high;
-        return usable && turn % 3 != 2 ? next : middle;
-    }
-    if (!(slope > 0)) {
-        return NAN;
-    }
-    next = at - value / slope * (double)(1u << (turn / 4 < 30 ? turn / 4 : 30));
-    return fmin(fmax(next, bracket->least), bracket->most);
-}
-
-/* The current with which the relation holds after the step, or the compliance on its way there;
- * the last attempt is with that one. CYC_E_INFEASIBLE where no current does: more power than the
- * cell has. */
-static int find_current(struct attempt *attempt, double guess, struct bracket bracket,
-                        double *current)
-{
-    const double stiffness =
-        cyc_n_lmro_stiffness(attempt->model, attempt->from, attempt->time_h);
-    double at = fmin(fmax(guess, bracket.least), bracket.most);
-    double was_at = NAN;
-    double was_value = NAN;
-    for (unsigned turn = 0; turn < TURNS_MAX; turn++) {
-        const double value = miss(attempt, at);
-        *current = at;
-        if (value < 0) {
-            bracket.low = at;
-        } else {
-            bracket.high = at;
-        }
-        if (fabs(value) < CLOSE_V || is_shut(&bracket)) {
-            return CYC_OK;
-        }
-        if ((value < 0 && at >= bracket.most) || (value > 0 && at <= bracket.least)) {
-            return attempt->control == CYC_CONTROL_POWER ? CYC_E_INFEASIBLE : CYC_OK;
-        }
-        double slope = (value - was_value) / (at - was_at);
-        if (!(slope > 0)) {
-            slope = rise(attempt, at, stiffness);
-        }
-        was_at = at;
-        was_value = value;
-        at = next_current(&bracket, at, value, slope, turn);
-        if (isnan(at)) {
-            return CYC_E_INFEASIBLE;
-        }
-    }
-    return is_closed(&bracket) ? CYC_OK : CYC_E_INFEASIBLE;
-}
-
-/* ---- One step -------------------------------------------------------------------------------------------- */
+/* ---- One step -------------------------------------------------------------------------------- */
 
 static void observe(struct cyc_cell *cell, const struct cyc_cell_state *to, double voltage_V,
                     double current_A, struct cyc_point *point)
@@ -256,9 +131,9 @@ static int step_at_once(struct cyc_cell *cell, struct cyc_cell_state *to, struct
         current_A = fmin(current_A, cell->setpoint.current_max_A);
     }
     const bool held = cell->setpoint.control == CYC_CONTROL_VOLTAGE && current_A == wanted_A;
-    const double voltage_V = held ? cyc_cell_target(cell, 0)
-                                  : cyc_n_lmro_rest_V(model, state) +
-                                        1e3 * model->rates.r0 / model->mass_g * current_A;
+    const double voltage_V =
+        held ? cyc_cell_target(cell, 0)
+             : cyc_n_lmro_rest_V(model, state) + 1e3 * model->rates.r0 / model->mass_g * current_A;
     *to = *cyc_cell_base(cell);
     state->current = 1e3 * current_A / model->mass_g;
     point->net_Ah = 0;
@@ -269,7 +144,7 @@ static int step_at_once(struct cyc_cell *cell, struct cyc_cell_state *to, struct
 }
 
 /* A given current: that at the middle of the step, as a ramp passes the same charge. */
-static void step_given(struct cyc_cell *cell, struct attempt *attempt, int64_t span_ns,
+static void step_given(struct cyc_cell *cell, struct cyc_n_lmro_attempt *attempt, int64_t span_ns,
                        double *current)
 {
     if (cell->setpoint.control == CYC_CONTROL_CURRENT) {
@@ -278,10 +153,10 @@ static void step_given(struct cyc_cell *cell, struct attempt *attempt, int64_t s
         *current = 0;
     }
     attempt->control = CYC_CONTROL_CURRENT;
-    (void)miss(attempt, *current);
+    cyc_n_lmro_attempt(attempt, *current);
 }
 
-static int step_found(struct cyc_cell *cell, struct attempt *attempt, int64_t span_ns,
+static int step_found(struct cyc_cell *cell, struct cyc_n_lmro_attempt *attempt, int64_t span_ns,
                       double *current, bool *held)
 {
     const double mass_g = cell->of.n_lmro.mass_g;
@@ -299,17 +174,18 @@ static int step_found(struct cyc_cell *cell, struct attempt *attempt, int64_t sp
         attempt->target = target * mass_g;
         break;
     }
-    struct bracket bracket = {-INFINITY, INFINITY, -CURRENT_MAX, CURRENT_MAX};
+    double least = -CURRENT_MAX;
+    double most = CURRENT_MAX;
     if (cell->setpoint.control == CYC_CONTROL_VOLTAGE) {
-        bracket.least = fmax(1e3 * cell->setpoint.current_min_A / mass_g, bracket.least);
-        bracket.most = fmin(1e3 * cell->setpoint.current_max_A / mass_g, bracket.most);
+        least = fmax(1e3 * cell->setpoint.current_min_A / mass_g, least);
+        most = fmin(1e3 * cell->setpoint.current_max_A / mass_g, most);
     }
-    const int status = find_current(attempt, attempt->from->current, bracket, current);
+    const int status =
+        cyc_n_lmro_find_current(attempt, attempt->from->current, least, most, current);
     *held = cell->setpoint.control == CYC_CONTROL_VOLTAGE &&
             fabs(attempt->voltage_V - attempt->target) < HELD_V;
     return status;
 }
-
 
 static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *to,
                 struct cyc_point *point)
@@ -320,11 +196,11 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
         return step_at_once(cell, to, point);
     }
     const double time_s = (double)span_ns * CYC_S_PER_NS;
-    struct attempt attempt = {.model = model,
-                              .from = &from->model.n_lmro,
-                              .to = &to->model.n_lmro,
-                              .time_h = time_s / CYC_S_PER_H,
-                              .control = cell->setpoint.control};
+    struct cyc_n_lmro_attempt attempt = {.model = model,
+                                         .from = &from->model.n_lmro,
+                                         .to = &to->model.n_lmro,
+                                         .time_h = time_s / CYC_S_PER_H,
+                                         .control = cell->setpoint.control};
     double current = 0;
     bool held = false;
     if (cell->setpoint.control == CYC_CONTROL_OPEN ||
@@ -353,7 +229,7 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
     return CYC_OK;
 }
 
-/* ---- How far one step may go ------------------------------------------------------------------------------ */
+/* ---- How far one step may go ----------------------------------------------------------------- */
 
 static void freeze(struct cyc_cell *cell)
 {
@@ -397,7 +273,7 @@ static int64_t reach_ns(struct cyc_cell *cell, int64_t limit_ns)
     return span_ns > 0 ? span_ns : 1;
 }
 
-/* ---- Inner truth --------------------------------------------------------------------------------------------- */
+/* ---- Inner truth ----------------------------------------------------------------------------- */
 
 static double inner(const struct cyc_cell *cell, const char *name)
 {
@@ -406,14 +282,10 @@ static double inner(const struct cyc_cell *cell, const char *name)
     const struct {
         const char *name;
         double value;
-    } rows[] = {{"activation", state->active},
-                {"retention", state->factor},
-                {"surface_V", state->surface_V},
-                {"interphase", state->interphase},
-                {"hysteresis", state->hysteresis},
-                {"voltage_decay_V", state->decay_V},
-                {"full_cycles", state->cycles},
-                {"formation", state->formed},
+    } rows[] = {{"activation", state->active},     {"retention", state->factor},
+                {"surface_V", state->surface_V},   {"interphase", state->interphase},
+                {"hysteresis", state->hysteresis}, {"voltage_decay_V", state->decay_V},
+                {"full_cycles", state->cycles},    {"formation", state->formed},
                 {"balance_mAh_per_g", balance}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(rows[i].name, name) == 0) {

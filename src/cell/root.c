@@ -3,10 +3,10 @@
 #include <math.h>
 
 /* False position with the Illinois weights, on integers. Guesses aim a little beyond the estimate;
- * while they fall on one side again and again they are pushed (1, 3, 7 … widths) towards the end that
- * has not moved, so that the bracket closes instead of creeping. Every fourth turn halves, which
- * bounds the count. A guess that by its own value is within `width` behind the change ends the
- * search where that is good enough. */
+ * while they fall on one side again and again they are pushed (1, 3, 7 … widths) towards the end
+ * that has not moved, so that the bracket closes instead of creeping. Every fourth turn halves,
+ * which bounds the count. A guess that by its own value is within `width` behind the change ends
+ * the search where that is good enough. */
 int64_t cyc_first_beyond(int64_t low, double side_low, int64_t high, double side_high,
                          int64_t width, cyc_side_fn side, void *context)
 {

@@ -49,8 +49,8 @@ static void apply(struct probe *probe, enum cyc_control control, double value, d
     cyc_cell_apply(probe->cell, &probe->setpoint);
     probe->since_ns = probe->sample.t_ns;
     probe->sums = (struct cyc_sums){0, 0, 0, 0};
-    probe->status = cyc_cell_advance(probe->cell, probe->since_ns, NULL, 0, &probe->sample,
-                                     &probe->err);
+    probe->status =
+        cyc_cell_advance(probe->cell, probe->since_ns, NULL, 0, &probe->sample, &probe->err);
 }
 
 void probe_open(struct probe *probe)

@@ -16,7 +16,7 @@ static void current_with_one_rc_pair(void)
 {
     static const struct {
         double wait_s, voltage_V;
-    } rows[] = {{0, 4.150000000},  {1, 4.148437270},   {9, 4.136036591},  {20, 4.116295479},
+    } rows[] = {{0, 4.150000000},  {1, 4.148437270},   {9, 4.136036591},   {20, 4.116295479},
                 {30, 4.097575073}, {540, 3.912500000}, {1200, 3.512500000}};
     struct probe probe;
     probe_linear(&probe, 1, 1);
@@ -108,8 +108,11 @@ static void rest_relaxes(void)
 {
     static const struct {
         double wait_s, voltage_V;
-    } rows[] = {{0, 3.940883382},   {10, 3.952222135},  {50, 3.977226737},
-                {240, 3.992045988}, {1500, 3.999946418}};
+    } rows[] = {{0, 3.940883382},
+                {10, 3.952222135},
+                {50, 3.977226737},
+                {240, 3.992045988},
+                {1500, 3.999946418}};
     struct probe probe;
     probe_linear(&probe, 2, 1);
     probe_start(&probe);
@@ -270,27 +273,26 @@ static void a_charge_takes_its_time(void)
     probe_start(&probe);
     probe_current(&probe, 0.09026e-3);
     const struct cyc_watch watch = {CYC_SIGNAL_CHARGE_CAPACITY, false, 0.350 * 9.026e-3};
-    probe.status = cyc_cell_advance(probe.cell, 40 * 3600 * CYC_S_NS, &watch, 1, &probe.sample,
-                                    &probe.err);
+    probe.status =
+        cyc_cell_advance(probe.cell, 40 * 3600 * CYC_S_NS, &watch, 1, &probe.sample, &probe.err);
     CYC_NEAR((double)probe.sample.t_ns * 1e-9, 35 * 3600, SECOND);
     CU_ASSERT(probe.sample.charge_Ah >= watch.value);
     CYC_NEAR(probe.sample.charge_Ah, watch.value, 1e-15);
     probe_end(&probe);
 }
 
-const struct cyc_check cyc_check_analytic[] = {
-    CYC_CHECK(current_with_one_rc_pair),
-    CYC_CHECK(current_crosses_voltages_on_time),
-    CYC_CHECK(current_with_two_rc_pairs),
-    CYC_CHECK(hold_with_a_resistance_only),
-    CYC_CHECK(hold_with_an_rc_pair),
-    CYC_CHECK(rest_relaxes),
-    CYC_CHECK(hysteresis_follows_the_charge),
-    CYC_CHECK(power_draws_the_current_of_the_quadratic),
-    CYC_CHECK(power_ends_on_time),
-    CYC_CHECK(load_decays),
-    CYC_CHECK(one_node_warms),
-    CYC_CHECK(two_nodes_warm),
-    CYC_CHECK(a_node_lags_behind_a_ramp),
-    CYC_CHECK(a_charge_takes_its_time),
-    {0}};
+const struct cyc_check cyc_check_analytic[] = {CYC_CHECK(current_with_one_rc_pair),
+                                               CYC_CHECK(current_crosses_voltages_on_time),
+                                               CYC_CHECK(current_with_two_rc_pairs),
+                                               CYC_CHECK(hold_with_a_resistance_only),
+                                               CYC_CHECK(hold_with_an_rc_pair),
+                                               CYC_CHECK(rest_relaxes),
+                                               CYC_CHECK(hysteresis_follows_the_charge),
+                                               CYC_CHECK(power_draws_the_current_of_the_quadratic),
+                                               CYC_CHECK(power_ends_on_time),
+                                               CYC_CHECK(load_decays),
+                                               CYC_CHECK(one_node_warms),
+                                               CYC_CHECK(two_nodes_warm),
+                                               CYC_CHECK(a_node_lags_behind_a_ramp),
+                                               CYC_CHECK(a_charge_takes_its_time),
+                                               {0}};

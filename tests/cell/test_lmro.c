@@ -60,18 +60,18 @@ static void open_circuit_inverts_to_known_potentials(void)
 {
     static const struct {
         double active, charge, potential_V;
-    } rows[] = {{1, 1, 2.632038},     {1, 20, 3.124321},    {1, 60, 3.451000},
-                {1, 100, 3.720076},   {1, 140, 3.848857},   {1, 180, 3.963534},
-                {1, 220, 4.100246},   {1, 250, 4.249011},   {1, 263, 4.478425},
-                {0.5, 20, 3.288068},  {0.5, 60, 3.704084},  {0.5, 100, 3.844924},
-                {0, 20, 3.683229},    {0, 60, 3.840469},    {0, 100, 3.984707}};
+    } rows[] = {{1, 1, 2.632038},   {1, 20, 3.124321},   {1, 60, 3.451000},   {1, 100, 3.720076},
+                {1, 140, 3.848857}, {1, 180, 3.963534},  {1, 220, 4.100246},  {1, 250, 4.249011},
+                {1, 263, 4.478425}, {0.5, 20, 3.288068}, {0.5, 60, 3.704084}, {0.5, 100, 3.844924},
+                {0, 20, 3.683229},  {0, 60, 3.840469},   {0, 100, 3.984707}};
     struct cyc_n_lmro model;
     memset(&model, 0, sizeof model);
     struct cyc_cell_spec spec;
     struct cyc_err err;
     CU_ASSERT_EQUAL_FATAL(cyc_cell_spec_init(&spec, "n_lmro", &err), CYC_OK);
-    CU_ASSERT_EQUAL_FATAL(cyc_cell_spec_values(&spec, cyc_cell_parameters("n_lmro"),
-                                               &model.values.E_ref, &err), CYC_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        cyc_cell_spec_values(&spec, cyc_cell_parameters("n_lmro"), &model.values.E_ref, &err),
+        CYC_OK);
     struct cyc_n_lmro_state state;
     cyc_n_lmro_start(&model, &state);
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -216,10 +216,10 @@ static void lithium_ion_cell_fades_in_100_cycles(void)
     static const struct {
         const char *name;
         double value;
-    } changes[] = {{"E_ref", 0},     {"n_c", 0},      {"B0", 1},      {"k_a", 2},
-                   {"R0_30", 0.05},  {"R1_30", 0.1},  {"R2_30", 0.2}, {"p_ox", 0},
-                   {"Q_ox", 0},      {"u", 0.9643},   {"tau_w30", 0.0516},
-                   {"k_1", 3.715e-3}, {"k_delta", 2e-3}, {"Ea_F", 25}};
+    } changes[] = {{"E_ref", 0},      {"n_c", 0},     {"B0", 1},           {"k_a", 2},
+                   {"R0_30", 0.05},   {"R1_30", 0.1}, {"R2_30", 0.2},      {"p_ox", 0},
+                   {"Q_ox", 0},       {"u", 0.9643},  {"tau_w30", 0.0516}, {"k_1", 3.715e-3},
+                   {"k_delta", 2e-3}, {"Ea_F", 25}};
     for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         probe_parameter(&probe, changes[i].name, changes[i].value);
     }

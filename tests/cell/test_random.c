@@ -1,4 +1,5 @@
-/* Random setpoints, watches and surroundings: whatever is asked, the promises of cell.h are kept. */
+/* Random setpoints, watches and surroundings: whatever is asked, the promises of cell.h are kept.
+ */
 #include "probe.h"
 
 #include <math.h>
@@ -56,9 +57,8 @@ static unsigned any_watches(uint64_t *seed, double scale_A, struct cyc_watch *wa
     const unsigned count = (unsigned)(draw(seed) % 6);
     for (unsigned i = 0; i < count; i++) {
         static const double sizes[CYC_SIGNAL_COUNT] = {
-            [CYC_SIGNAL_VOLTAGE] = 5,    [CYC_SIGNAL_CURRENT] = 1,
-            [CYC_SIGNAL_POWER] = 5,      [CYC_SIGNAL_TEMPERATURE] = 70,
-            [CYC_SIGNAL_AMBIENT] = 70,   [CYC_SIGNAL_PRESSURE] = 6e7,
+            [CYC_SIGNAL_VOLTAGE] = 5,      [CYC_SIGNAL_CURRENT] = 1,  [CYC_SIGNAL_POWER] = 5,
+            [CYC_SIGNAL_TEMPERATURE] = 70, [CYC_SIGNAL_AMBIENT] = 70, [CYC_SIGNAL_PRESSURE] = 6e7,
         };
         watches[i].signal = (uint8_t)(draw(seed) % CYC_SIGNAL_COUNT);
         watches[i].magnitude = draw(seed) % 3 == 0;
@@ -96,8 +96,8 @@ static double play(struct probe *probe, uint64_t *seed, double scale_A)
         const int64_t until_ns =
             before_ns + (call == 0 ? 0 : (int64_t)(1e9 * pow(10, between(seed, -9, 2.8))));
         const unsigned count = any_watches(seed, scale_A, watches);
-        const int status = cyc_cell_advance(probe->cell, until_ns, watches, count,
-                                            &probe->sample, &probe->err);
+        const int status =
+            cyc_cell_advance(probe->cell, until_ns, watches, count, &probe->sample, &probe->err);
         if (status != CYC_OK) {
             CU_ASSERT_EQUAL(status, CYC_E_INFEASIBLE);
             CU_ASSERT(setpoint.control == CYC_CONTROL_POWER);
@@ -170,7 +170,6 @@ static void random_schedules_on_the_lmro_cell(void)
     }
 }
 
-const struct cyc_check cyc_check_random[] = {
-    CYC_CHECK(random_schedules_on_the_linear_cell),
-    CYC_CHECK(random_schedules_on_the_lmro_cell),
-    {0}};
+const struct cyc_check cyc_check_random[] = {CYC_CHECK(random_schedules_on_the_linear_cell),
+                                             CYC_CHECK(random_schedules_on_the_lmro_cell),
+                                             {0}};

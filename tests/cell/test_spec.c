@@ -118,11 +118,10 @@ static void unknown_inner_names_are_not_a_number(void)
     probe_end(&probe);
 }
 
-const struct cyc_check cyc_check_spec[] = {
-    CYC_CHECK(every_parameter_has_a_unit_and_help),
-    CYC_CHECK(an_unknown_model_is_named),
-    CYC_CHECK(an_unknown_parameter_is_named),
-    CYC_CHECK(values_out_of_range_are_refused),
-    CYC_CHECK(seeds_scatter_by_a_percent),
-    CYC_CHECK(unknown_inner_names_are_not_a_number),
-    {0}};
+const struct cyc_check cyc_check_spec[] = {CYC_CHECK(every_parameter_has_a_unit_and_help),
+                                           CYC_CHECK(an_unknown_model_is_named),
+                                           CYC_CHECK(an_unknown_parameter_is_named),
+                                           CYC_CHECK(values_out_of_range_are_refused),
+                                           CYC_CHECK(seeds_scatter_by_a_percent),
+                                           CYC_CHECK(unknown_inner_names_are_not_a_number),
+                                           {0}};

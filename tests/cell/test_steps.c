@@ -113,16 +113,16 @@ static const struct {
     enum cyc_control control;
     double value, slope_per_s, low_A, high_A, time_s;
 } drives[] = {
-    {CYC_CONTROL_CURRENT, 0.1, 0, 0, 0, 400},        /* across several pieces */
-    {CYC_CONTROL_VOLTAGE, 3.95, 0, -9, 9, 300},      /* a hold */
-    {CYC_CONTROL_OPEN, 0, 0, 0, 0, 100},             /* relaxation of both signs */
-    {CYC_CONTROL_VOLTAGE, 3.9, -0.002, -9, 9, 200},  /* a sweep that turns the current around */
-    {CYC_CONTROL_CURRENT, -0.2, 0.002, 0, 0, 250},   /* a ramp through zero */
-    {CYC_CONTROL_POWER, -0.7, 0, 0, 0, 200},         /* constant power, discharging */
-    {CYC_CONTROL_POWER, 0.5, 0.001, 0, 0, 100},      /* rising power, charging */
-    {CYC_CONTROL_VOLTAGE, 4.2, 0, -0.3, 0.15, 400},  /* compliance, then the hold */
-    {CYC_CONTROL_LOAD, 20, 0, 0, 0, 300},            /* a load, through the flat piece */
-    {CYC_CONTROL_VOLTAGE, 3.6, 0, -0.3, 0.3, 200},   /* a hold on the flat piece */
+    {CYC_CONTROL_CURRENT, 0.1, 0, 0, 0, 400},       /* across several pieces */
+    {CYC_CONTROL_VOLTAGE, 3.95, 0, -9, 9, 300},     /* a hold */
+    {CYC_CONTROL_OPEN, 0, 0, 0, 0, 100},            /* relaxation of both signs */
+    {CYC_CONTROL_VOLTAGE, 3.9, -0.002, -9, 9, 200}, /* a sweep that turns the current around */
+    {CYC_CONTROL_CURRENT, -0.2, 0.002, 0, 0, 250},  /* a ramp through zero */
+    {CYC_CONTROL_POWER, -0.7, 0, 0, 0, 200},        /* constant power, discharging */
+    {CYC_CONTROL_POWER, 0.5, 0.001, 0, 0, 100},     /* rising power, charging */
+    {CYC_CONTROL_VOLTAGE, 4.2, 0, -0.3, 0.15, 400}, /* compliance, then the hold */
+    {CYC_CONTROL_LOAD, 20, 0, 0, 0, 300},           /* a load, through the flat piece */
+    {CYC_CONTROL_VOLTAGE, 3.6, 0, -0.3, 0.3, 200},  /* a hold on the flat piece */
 };
 #define DRIVE_COUNT (sizeof drives / sizeof drives[0])
 
@@ -188,10 +188,12 @@ static void compare_pieces(double hysteresis_V, double piece_s, double tolerance
         CU_ASSERT_EQUAL(whole.sample.t_ns, cut.sample.t_ns);
         CYC_NEAR(cut.sample.voltage_V, whole.sample.voltage_V, tolerance);
         CYC_NEAR(cut.sample.current_A, whole.sample.current_A, tolerance);
-        CYC_NEAR(cut.sums.charge_Ah, whole.sums.charge_Ah, tolerance * whole.sums.charge_Ah + 1e-15);
+        CYC_NEAR(cut.sums.charge_Ah, whole.sums.charge_Ah,
+                 tolerance * whole.sums.charge_Ah + 1e-15);
         CYC_NEAR(cut.sums.discharge_Ah, whole.sums.discharge_Ah,
                  tolerance * whole.sums.discharge_Ah + 1e-15);
-        CYC_NEAR(cut.sums.charge_Wh, whole.sums.charge_Wh, tolerance * whole.sums.charge_Wh + 1e-15);
+        CYC_NEAR(cut.sums.charge_Wh, whole.sums.charge_Wh,
+                 tolerance * whole.sums.charge_Wh + 1e-15);
         CYC_NEAR(cut.sums.discharge_Wh, whole.sums.discharge_Wh,
                  tolerance * whole.sums.discharge_Wh + 1e-15);
     }
@@ -239,8 +241,8 @@ static void the_same_calls_give_the_same_bits(void)
             }
         }
     }
-    CU_ASSERT_EQUAL(memcmp(&probes[0].sample.voltage_V, &probes[1].sample.voltage_V,
-                           sizeof(double)), 0);
+    CU_ASSERT_EQUAL(
+        memcmp(&probes[0].sample.voltage_V, &probes[1].sample.voltage_V, sizeof(double)), 0);
     CU_ASSERT_EQUAL(memcmp(&probes[0].sums, &probes[1].sums, sizeof probes[0].sums), 0);
     probe_end(&probes[0]);
     probe_end(&probes[1]);

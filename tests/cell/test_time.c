@@ -296,10 +296,8 @@ static void a_jig_follows_the_drift(void)
     probe_linear(&probe, 0, 0.5);
     probe.spec.temperature_degC = 60;
     probe_start(&probe);
-    const struct cyc_environment released = {.temperature_degC = NAN,
-                                             .ramp_K_per_s = NAN,
-                                             .temperature_off = true,
-                                             .pressure_Pa = NAN};
+    const struct cyc_environment released = {
+        .temperature_degC = NAN, .ramp_K_per_s = NAN, .temperature_off = true, .pressure_Pa = NAN};
     cyc_cell_environment(probe.cell, &released);
     for (double time_s = 500; time_s < 8000; time_s += 500) {
         probe_wait(&probe, 500);
