@@ -173,7 +173,7 @@ enum cyc_truth cyc_core_test(struct cyc_core *core, const struct cyc_step *step,
     if (range.count == 1) { /* nearly all */
         return test_atom(core, step, &core->atoms[core->code[range.first]]);
     }
-    enum cyc_truth stack[CYC_STACK_MAX] = {CYC_TRUTH_FALSE};
+    enum cyc_truth stack[CYC_STACK_MAX] = {CYC_TRUTH_FALSE}; /* no condition: false */
     unsigned depth = 0;
     for (unsigned i = range.first; i < (unsigned)range.first + range.count; i++) {
         const unsigned code = core->code[i];

@@ -42,7 +42,7 @@ void cyc_core_step_clock(struct cyc_turn *turn, bool own)
 
 static bool is_active(const struct cyc_core *core, const struct cyc_cutoff *cutoff)
 {
-    return cutoff->when.count > 0 && (core->hold || !cutoff->hold_only);
+    return core->hold || !cutoff->hold_only;
 }
 
 /* With `lasting`: has it held so long? Bad data neither count as holding nor break it. */
@@ -346,8 +346,7 @@ static void paused(struct cyc_turn *turn, bool own)
     }
     const struct cyc_cutoff *cutoff = &turn->step->cutoffs[core->paused_by];
     const struct cyc_code_range resume = core->cutoffs[core->paused_by].resume;
-    if (own && resume.count > 0 &&
-        cyc_core_test(core, turn->step, resume) == CYC_TRUTH_TRUE) {
+    if (own && cyc_core_test(core, turn->step, resume) == CYC_TRUTH_TRUE) {
         cyc_core_step_resume(turn);
     } else if (cutoff->pause_timeout_ns > 0 &&
                turn->t_ns - core->pause_ns >= cutoff->pause_timeout_ns) {

@@ -243,6 +243,18 @@ static void number_times_calculated(struct rig *rig)
     op(rig, CYC_OP_GE);
 }
 
+/* max(voltage, 3.45) / 2 < 1.74: something calculated, divided by a number */
+static void calculated_divided(struct rig *rig)
+{
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op_const(rig, 3.45);
+    op(rig, CYC_OP_MAX);
+    op_const(rig, 2);
+    op(rig, CYC_OP_DIV);
+    op_const(rig, 1.74);
+    op(rig, CYC_OP_LT);
+}
+
 /* abs(voltage * 1e-300 + 1) >= 1e300: a root beyond all numbers */
 static void root_out_of_range(struct rig *rig)
 {
@@ -284,6 +296,8 @@ static void other_forms_are_calculated(void)
     CU_ASSERT_TRUE(ends(cancelled_on_both_sides, 3.5, 0, 25));
     CU_ASSERT_TRUE(ends(magnitude_and_signal, 3.5, -2.4, 25));
     CU_ASSERT_FALSE(ends(magnitude_and_signal, 3.5, -2.6, 25));
+    CU_ASSERT_TRUE(ends(calculated_divided, 3.0, 0, 25));
+    CU_ASSERT_FALSE(ends(calculated_divided, 3.5, 0, 25));
     CU_ASSERT_TRUE(ends(number_times_calculated, 3.5, 0, 25));
     CU_ASSERT_FALSE(ends(number_times_calculated, 3.4, 0, 25));
     bound_under_test = 1;

@@ -203,11 +203,21 @@ static void conditions_that_share_operations_cannot_overrun_the_atoms(void)
         }
     }
     const struct cyc_condition ten = condition(rig);
-    for (unsigned i = 0; i < 11; i++) { /* 110 atoms */
+    const struct cyc_condition one = {.first = ten.first, .count = 3};
+    for (unsigned i = 0; i < 10; i++) { /* 100 atoms */
         cutoff(rig, ten, CYC_REASON_CONDITION);
     }
+    for (unsigned i = 100; i < CYC_ATOMS_MAX; i++) {
+        cutoff(rig, one, CYC_REASON_CONDITION);
+    }
+    struct rig *more = rig_new(0.5);
+    more->step = rig->step;
+    cutoff(more, one, CYC_REASON_CONDITION);
     rig_step(rig);
-    CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->kind, CYC_FAULT_INVARIANT);
+    CU_ASSERT_EQUAL(cyc_core_state(&rig->core), CYC_STATE_SETTLE);
+    rig_step(more);
+    CU_ASSERT_EQUAL(cyc_core_fault(&more->core)->kind, CYC_FAULT_INVARIANT);
+    rig_free(more);
     rig_free(rig);
 }
 

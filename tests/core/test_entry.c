@@ -31,6 +31,14 @@ static void a_sample_that_is_too_old_is_taken_again(void)
     struct rig *rig = rig_new(0.5);
     make_cc(rig, 1.0);
     rig_sample(rig);
+    rig_pass(rig, CYC_STALE_NS);
+    rig_step(rig);
+    CU_ASSERT_EQUAL(rig->setpoint_count, 1);
+    rig_free(rig);
+
+    rig = rig_new(0.5);
+    make_cc(rig, 1.0);
+    rig_sample(rig);
     rig_pass(rig, CYC_STALE_NS + 1);
     rig_step(rig);
     CU_ASSERT_EQUAL(rig->setpoint_count, 0);

@@ -160,6 +160,23 @@ static void the_tightest_of_all_levels_rules(void)
     rig_free(rig);
 }
 
+static void limits_of_the_step_before_are_gone(void)
+{
+    struct rig *rig = rig_new(0.5);
+    make_rest(rig);
+    limit(rig, CYC_SIGNAL_VOLTAGE, 3.0, 4.0, CYC_LEVEL_STEP);
+    cut_time(rig, 1);
+    (void)rig_run(rig);
+    make_rest(rig);
+    limit(rig, CYC_SIGNAL_VOLTAGE, 3.0, 4.5, CYC_LEVEL_PROTOCOL);
+    rig_step(rig);
+    give(rig, 4.3, 0);
+    rig_pass(rig, SECOND);
+    give(rig, 4.3, 0);
+    CU_ASSERT_EQUAL(rig->safe_count, 0);
+    rig_free(rig);
+}
+
 static void every_limited_signal_is_tested(void)
 {
     static const uint8_t signals[] = {CYC_SIGNAL_VOLTAGE,
@@ -341,6 +358,7 @@ const struct cyc_check cyc_check_limits[] = {
     CYC_CHECK(a_setpoint_equal_to_the_bound_is_no_breach),
     CYC_CHECK(no_current_is_no_breach_of_a_bound_of_zero),
     CYC_CHECK(the_tightest_of_all_levels_rules),
+    CYC_CHECK(limits_of_the_step_before_are_gone),
     CYC_CHECK(every_limited_signal_is_tested),
     CYC_CHECK(a_breach_wins_over_a_cutoff_in_the_same_sample),
     CYC_CHECK(an_unconfirmed_breach_does_not_stop_a_cutoff),
