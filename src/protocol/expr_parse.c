@@ -158,6 +158,31 @@ static struct cyc_expr *relative_rate(struct cyc_expr_parser *parser, struct cyc
     return make_binary(parser, CYC_OP_MUL, rate, magnitude, rate->pos);
 }
 
+/* What `abs(dI/dt) < c` can mean: c is positive, and a current that changes by ten times itself in
+ * an hour is not steady. */
+static bool check_relative(struct cyc_expr_parser *parser, enum cyc_op_code code,
+                           const struct cyc_expr *slope, const struct cyc_expr *rate)
+{
+    const double odd_per_s = 10.0 / 3600.0;
+    const bool magnitude = slope->type == CYC_EXPR_UNARY && slope->code == CYC_OP_ABS;
+    if (rate->dim.kind != CYC_KIND_FRACTION_RATE || rate->type != CYC_EXPR_CONSTANT || !magnitude) {
+        return true;
+    }
+    if (rate->value <= 0.0) {
+        (void)cyc_expr_refuse(parser, rate->pos, "leave out the sign: abs(dI/dt) < 1 %/h",
+                              "a magnitude is never negative");
+        return false;
+    }
+    if (rate->value > odd_per_s && (code == CYC_OP_LT || code == CYC_OP_LE)) {
+        struct cyc_diag *const diag =
+            cyc_diags_add(parser->diags, CYC_SEVERITY_WARNING, rate->pos,
+                          "a current that changes so fast is not steady: the condition holds at "
+                          "once");
+        diag->hint = "a steady current: abs(dI/dt) < 1 %/h";
+    }
+    return true;
+}
+
 static bool is_comparison(enum cyc_op_code code)
 {
     return code >= CYC_OP_LT && code <= CYC_OP_NE;
@@ -193,7 +218,7 @@ static struct cyc_expr *make_binary(struct cyc_expr_parser *parser, enum cyc_op_
     double factor;
     if (a != NULL && b != NULL && is_comparison(code)) {
         if (a->dim.kind == CYC_KIND_CURRENT_RATE) {
-            b = relative_rate(parser, b);
+            b = check_relative(parser, code, a, b) ? relative_rate(parser, b) : NULL;
         } else if (b->dim.kind == CYC_KIND_CURRENT_RATE) {
             a = relative_rate(parser, a);
         }
@@ -412,7 +437,7 @@ static struct cyc_expr *parse_primary(struct cyc_expr_parser *parser)
         return cyc_expr_parse_name(parser);
     }
     const bool at_end = token.type == CYC_TOKEN_END;
-    return cyc_expr_refuse(parser, cyc_expr_place(parser, token.text, at_end ? 1 : token.size),
+    return cyc_expr_refuse(parser, cyc_expr_place(parser, token.text, token.size),
                            "a quantity, a number or a name is due, such as 4.2 V or voltage",
                            at_end ? "the expression breaks off here"
                                   : "a value is missing before this");

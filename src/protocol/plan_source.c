@@ -654,8 +654,9 @@ int cyc_plan_source_open(const struct cyc_protocol *protocol, struct cyc_source 
 
 /* ---- Lists of a script --------------------------------------------------------------------------------- */
 
-int cyc_list_source_open(const struct cyc_protocol *protocol, const struct cyc_list_options *options,
-                         struct cyc_source **source, struct cyc_err *err)
+int cyc_list_source_open(const struct cyc_protocol *protocol,
+                         const struct cyc_list_options *options, struct cyc_source **source,
+                         struct cyc_err *err)
 {
     struct plan_source *const made = calloc(1, sizeof *made);
     if (made == NULL) {

@@ -298,8 +298,8 @@ void cyc_protocol_print(const struct cyc_protocol *protocol, struct cyc_text *ou
     print_rules(&printer);
     cyc_text_append(out, "\n");
     if (protocol->script != NULL) {
-        cyc_text_append(out, "  a Lua program, which decides while it runs; the steps of the path that "
-                             "was checked:\n");
+        cyc_text_append(out, "  a Lua program, which decides while it runs; the steps of the path "
+                             "that was checked:\n");
         (void)cyc_script_visit(protocol, &visitor, NULL);
     } else {
         (void)cyc_plan_visit(&protocol->plan, &protocol->cell, &visitor, NULL);

@@ -52,8 +52,9 @@ struct cyc_list_options {
     bool finally;           /* after `fail` only its climate steps are carried out */
     enum cyc_finish finish; /* with finally: how the script ended */
 };
-int cyc_list_source_open(const struct cyc_protocol *protocol, const struct cyc_list_options *options,
-                         struct cyc_source **source, struct cyc_err *err);
+int cyc_list_source_open(const struct cyc_protocol *protocol,
+                         const struct cyc_list_options *options, struct cyc_source **source,
+                         struct cyc_err *err);
 /* The step that it handed out last, as written and in numbers; NULL: none. */
 const struct cyc_step_plan *cyc_list_source_step(const struct cyc_source *source,
                                                  const struct cyc_resolver **resolver);

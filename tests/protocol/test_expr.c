@@ -433,6 +433,13 @@ static void slopes_are_watched_long_enough(void)
     CYC_NEAR((double)bench.step.slopes[0].window_ns, 300e9, 0);
     CYC_SAME(compiled(&bench, "abs(dI/dt) < 1 %/h"),
              "slope#0 abs 0.00000277777778 current abs * <");
+    CYC_SAME(value_of(&bench, "abs(dI/dt) < -6 %/h"),
+             "24+6: a magnitude is never negative (leave out the sign: abs(dI/dt) < 1 %/h)");
+    CU_ASSERT_PTR_NOT_NULL(parse(&bench, "abs(dI/dt) < 6 %/h"));
+    CU_ASSERT_EQUAL(bench.diags.warning_count, 0);
+    CU_ASSERT_PTR_NOT_NULL(parse(&bench, "abs(dI/dt) < 6000 %/h"));
+    CU_ASSERT_EQUAL(bench.diags.warning_count, 1);
+    bench.diags.count = 0;
     CYC_SAME(value_of(&bench, "dV/dt < 0 mV/h"),
              "17+1: a slope cannot be told from zero (state the slope that matters: dV/dt < -1 "
              "mV/h)");
