@@ -14,7 +14,7 @@ cd "$(dirname "$0")" || exit 1
 
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev liblua5.4-dev libsqlite3-dev libcunit1-dev"
 test_packages="jq lua5.4 sqlite3"
-all_packages="clang llvm locales"
+all_packages="clang libclang-rt-14-dev llvm locales"
 
 passed=0
 failed=0
