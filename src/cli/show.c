@@ -26,6 +26,8 @@ struct show {
     struct cyc_text text;
     struct cyc_json json;
     uint64_t count, shown_max;
+    struct cyc_text resistances; /* lines below the table of steps */
+    uint64_t resistance_lines;
 };
 
 /* ---- Steps
@@ -52,6 +54,21 @@ static void put_row(struct cyc_table *table, uint32_t cycle_number, const char *
     cyc_table_brief(table, (result->sums.charge_Ah - result->sums.discharge_Ah) * 1e3, 5);
 }
 
+/* What a pulse step is for: one line of resistances, pulse after pulse. */
+static void put_resistances(struct show *show, const char *name, const struct cyc_result *result)
+{
+    if (result->resistance_count == 0 || show->resistance_lines++ >= show->shown_max) {
+        return;
+    }
+    cyc_text_format(&show->resistances, "%" PRIu32 "  %s ", result->step_count,
+                    name[0] != '\0' ? name : "-");
+    for (unsigned i = 0; i < result->resistance_count; i++) {
+        cyc_text_append(&show->resistances, " ");
+        cyc_text_number(&show->resistances, result->resistances_ohm[i] * 1e3, 5);
+    }
+    cyc_text_append(&show->resistances, "\n");
+}
+
 static int add_step(void *context, uint32_t cycle_number, const char *name, const char *type,
                     uint32_t step_id, const char *text, const struct cyc_result *result, bool ended)
 {
@@ -61,6 +78,7 @@ static int add_step(void *context, uint32_t cycle_number, const char *name, cons
     if (show->count++ < show->shown_max) {
         put_row(&show->table, cycle_number, name, type, result, ended);
     }
+    put_resistances(show, name, result);
     return 0;
 }
 
@@ -79,7 +97,12 @@ static int print_steps(struct show *show, uint64_t shown_max, struct cyc_err *er
         cyc_text_format(&show->text, "… and %" PRIu64 " more: cyclostat show %s --steps\n",
                         show->count - shown_max, show->info.id);
     }
+    if (show->resistance_lines > 0) {
+        cyc_text_format(&show->text, "\nresistances in mohm: step, id, pulse after pulse\n%s",
+                        cyc_text_get(&show->resistances));
+    }
     cyc_cli_put(stdout, &show->text);
+    cyc_text_release(&show->resistances);
     cyc_table_release(&show->table);
     return status;
 }
