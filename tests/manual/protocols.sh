@@ -44,5 +44,9 @@ for file in protocols/song2024/*.{yaml,lua} protocols/library/*.{yaml,lua}; do
         tail -n 8 <<< "$said"
     fi
 done
+# Pulses are run for their resistances: two pulses, three times each, five rounds.
+shown=$("$cyclostat" dry-run protocols/library/pulse.yaml --runs "$runs/pulse" --quiet 2>&1 &&
+    "$cyclostat" show last --runs "$runs/pulse" | grep '^ *[0-9]*  train  [0-9]' | wc -w)
+[ "$shown" = 32 ] || { bad=1; echo "--- show: 30 resistances of 'train' expected, a line of $shown words found"; }
 echo "$count protocols"
 [ $bad -eq 0 ] && [ $count -ge 35 ]
