@@ -49,21 +49,19 @@ static void trapezoid(const struct cyc_core *core, const struct cyc_sample *samp
     }
 }
 
-static void add(struct cyc_sums *sums, const struct cyc_sums *more)
+static struct cyc_sums sum_of(const struct cyc_sums *a, const struct cyc_sums *b)
 {
-    sums->charge_Ah += more->charge_Ah;
-    sums->discharge_Ah += more->discharge_Ah;
-    sums->charge_Wh += more->charge_Wh;
-    sums->discharge_Wh += more->discharge_Wh;
+    return (struct cyc_sums){a->charge_Ah + b->charge_Ah, a->discharge_Ah + b->discharge_Ah,
+                             a->charge_Wh + b->charge_Wh, a->discharge_Wh + b->discharge_Wh};
 }
 
 static void pass(struct cyc_core *core, const struct cyc_sums *passed)
 {
-    add(&core->total[CYC_SCOPE_STEP], passed);
+    const struct cyc_sums step = sum_of(&core->total[CYC_SCOPE_STEP], passed);
+    core->total[CYC_SCOPE_STEP] = step;
     const unsigned scopes = CYC_SCOPE_BLOCK + (unsigned)core->block_depth;
     for (unsigned scope = CYC_SCOPE_TEST; scope < scopes; scope++) {
-        core->total[scope] = core->base[scope];
-        add(&core->total[scope], &core->total[CYC_SCOPE_STEP]);
+        core->total[scope] = sum_of(&core->base[scope], &step);
     }
 }
 
@@ -100,15 +98,14 @@ void cyc_core_scope_reset(struct cyc_core *core, uint32_t scopes, int64_t t_ns)
             core->base[scope] = (struct cyc_sums){0};
             core->scope_start_ns[scope] = t_ns;
         }
-        core->total[scope] = core->base[scope];
-        add(&core->total[scope], &core->total[CYC_SCOPE_STEP]);
+        core->total[scope] = sum_of(&core->base[scope], &core->total[CYC_SCOPE_STEP]);
     }
 }
 
 void cyc_core_close_sums(struct cyc_core *core)
 {
     for (unsigned scope = CYC_SCOPE_TEST; scope < CYC_SCOPES_MAX; scope++) {
-        add(&core->base[scope], &core->total[CYC_SCOPE_STEP]);
+        core->base[scope] = sum_of(&core->base[scope], &core->total[CYC_SCOPE_STEP]);
         core->total[scope] = core->base[scope];
     }
     core->total[CYC_SCOPE_STEP] = (struct cyc_sums){0};

@@ -386,7 +386,7 @@ void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
         cyc_core_trip_kind(&turn, CYC_FAULT_PROGRESS);
     }
     cyc_core_wake(&turn);
-    if (event->kind != CYC_EVENT_DEADLINE) {
+    if (is_sample || !cyc_core_in_step(core) || actions->deadline_ns < core->demand_ns) {
         core->demand_ns = actions->deadline_ns;
     }
 }

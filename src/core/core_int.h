@@ -134,13 +134,15 @@ static inline enum cyc_truth cyc_core_test_quickly(struct cyc_core *core,
                                                    const struct cyc_step *step,
                                                    struct cyc_code_range range)
 {
-    const struct cyc_atom *atom = &core->atoms[core->code[range.first] % CYC_ATOMS_MAX];
-    double x;
-    if (range.count != 1 || atom->count != 0 ||
-        cyc_core_fetch(core, atom->signal, atom->scope, atom->index, &x) != CYC_TRUTH_TRUE) {
-        return cyc_core_test(core, step, range);
+    if (range.count == 1) {
+        const struct cyc_atom *atom = &core->atoms[core->code[range.first]];
+        double x;
+        if (atom->count == 0 && cyc_core_fetch(core, atom->signal, atom->scope, atom->index,
+                                               &x) == CYC_TRUTH_TRUE) {
+            return cyc_core_test_interval(atom, x);
+        }
     }
-    return cyc_core_test_interval(atom, x);
+    return cyc_core_test(core, step, range);
 }
 /* Remembers bad data found in this sample; the first one names the fault. */
 void cyc_core_note_bad(struct cyc_core *core, enum cyc_truth truth, uint8_t signal);

@@ -68,6 +68,22 @@ static bool is_far(const struct cyc_band *band, double value)
     return fabs(value - bound) > CYC_LIMIT_FAR * scale;
 }
 
+/* The signal's value, noted as bad where it is. */
+static enum cyc_truth read_signal(struct cyc_core *core, const struct cyc_band *band,
+                                  double *value)
+{
+    if (band->signal >= CYC_DIRECT) {
+        *value = cyc_sums_get(&core->total[CYC_SCOPE_STEP], band->signal);
+        return CYC_TRUTH_TRUE;
+    }
+    *value = core->direct[band->signal];
+    const enum cyc_truth truth = cyc_core_validity(core, band->signal);
+    if (truth != CYC_TRUTH_TRUE) {
+        cyc_core_note_bad(core, truth, band->signal);
+    }
+    return truth;
+}
+
 bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
 {
     const bool same = core->breached_number == core->last.setpoint_number;
@@ -76,23 +92,17 @@ bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
     core->breached_number = core->last.setpoint_number;
     for (unsigned i = 0; i < core->band_count; i++) {
         const struct cyc_band *band = &core->bands[i];
+        const uint32_t bit = 1u << band->signal;
         double value;
-        if (band->signal < CYC_DIRECT) {
-            value = core->direct[band->signal];
-            const enum cyc_truth truth = cyc_core_validity(core, band->signal);
-            if (truth != CYC_TRUTH_TRUE) {
-                cyc_core_note_bad(core, truth, band->signal);
-                core->breached |= before & (1u << band->signal); /* neither confirmed nor cleared */
-                continue;
-            }
-        } else {
-            value = cyc_sums_get(&core->total[CYC_SCOPE_STEP], band->signal);
+        if (read_signal(core, band, &value) != CYC_TRUTH_TRUE) {
+            core->breached |= before & bit; /* neither confirmed nor cleared */
+            continue;
         }
         if (value > band->low && value < band->high) {
             continue;
         }
-        core->breached |= 1u << band->signal;
-        if ((before & (1u << band->signal)) != 0 || is_far(band, value)) {
+        core->breached |= bit;
+        if ((before & bit) != 0 || is_far(band, value)) {
             const bool low = value <= band->low;
             *fault = (struct cyc_fault){.kind = CYC_FAULT_LIMIT,
                                         .signal = band->signal,

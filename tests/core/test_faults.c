@@ -197,6 +197,36 @@ static void no_samples_at_all_are_a_fault(void)
     rig_free(rig);
 }
 
+static void replies_are_no_samples(void)
+{
+    struct rig *rig = rig_new(0.2);
+    make_cc(rig, 1.0);
+    rig->step.record.every_ns = 10 * SECOND;
+    rig_sample(rig);
+    rig_step(rig);
+    rig_sample(rig);
+    rig->now_ns = 12 * SECOND;
+    rig_reply(rig, CYC_REPLY_OK);
+    CU_ASSERT_EQUAL(rig->actions.deadline_ns, 10 * SECOND + CYC_STALE_NS);
+    rig_deadline(rig, 13 * SECOND);
+    in_fault(rig, CYC_FAULT_STALE);
+    rig_free(rig);
+
+    rig = rig_new(0.2); /* a step that was skipped owes nothing to the next */
+    make_cc(rig, 1.0);
+    rig->step.record.every_ns = 10 * SECOND;
+    rig_sample(rig);
+    rig_step(rig);
+    rig_sample(rig);
+    rig->now_ns = 12 * SECOND;
+    rig_operator(rig, CYC_OPERATOR_SKIP);
+    rig->now_ns = 14 * SECOND;
+    rig_step(rig);
+    rig_deadline(rig, 15 * SECOND);
+    CU_ASSERT_EQUAL(rig->safe_count, 0);
+    rig_free(rig);
+}
+
 static void a_sample_in_time_keeps_the_run_alive(void)
 {
     struct rig *rig = rig_new(0.2);
@@ -433,6 +463,7 @@ const struct cyc_check cyc_check_faults[] = {
     CYC_CHECK(a_cutoff_wins_over_the_bound),
     CYC_CHECK(the_bound_holds_at_a_deadline_without_a_sample),
     CYC_CHECK(no_samples_at_all_are_a_fault),
+    CYC_CHECK(replies_are_no_samples),
     CYC_CHECK(a_sample_in_time_keeps_the_run_alive),
     CYC_CHECK(deadlines_outside_a_step_do_nothing),
     CYC_CHECK(invalid_data_are_borne_for_a_while),
