@@ -434,7 +434,7 @@ static void slopes_are_watched_long_enough(void)
     CYC_SAME(compiled(&bench, "abs(dI/dt) < 1 %/h"),
              "slope#0 abs 0.00000277777778 current abs * <");
     CYC_SAME(value_of(&bench, "abs(dI/dt) < -6 %/h"),
-             "24+6: a magnitude is never negative (leave out the sign: abs(dI/dt) < 1 %/h)");
+             "24+1: a magnitude is never negative (leave out the sign: abs(dI/dt) < 1 %/h)");
     CU_ASSERT_PTR_NOT_NULL(parse(&bench, "abs(dI/dt) < 6 %/h"));
     CU_ASSERT_EQUAL(bench.diags.warning_count, 0);
     CU_ASSERT_PTR_NOT_NULL(parse(&bench, "abs(dI/dt) < 6000 %/h"));
