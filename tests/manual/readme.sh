@@ -29,5 +29,11 @@ done
 while read -r code; do
     "$cyclostat" --help | tr '\n' ' ' | grep -qE "[ ;]$code [a-z]" || { bad=1; echo "--help does not know exit code $code"; }
 done < <(awk -F'[| ]+' '/^## /{ on = /Exit codes/ } on && $2 ~ /^[0-9]+$/ { print $2 }' "$source/README.md")
+# and what it and the manual link to is there
+while read -r page link; do
+    [ -e "$source/$(dirname "$page")/${link%%#*}" ] || { bad=1; echo "$page links to $link, which is not there"; }
+done < <(for page in README.md protocols/README.md; do
+    grep -oE '\]\([^)]*\)' "$source/$page" | sed -E 's/^..(.*).$/\1/' | grep -vE '^(https?:|#)' | sed "s|^|$page |"
+done)
 echo "$count commands"
 [ $bad -eq 0 ] && [ $count -ge 9 ]
