@@ -75,6 +75,10 @@ struct cyc_build {
 
 /* The charge that derived bounds are made from: nominal_capacity, else 2 x one_c x 1 h; NaN. */
 double cyc_cell_bound_Ah(const struct cyc_cell_facts *cell);
+/* What to subtract from a potential against `name` to have it against the cell's reference; the
+ * context is the build. */
+int cyc_build_reference_offset(void *context, const char *name, size_t size, double *offset_V,
+                               struct cyc_err *err);
 /* Index, scope and reference handling for this cell; the caller adds names, files, callbacks. */
 void cyc_build_init(struct cyc_build *build, struct cyc_arena *arena, struct cyc_diags *diags,
                     const struct cyc_cell_facts *cell);
@@ -84,8 +88,8 @@ void cyc_build_enter(struct cyc_build *build, const char *key, unsigned index);
 void cyc_build_leave(struct cyc_build *build);
 
 /* An error at a place, with the path; never NULL. */
-struct cyc_diag *cyc_build_error(struct cyc_build *build, struct cyc_pos pos, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+struct cyc_diag *cyc_build_error(struct cyc_build *build, struct cyc_pos pos, const char *format,
+                                 ...) __attribute__((format(printf, 3, 4)));
 /* A status and text of base or expr as a diagnostic at a node. */
 void cyc_build_refuse(struct cyc_build *build, const struct cyc_node *node,
                       const struct cyc_err *err);

@@ -27,7 +27,7 @@ static bool read_number(struct cyc_build *build, const struct cyc_fields *fields
     return fields->node[key] == NULL || cyc_build_constant(build, fields->node[key], key, value);
 }
 
-/* ---- Open circuit -------------------------------------------------------------------------------------- */
+/* ---- Open circuit ---------------------------------------------------------------------------- */
 
 static bool ocv_point(struct cyc_build *build, const struct cyc_node *node, void *context)
 {
@@ -47,7 +47,8 @@ static bool ocv_point(struct cyc_build *build, const struct cyc_node *node, void
     }
     if ((kind != CYC_KIND_NUMBER && kind != CYC_KIND_FRACTION) || !(soc.value >= 0.0) ||
         soc.value > 1.0) {
-        (void)cyc_build_error(build, node->child->pos, "soc is a number from 0 to 1, or 0 to 100 %%");
+        (void)cyc_build_error(build, node->child->pos,
+                              "soc is a number from 0 to 1, or 0 to 100 %%");
         return false;
     }
     if (file->ocv_count == most) {
@@ -78,7 +79,8 @@ static bool read_ocv(struct cyc_build *build, const struct cyc_node *node,
         return false;
     }
     if (fields.node[CYC_KEY_OCV_FROM] == NULL || fields.node[CYC_KEY_OCV_TO] == NULL) {
-        struct cyc_diag *const diag = cyc_build_error(build, node->pos, "ocv needs `from` and `to`");
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos, "ocv needs `from` and `to`");
         diag->hint = "ocv: {from: 3.0 V, to: 4.2 V}";
         return false;
     }
@@ -119,7 +121,7 @@ static bool rc_pair(struct cyc_build *build, const struct cyc_node *node, void *
     return true;
 }
 
-/* ---- Model --------------------------------------------------------------------------------------------- */
+/* ---- Model ----------------------------------------------------------------------------------- */
 
 static bool read_parameters(struct cyc_build *build, const struct cyc_node *node,
                             struct cyc_cell_file *file)
@@ -166,13 +168,15 @@ static bool read_model(struct cyc_build *build, const struct cyc_node *node,
         diag->hint = "kind: linear, or kind: n_lmro";
         sound = false;
     } else {
-        sound = cyc_build_choice(build, fields.node[CYC_KEY_MODEL_KIND], CYC_KEY_MODEL_KIND, &kind) &&
-                sound;
+        sound =
+            cyc_build_choice(build, fields.node[CYC_KEY_MODEL_KIND], CYC_KEY_MODEL_KIND, &kind) &&
+            sound;
         (void)cyc_copy(file->model, sizeof file->model, kind < 2 ? kinds[kind] : "");
     }
     sound = read_number(build, &fields, CYC_KEY_MODEL_CAPACITY, &file->capacity_Ah) && sound;
     sound = read_number(build, &fields, CYC_KEY_MODEL_INITIAL_SOC, &file->initial_soc) && sound;
-    sound = read_number(build, &fields, CYC_KEY_MODEL_TEMPERATURE, &file->temperature_degC) && sound;
+    sound =
+        read_number(build, &fields, CYC_KEY_MODEL_TEMPERATURE, &file->temperature_degC) && sound;
     sound = read_number(build, &fields, CYC_KEY_MODEL_PRESSURE, &file->pressure_Pa) && sound;
     sound = read_number(build, &fields, CYC_KEY_MODEL_SEED, &seed) && sound;
     if (!(seed >= 0.0 && seed < 9e15 && seed == floor(seed))) {

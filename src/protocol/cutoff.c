@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- What a bare quantity means -------------------------------------------------------------------- */
+/* ---- What a bare quantity means -------------------------------------------------------------- */
 
 static void hint(struct cyc_build *build, struct cyc_diag *diag, const char *text)
 {
@@ -18,19 +18,29 @@ static bool is_charge_or_discharge(const struct cyc_cutoff_owner *owner)
 static const char *comparison_for(enum cyc_kind kind)
 {
     switch (kind) {
-    case CYC_KIND_VOLTAGE: return "write a comparison: voltage <= 2.5 V";
-    case CYC_KIND_CURRENT: return "write a comparison: abs(current) < 1 mA";
-    case CYC_KIND_POWER: return "write a comparison: abs(power) < 1 mW";
-    case CYC_KIND_FRACTION: return "write a comparison: soc <= 50 %";
+    case CYC_KIND_VOLTAGE:
+        return "write a comparison: voltage <= 2.5 V";
+    case CYC_KIND_CURRENT:
+        return "write a comparison: abs(current) < 1 mA";
+    case CYC_KIND_POWER:
+        return "write a comparison: abs(power) < 1 mW";
+    case CYC_KIND_FRACTION:
+        return "write a comparison: soc <= 50 %";
     case CYC_KIND_TEMPERATURE:
-    case CYC_KIND_TEMPERATURE_DIFFERENCE: return "write a comparison: temperature > 45 degC";
+    case CYC_KIND_TEMPERATURE_DIFFERENCE:
+        return "write a comparison: temperature > 45 degC";
     case CYC_KIND_PRESSURE:
-    case CYC_KIND_FORCE: return "write a comparison: pressure < 40 MPa";
-    case CYC_KIND_VOLTAGE_RATE: return "write a comparison: abs(dV/dt) < 1 mV/h";
+    case CYC_KIND_FORCE:
+        return "write a comparison: pressure < 40 MPa";
+    case CYC_KIND_VOLTAGE_RATE:
+        return "write a comparison: abs(dV/dt) < 1 mV/h";
     case CYC_KIND_CURRENT_RATE:
-    case CYC_KIND_FRACTION_RATE: return "write a comparison: abs(dI/dt) < 1 %/h";
-    case CYC_KIND_TEMPERATURE_RATE: return "write a comparison: abs(dT/dt) < 0.1 K/h";
-    case CYC_KIND_NUMBER: return "give it a unit, such as 4.2 V, 1 h or 180 mAh/g";
+    case CYC_KIND_FRACTION_RATE:
+        return "write a comparison: abs(dI/dt) < 1 %/h";
+    case CYC_KIND_TEMPERATURE_RATE:
+        return "write a comparison: abs(dT/dt) < 0.1 K/h";
+    case CYC_KIND_NUMBER:
+        return "give it a unit, such as 4.2 V, 1 h or 180 mAh/g";
     case CYC_KIND_CAPACITY:
     case CYC_KIND_ENERGY:
     case CYC_KIND_RESISTANCE:
@@ -41,7 +51,8 @@ static const char *comparison_for(enum cyc_kind kind)
     case CYC_KIND_PRESSURE_RATE:
     case CYC_KIND_BOOLEAN:
     case CYC_KIND_TEXT:
-    case CYC_KIND_COUNT: return "a cutoff is a voltage, current, time, charge, energy or a condition";
+    case CYC_KIND_COUNT:
+        return "a cutoff is a voltage, current, time, charge, energy or a condition";
     }
     return "";
 }
@@ -119,14 +130,13 @@ static bool check_bare(struct cyc_build *build, const struct cyc_node *node,
     if (value == 0.0 && plan->signal == CYC_SIGNAL_TIME) {
         return true;
     }
-    struct cyc_diag *const diag =
-        cyc_build_error(build, node->pos, "a %s cutoff must be greater than zero",
-                        cyc_signal_name(plan->signal));
+    struct cyc_diag *const diag = cyc_build_error(
+        build, node->pos, "a %s cutoff must be greater than zero", cyc_signal_name(plan->signal));
     hint(build, diag, "cutoffs of current, charge and energy are magnitudes");
     return false;
 }
 
-/* ---- Conditions ----------------------------------------------------------------------------------- */
+/* ---- Conditions ------------------------------------------------------------------------------ */
 
 #define SIGNALS(first, last) (((1u << ((last) + 1)) - 1) & ~((1u << (first)) - 1))
 
@@ -190,10 +200,11 @@ static bool is_literal(const char *text, size_t size)
     while (used < size && text[used] == ' ') {
         used++;
     }
-    return used == size || (size - used > 3 && memcmp(text + used, "vs ", 3) == 0 &&
-                            memchr(text + used + 3, ' ', size - used - 3) == NULL &&
-                            memchr(text + used + 3, '<', size - used - 3) == NULL &&
-                            memchr(text + used + 3, '>', size - used - 3) == NULL) ||
+    return used == size ||
+           (size - used > 3 && memcmp(text + used, "vs ", 3) == 0 &&
+            memchr(text + used + 3, ' ', size - used - 3) == NULL &&
+            memchr(text + used + 3, '<', size - used - 3) == NULL &&
+            memchr(text + used + 3, '>', size - used - 3) == NULL) ||
            (text[used] == ',' || text[used] == ':');
 }
 
@@ -214,9 +225,8 @@ static bool parse_when(struct cyc_build *build, const struct cyc_node *node,
     if (!cyc_build_scalar(build, node, "a quantity or a condition")) {
         return false;
     }
-    const bool literal =
-        node->quantity != NULL || (begins_like_quantity(node->text, node->size) &&
-                                   is_literal(node->text, node->size));
+    const bool literal = node->quantity != NULL || (begins_like_quantity(node->text, node->size) &&
+                                                    is_literal(node->text, node->size));
     if (literal) {
         return cyc_build_any(build, node, &plan->bare, &kind) &&
                classify_bare(build, node, owner, kind, plan) && check_bare(build, node, plan);
@@ -243,7 +253,7 @@ static bool parse_when(struct cyc_build *build, const struct cyc_node *node,
     return classify_bare(build, node, owner, kind, plan) && check_bare(build, node, plan);
 }
 
-/* ---- Mappings -------------------------------------------------------------------------------------- */
+/* ---- Mappings -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *word;
@@ -282,8 +292,8 @@ static bool parse_action(struct cyc_build *build, const struct cyc_node *node,
         }
         if (*target != '\0') {
             plan->more->target = cyc_diags_format(build->diags, "%s%s", build->prefix, target);
-            plan->more->target = cyc_arena_string(build->arena, plan->more->target,
-                                                  strlen(plan->more->target));
+            plan->more->target =
+                cyc_arena_string(build->arena, plan->more->target, strlen(plan->more->target));
             plan->more->target_pos = node->pos;
         }
         return true;
@@ -318,16 +328,17 @@ static bool check_pause(struct cyc_build *build, const struct cyc_node *node,
     const struct cyc_node *const resume = fields->node[CYC_KEY_RESUME];
     const struct cyc_node *const timeout = fields->node[CYC_KEY_PAUSE_TIMEOUT];
     if (pauses && (resume == NULL || timeout == NULL)) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, node->pos, "a pause needs `%s`", resume == NULL ? "resume" : "timeout");
-        hint(build, diag, "{when: temperature > 45 degC, action: pause, "
-                          "resume: temperature < 30 degC, timeout: 6 h}");
+        struct cyc_diag *const diag = cyc_build_error(build, node->pos, "a pause needs `%s`",
+                                                      resume == NULL ? "resume" : "timeout");
+        hint(build, diag,
+             "{when: temperature > 45 degC, action: pause, "
+             "resume: temperature < 30 degC, timeout: 6 h}");
         return false;
     }
     if (!pauses && (resume != NULL || timeout != NULL)) {
         const struct cyc_node *const odd = resume != NULL ? resume : timeout;
-        struct cyc_diag *const diag = cyc_build_error(
-            build, odd->key_pos, "`%s` belongs to action: pause", odd->key);
+        struct cyc_diag *const diag =
+            cyc_build_error(build, odd->key_pos, "`%s` belongs to action: pause", odd->key);
         hint(build, diag, "remove it, or add action: pause");
         return false;
     }
@@ -384,7 +395,8 @@ static bool parse_mapping(struct cyc_build *build, const struct cyc_node *node,
     plan->more->pause_timeout_s = CYC_VALUE_NONE;
     if ((when == NULL) == (all == NULL)) {
         struct cyc_diag *const diag = cyc_build_error(
-            build, node->pos, when == NULL ? "a cutoff needs `when`" : "`when` and `all` exclude each other");
+            build, node->pos,
+            when == NULL ? "a cutoff needs `when`" : "`when` and `all` exclude each other");
         hint(build, diag, "{when: temperature > 45 degC, action: stop}");
         sound = false;
     } else if (when != NULL) {
@@ -401,20 +413,24 @@ static bool parse_mapping(struct cyc_build *build, const struct cyc_node *node,
     }
     sound = check_pause(build, node, &fields, plan) && sound;
     sound = check_duration(build, fields.node[CYC_KEY_LASTING], &plan->more->lasting_s,
-                           CYC_KEY_LASTING) && sound;
-    sound = check_duration(build, fields.node[CYC_KEY_AFTER], &plan->more->after_s,
-                           CYC_KEY_AFTER) && sound;
+                           CYC_KEY_LASTING) &&
+            sound;
+    sound =
+        check_duration(build, fields.node[CYC_KEY_AFTER], &plan->more->after_s, CYC_KEY_AFTER) &&
+        sound;
     return check_duration(build, fields.node[CYC_KEY_OVER], &plan->more->over_s, CYC_KEY_OVER) &&
            sound;
 }
 
-/* ---- Lists -------------------------------------------------------------------------------------------- */
+/* ---- Lists ----------------------------------------------------------------------------------- */
 
 static bool parse_one(struct cyc_build *build, const struct cyc_node *node,
                       const struct cyc_cutoff_owner *owner, struct cyc_cutoff_plan *plan)
 {
     const bool block = owner->step_kind >= CYC_STEP_REPEAT;
-    plan->action = owner->step_kind < 0 ? CYC_FOLLOW_STOP : block ? CYC_FOLLOW_LEAVE : CYC_FOLLOW_NEXT;
+    plan->action = owner->step_kind < 0 ? CYC_FOLLOW_STOP
+                   : block              ? CYC_FOLLOW_LEAVE
+                                        : CYC_FOLLOW_NEXT;
     return node->type == CYC_NODE_MAPPING ? parse_mapping(build, node, owner, plan)
                                           : parse_when(build, node, owner, plan);
 }
@@ -427,8 +443,9 @@ bool cyc_cutoffs_parse(struct cyc_build *build, const struct cyc_node *node,
     bool sound = true;
     *cutoffs = (struct cyc_cutoffs){NULL, 0};
     if (count == 0 || count > CYC_CUTOFFS_MAX) {
-        (void)cyc_build_error(build, node->pos, count == 0 ? "an empty list of cutoffs"
-                                                           : "more than %d cutoffs", CYC_CUTOFFS_MAX);
+        (void)cyc_build_error(build, node->pos,
+                              count == 0 ? "an empty list of cutoffs" : "more than %d cutoffs",
+                              CYC_CUTOFFS_MAX);
         return false;
     }
     struct cyc_cutoff_plan *const items = cyc_arena_array(build->arena, count, sizeof *items);

@@ -19,35 +19,44 @@ enum cyc_kind cyc_signal_kind(unsigned signal)
 {
     switch ((enum cyc_signal)signal) {
     case CYC_SIGNAL_VOLTAGE:
-    case CYC_SIGNAL_PEAK: return CYC_KIND_VOLTAGE;
-    case CYC_SIGNAL_CURRENT: return CYC_KIND_CURRENT;
-    case CYC_SIGNAL_POWER: return CYC_KIND_POWER;
+    case CYC_SIGNAL_PEAK:
+        return CYC_KIND_VOLTAGE;
+    case CYC_SIGNAL_CURRENT:
+        return CYC_KIND_CURRENT;
+    case CYC_SIGNAL_POWER:
+        return CYC_KIND_POWER;
     case CYC_SIGNAL_TEMPERATURE:
-    case CYC_SIGNAL_AMBIENT: return CYC_KIND_TEMPERATURE;
-    case CYC_SIGNAL_PRESSURE: return CYC_KIND_PRESSURE;
+    case CYC_SIGNAL_AMBIENT:
+        return CYC_KIND_TEMPERATURE;
+    case CYC_SIGNAL_PRESSURE:
+        return CYC_KIND_PRESSURE;
     case CYC_SIGNAL_TIME:
-    case CYC_SIGNAL_HOLD_TIME: return CYC_KIND_TIME;
+    case CYC_SIGNAL_HOLD_TIME:
+        return CYC_KIND_TIME;
     case CYC_SIGNAL_CHARGE_CAPACITY:
     case CYC_SIGNAL_DISCHARGE_CAPACITY:
     case CYC_SIGNAL_NET_CAPACITY:
-    case CYC_SIGNAL_CAPACITY: return CYC_KIND_CAPACITY;
+    case CYC_SIGNAL_CAPACITY:
+        return CYC_KIND_CAPACITY;
     case CYC_SIGNAL_CHARGE_ENERGY:
     case CYC_SIGNAL_DISCHARGE_ENERGY:
     case CYC_SIGNAL_NET_ENERGY:
-    case CYC_SIGNAL_ENERGY: return CYC_KIND_ENERGY;
+    case CYC_SIGNAL_ENERGY:
+        return CYC_KIND_ENERGY;
     case CYC_SIGNAL_AUX:
     case CYC_SIGNAL_SLOPE:
-    case CYC_SIGNAL_COUNT: break;
+    case CYC_SIGNAL_COUNT:
+        break;
     }
     return CYC_KIND_NUMBER;
 }
 
-/* ---- Conditions: from postfix back to what an author would write ------------------------------------ */
+/* ---- Conditions: from postfix back to what an author would write ----------------------------- */
 
 struct term {
     char text[TERM_SIZE];
     enum cyc_kind kind;
-    double value;  /* of a constant, not rendered yet */
+    double value; /* of a constant, not rendered yet */
     bool constant;
     int strength; /* of its outermost operator; larger binds tighter */
 };
@@ -56,10 +65,10 @@ static const struct {
     const char *word;
     int strength;
 } operators[] = {
-    [CYC_OP_ADD] = {"+", 4}, [CYC_OP_SUB] = {"-", 4}, [CYC_OP_MUL] = {"*", 5},
+    [CYC_OP_ADD] = {"+", 4}, [CYC_OP_SUB] = {"-", 4},   [CYC_OP_MUL] = {"*", 5},
     [CYC_OP_DIV] = {"/", 5}, [CYC_OP_MOD] = {"mod", 5}, [CYC_OP_LT] = {"<", 3},
-    [CYC_OP_LE] = {"<=", 3}, [CYC_OP_GT] = {">", 3},  [CYC_OP_GE] = {">=", 3},
-    [CYC_OP_EQ] = {"==", 3}, [CYC_OP_NE] = {"~=", 3}, [CYC_OP_AND] = {"and", 2},
+    [CYC_OP_LE] = {"<=", 3}, [CYC_OP_GT] = {">", 3},    [CYC_OP_GE] = {">=", 3},
+    [CYC_OP_EQ] = {"==", 3}, [CYC_OP_NE] = {"~=", 3},   [CYC_OP_AND] = {"and", 2},
     [CYC_OP_OR] = {"or", 1}, [CYC_OP_MIN] = {"min", 9}, [CYC_OP_MAX] = {"max", 9},
 };
 
@@ -133,8 +142,8 @@ static void binary_term(const struct cyc_op *op, struct term *left, struct term 
     const bool open_left = left->strength < strength;
     const bool open_right = right->strength <= strength && right->strength < 9 && strength != 2;
     if (strength == 9) {
-        (void)snprintf(text, sizeof text, "%s(%.140s, %.140s)", operators[op->code].word, left->text,
-                       right->text);
+        (void)snprintf(text, sizeof text, "%s(%.140s, %.140s)", operators[op->code].word,
+                       left->text, right->text);
     } else {
         (void)snprintf(text, sizeof text, "%s%.140s%s %s %s%.140s%s", open_left ? "(" : "",
                        left->text, open_left ? ")" : "", operators[op->code].word,
@@ -175,16 +184,21 @@ void cyc_describe_condition(const struct cyc_step *step, const struct cyc_condit
     cyc_text_append(out, depth == 1 ? stack[0].text : "(…)");
 }
 
-/* ---- Steps ------------------------------------------------------------------------------------------------ */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static enum cyc_kind control_kind(unsigned control)
 {
     switch ((enum cyc_control)control) {
-    case CYC_CONTROL_OPEN: return CYC_KIND_TIME;
-    case CYC_CONTROL_CURRENT: return CYC_KIND_CURRENT;
-    case CYC_CONTROL_VOLTAGE: return CYC_KIND_VOLTAGE;
-    case CYC_CONTROL_POWER: return CYC_KIND_POWER;
-    case CYC_CONTROL_LOAD: return CYC_KIND_RESISTANCE;
+    case CYC_CONTROL_OPEN:
+        return CYC_KIND_TIME;
+    case CYC_CONTROL_CURRENT:
+        return CYC_KIND_CURRENT;
+    case CYC_CONTROL_VOLTAGE:
+        return CYC_KIND_VOLTAGE;
+    case CYC_CONTROL_POWER:
+        return CYC_KIND_POWER;
+    case CYC_CONTROL_LOAD:
+        return CYC_KIND_RESISTANCE;
     }
     return CYC_KIND_NUMBER;
 }
@@ -235,7 +249,8 @@ static void describe_profile(const struct cyc_step_plan *plan, const struct cyc_
     const struct cyc_profile *const profile = plan->more->profile;
     const enum cyc_kind kind = control_kind(profile->control);
     cyc_text_format(out, "profile %s: %u points, ", profile->name, profile->count);
-    cyc_describe_value(profile->time_s[profile->count - 1] - profile->time_s[0], CYC_KIND_TIME, out);
+    cyc_describe_value(profile->time_s[profile->count - 1] - profile->time_s[0], CYC_KIND_TIME,
+                       out);
     cyc_text_append(out, ", ");
     cyc_describe_value(profile->min, kind, out);
     cyc_text_append(out, " to ");
@@ -252,7 +267,8 @@ static void describe_climate(const struct cyc_step *step, struct cyc_text *out)
     if (step->environment.temperature_off || step->environment.pressure_off) {
         cyc_text_append(out, "off");
     } else {
-        cyc_describe_value(heat ? step->environment.temperature_degC : step->environment.pressure_Pa,
+        cyc_describe_value(heat ? step->environment.temperature_degC
+                                : step->environment.pressure_Pa,
                            heat ? CYC_KIND_TEMPERATURE : CYC_KIND_PRESSURE, out);
     }
     if (!isnan(step->environment.ramp_K_per_s)) {
@@ -312,24 +328,42 @@ void cyc_describe_mode(const struct cyc_step_plan *plan, const struct cyc_step *
         return;
     }
     switch (mode) {
-    case CYC_MODE_REST: cyc_text_append(out, "rest"); return;
+    case CYC_MODE_REST:
+        cyc_text_append(out, "rest");
+        return;
     case CYC_MODE_CC:
     case CYC_MODE_CCCV:
     case CYC_MODE_CP:
     case CYC_MODE_CPCV:
-    case CYC_MODE_CR: describe_flow(plan, step, out); return;
-    case CYC_MODE_CV: describe_hold(step, out); return;
-    case CYC_MODE_SWEEP: describe_sweep(step, out); return;
-    case CYC_MODE_PROFILE: describe_profile(plan, step, out); return;
-    case CYC_MODE_PULSE: describe_pulse(step, out); return;
-    case CYC_MODE_IMPEDANCE: describe_impedance(plan, out); return;
+    case CYC_MODE_CR:
+        describe_flow(plan, step, out);
+        return;
+    case CYC_MODE_CV:
+        describe_hold(step, out);
+        return;
+    case CYC_MODE_SWEEP:
+        describe_sweep(step, out);
+        return;
+    case CYC_MODE_PROFILE:
+        describe_profile(plan, step, out);
+        return;
+    case CYC_MODE_PULSE:
+        describe_pulse(step, out);
+        return;
+    case CYC_MODE_IMPEDANCE:
+        describe_impedance(plan, out);
+        return;
     case CYC_MODE_TEMPERATURE:
-    case CYC_MODE_PRESSURE: describe_climate(step, out); return;
-    case CYC_MODE_ASK: cyc_text_format(out, "ask: %s", plan->more->text); return;
+    case CYC_MODE_PRESSURE:
+        describe_climate(step, out);
+        return;
+    case CYC_MODE_ASK:
+        cyc_text_format(out, "ask: %s", plan->more->text);
+        return;
     }
 }
 
-/* ---- Cutoffs, limits, record -------------------------------------------------------------------------------- */
+/* ---- Cutoffs, limits, record ----------------------------------------------------------------- */
 
 void cyc_describe_cutoff(const struct cyc_resolver *resolver, unsigned index, struct cyc_text *out)
 {

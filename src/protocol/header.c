@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Version and cell ------------------------------------------------------------------------------- */
+/* ---- Version and cell ------------------------------------------------------------------------ */
 
 bool cyc_header_version(struct cyc_build *build, const struct cyc_node *root,
                         const struct cyc_fields *header, enum cyc_key key, const char *example)
@@ -51,8 +51,9 @@ static bool read_basis_quantity(struct cyc_build *build, const struct cyc_node *
         return false;
     }
     if (read.kind != kind || read.basis == CYC_BASIS_C_RATE || !(read.value > 0.0)) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, node->pos, "`%s` must be a %s greater than zero", node->key, cyc_kind_name(kind));
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos, "`%s` must be a %s greater than zero", node->key,
+                            cyc_kind_name(kind));
         diag->hint = kind == CYC_KIND_CURRENT ? "the current of 1C: 200 mA/g, 2 mA/cm2 or 5 A"
                                               : "for example, 290 mAh/g or 5 Ah";
         return false;
@@ -109,11 +110,13 @@ bool cyc_header_cell(struct cyc_build *build, const struct cyc_node *node,
     cyc_build_enter(build, "cell", 0);
     bool sound = cyc_build_fields(build, node, CYC_PLACE_CELL, &fields);
     if (given[CYC_KEY_NAME] != NULL) {
-        sound = read_fixed_text(build, given[CYC_KEY_NAME], facts->name, sizeof facts->name) && sound;
+        sound =
+            read_fixed_text(build, given[CYC_KEY_NAME], facts->name, sizeof facts->name) && sound;
     }
     if (given[CYC_KEY_ACTIVE_MASS] != NULL) {
         sound = read_positive(build, given[CYC_KEY_ACTIVE_MASS], CYC_KEY_ACTIVE_MASS,
-                              &facts->basis.active_mass_g) && sound;
+                              &facts->basis.active_mass_g) &&
+                sound;
     }
     if (given[CYC_KEY_AREA] != NULL) {
         sound = read_positive(build, given[CYC_KEY_AREA], CYC_KEY_AREA, &facts->basis.area_cm2) &&
@@ -121,21 +124,25 @@ bool cyc_header_cell(struct cyc_build *build, const struct cyc_node *node,
     }
     if (given[CYC_KEY_ONE_C] != NULL) {
         sound = read_basis_quantity(build, given[CYC_KEY_ONE_C], CYC_KIND_CURRENT,
-                                    &facts->basis.one_c) && sound;
+                                    &facts->basis.one_c) &&
+                sound;
     }
     if (given[CYC_KEY_NOMINAL_CAPACITY] != NULL) {
         sound = read_basis_quantity(build, given[CYC_KEY_NOMINAL_CAPACITY], CYC_KIND_CAPACITY,
-                                    &facts->basis.nominal_capacity) && sound;
+                                    &facts->basis.nominal_capacity) &&
+                sound;
     }
     if (given[CYC_KEY_REFERENCE] != NULL) {
         sound = read_fixed_text(build, given[CYC_KEY_REFERENCE], facts->reference,
-                                sizeof facts->reference) && sound;
+                                sizeof facts->reference) &&
+                sound;
     }
     if (given[CYC_KEY_REFERENCES] != NULL) {
         sound = cyc_header_references(build, given[CYC_KEY_REFERENCES], facts) && sound;
     }
     if (given[CYC_KEY_ELECTRODE] != NULL) {
-        sound = cyc_build_choice(build, given[CYC_KEY_ELECTRODE], CYC_KEY_ELECTRODE, &choice) && sound;
+        sound =
+            cyc_build_choice(build, given[CYC_KEY_ELECTRODE], CYC_KEY_ELECTRODE, &choice) && sound;
         facts->electrode_negative = choice == 1;
     }
     cyc_build_leave(build);
@@ -169,7 +176,7 @@ void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_cell_facts *g
     }
 }
 
-/* ---- Rules ---------------------------------------------------------------------------------------------- */
+/* ---- Rules ----------------------------------------------------------------------------------- */
 
 static bool has_limit(const struct cyc_limits *limits, enum cyc_signal signal)
 {
@@ -221,13 +228,14 @@ bool cyc_header_limits_stated(struct cyc_compiler *compiler)
     struct cyc_diag *const diag = cyc_build_error(
         compiler->build, unit->pos, "a protocol that passes current must state limits.%s",
         voltage ? "voltage" : "current");
-    diag->hint = voltage ? "limits: {voltage: [2.5 V, 4.3 V], current: 2 C}" : "limits: {current: 2 C}";
+    diag->hint =
+        voltage ? "limits: {voltage: [2.5 V, 4.3 V], current: 2 C}" : "limits: {current: 2 C}";
     diag->related = unit->current_pos;
     diag->related_text = "current is first passed here";
     return false;
 }
 
-/* ---- Parameters ----------------------------------------------------------------------------------------- */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
 struct values_list {
     struct cyc_value *items;
@@ -445,7 +453,7 @@ bool cyc_header_parameters(struct cyc_compiler *compiler, const struct cyc_node 
     return sound;
 }
 
-/* ---- expect ---------------------------------------------------------------------------------------------- */
+/* ---- expect ---------------------------------------------------------------------------------- */
 
 /* The unit in which `is` is written, with its factor. */
 static void unit_of(struct cyc_build *build, const struct cyc_node *is,
@@ -466,8 +474,9 @@ static void unit_of(struct cyc_build *build, const struct cyc_node *is,
     }
     const char *const unit = cyc_arena_string(build->arena, is->text + digits, used - digits);
     double factor = 1.0;
-    if (unit != NULL && cyc_unit_factor(unit, plan->kind, &build->cell->basis, &factor, NULL) ==
-                            CYC_OK && factor > 0.0) {
+    if (unit != NULL &&
+        cyc_unit_factor(unit, plan->kind, &build->cell->basis, &factor, NULL) == CYC_OK &&
+        factor > 0.0) {
         plan->unit = unit;
         plan->factor = factor;
     }
@@ -508,9 +517,9 @@ static bool compile_expect(struct cyc_build *build, const struct cyc_node *node,
     }
     plan->kind = cyc_expr_kind(plan->value);
     if (cyc_expr_kind(plan->is) != plan->kind) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, is->pos, "the value is a %s, what it is known to be a %s",
-            cyc_kind_name(plan->kind), cyc_kind_name(cyc_expr_kind(plan->is)));
+        struct cyc_diag *const diag =
+            cyc_build_error(build, is->pos, "the value is a %s, what it is known to be a %s",
+                            cyc_kind_name(plan->kind), cyc_kind_name(cyc_expr_kind(plan->is)));
         diag->hint = cyc_diags_format(build->diags, "write it in %s", cyc_kind_units(plan->kind));
         return false;
     }

@@ -25,7 +25,7 @@
 
 #define S_NS 1e9
 
-/* ---- Outcomes ---------------------------------------------------------------------------------------- */
+/* ---- Outcomes -------------------------------------------------------------------------------- */
 
 static double ratio(double a, double b)
 {
@@ -80,10 +80,9 @@ void cyc_outcome_of_result(const struct cyc_step *step, const struct cyc_result 
     }
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
-void cyc_history_init(struct cyc_history *history, const struct cyc_cell_facts *cell,
-                      bool keep_all)
+void cyc_history_init(struct cyc_history *history, const struct cyc_cell_facts *cell, bool keep_all)
 {
     memset(history, 0, sizeof *history);
     history->cell = cell;
@@ -101,13 +100,20 @@ void cyc_history_init(struct cyc_history *history, const struct cyc_cell_facts *
     (void)cyc_nominal_capacity_Ah(&cell->basis, &history->full_capacity_Ah, NULL);
 }
 
-void cyc_history_release(struct cyc_history *history)
+static void release_blocks(struct cyc_passes *block)
 {
-    for (struct cyc_passes *block = history->blocks; block != NULL;) {
+    while (block != NULL) {
         struct cyc_passes *const next = block->next;
         free(block->all);
         free(block);
         block = next;
+    }
+}
+
+void cyc_history_release(struct cyc_history *history)
+{
+    for (unsigned i = 0; i < CYC_HISTORY_BUCKETS; i++) {
+        release_blocks(history->blocks[i]);
     }
     free(history->slots);
     free(history->cycles);
@@ -115,7 +121,7 @@ void cyc_history_release(struct cyc_history *history)
     memset(history, 0, sizeof *history);
 }
 
-/* ---- Steps ------------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static void add(struct cyc_sums *into, const struct cyc_sums *sums)
 {
@@ -285,15 +291,23 @@ int cyc_history_step(struct cyc_history *history, const struct cyc_step *step,
     return CYC_OK;
 }
 
-/* ---- Blocks --------------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
+/* A block with an id is also asked for by it alone. */
+static unsigned bucket_of(const void *key, const char *id)
+{
+    const uint64_t hash = id != NULL ? cyc_hash(id, strlen(id)) : cyc_hash(&key, sizeof key);
+    return (unsigned)(hash % CYC_HISTORY_BUCKETS);
+}
 
 static struct cyc_passes *find_block(const struct cyc_history *history, const void *key,
                                      const char *id)
 {
-    struct cyc_passes *block = history->blocks;
+    struct cyc_passes *block = history->blocks[bucket_of(key, id)];
     while (block != NULL) {
-        const bool same = key != NULL ? block->key == key
-                                      : id != NULL && block->id != NULL && strcmp(block->id, id) == 0;
+        const bool same = key != NULL
+                              ? block->key == key
+                              : id != NULL && block->id != NULL && strcmp(block->id, id) == 0;
         if (same) {
             return block;
         }
@@ -315,8 +329,9 @@ static struct cyc_passes *block_for(struct cyc_history *history, const void *key
     block->key = key;
     block->id = id == NULL ? NULL : cyc_arena_string(&history->arena, id, strlen(id));
     block->reference_Ah = NAN;
-    block->next = history->blocks;
-    history->blocks = block;
+    struct cyc_passes **const bucket = &history->blocks[bucket_of(key, id)];
+    block->next = *bucket;
+    *bucket = block;
     return block;
 }
 
@@ -463,7 +478,7 @@ void cyc_history_leave(struct cyc_history *history)
     history->depth--;
 }
 
-/* ---- soc ---------------------------------------------------------------------------------------------- */
+/* ---- soc ------------------------------------------------------------------------------------- */
 
 static double net_Ah(const struct cyc_history *history)
 {
@@ -485,7 +500,7 @@ double cyc_history_soc(const struct cyc_history *history)
     return history->soc_base + (net_Ah(history) - history->soc_net_Ah) / history->full_capacity_Ah;
 }
 
-/* ---- What expressions ask ---------------------------------------------------------------------------- */
+/* ---- What expressions ask -------------------------------------------------------------------- */
 
 static const struct cyc_outcome *pass_outcome(const struct cyc_history *history,
                                               enum cyc_subject subject)
@@ -499,10 +514,14 @@ static const struct cyc_outcome *pass_outcome(const struct cyc_history *history,
         return NULL;
     }
     switch (subject) {
-    case CYC_SUBJECT_PASS: return &passes->judged;
-    case CYC_SUBJECT_FIRST: return &passes->first;
-    case CYC_SUBJECT_PREVIOUS: return &passes->previous;
-    case CYC_SUBJECT_BEST: return &passes->best;
+    case CYC_SUBJECT_PASS:
+        return &passes->judged;
+    case CYC_SUBJECT_FIRST:
+        return &passes->first;
+    case CYC_SUBJECT_PREVIOUS:
+        return &passes->previous;
+    case CYC_SUBJECT_BEST:
+        return &passes->best;
     case CYC_SUBJECT_LAST:
     case CYC_SUBJECT_LAST_CHARGE:
     case CYC_SUBJECT_LAST_DISCHARGE:
@@ -511,7 +530,8 @@ static const struct cyc_outcome *pass_outcome(const struct cyc_history *history,
     case CYC_SUBJECT_CYCLES_LAST:
     case CYC_SUBJECT_CYCLES_BEST:
     case CYC_SUBJECT_CYCLES_INDEX:
-    case CYC_SUBJECT_PASS_COUNT: break;
+    case CYC_SUBJECT_PASS_COUNT:
+        break;
     }
     return NULL;
 }
@@ -566,20 +586,26 @@ static const struct cyc_outcome *find_outcome(const struct cyc_history *history,
                                               const struct cyc_ref *ref, double index)
 {
     switch (ref->subject) {
-    case CYC_SUBJECT_LAST: return history->any ? &history->last : NULL;
-    case CYC_SUBJECT_LAST_CHARGE: return history->any_charge ? &history->last_charge : NULL;
+    case CYC_SUBJECT_LAST:
+        return history->any ? &history->last : NULL;
+    case CYC_SUBJECT_LAST_CHARGE:
+        return history->any_charge ? &history->last_charge : NULL;
     case CYC_SUBJECT_LAST_DISCHARGE:
         return history->any_discharge ? &history->last_discharge : NULL;
-    case CYC_SUBJECT_STEP: return step_outcome(history, ref->id);
+    case CYC_SUBJECT_STEP:
+        return step_outcome(history, ref->id);
     case CYC_SUBJECT_PASS:
     case CYC_SUBJECT_FIRST:
     case CYC_SUBJECT_PREVIOUS:
-    case CYC_SUBJECT_BEST: return pass_outcome(history, ref->subject);
+    case CYC_SUBJECT_BEST:
+        return pass_outcome(history, ref->subject);
     case CYC_SUBJECT_CYCLES_FIRST:
     case CYC_SUBJECT_CYCLES_LAST:
     case CYC_SUBJECT_CYCLES_BEST:
-    case CYC_SUBJECT_CYCLES_INDEX: return block_outcome(history, ref, index);
-    case CYC_SUBJECT_PASS_COUNT: break;
+    case CYC_SUBJECT_CYCLES_INDEX:
+        return block_outcome(history, ref, index);
+    case CYC_SUBJECT_PASS_COUNT:
+        break;
     }
     return NULL;
 }
@@ -590,7 +616,8 @@ int cyc_history_reference(void *context, const struct cyc_ref *ref, double index
     const struct cyc_history *const history = context;
     (void)err;
     if (ref->subject == CYC_SUBJECT_PASS_COUNT) {
-        *value = history->depth == 0 ? (double)NAN : (double)history->levels[history->depth - 1].pass;
+        *value =
+            history->depth == 0 ? (double)NAN : (double)history->levels[history->depth - 1].pass;
         return CYC_OK;
     }
     if (running_cycle(history, ref, value)) {
@@ -617,13 +644,20 @@ static const struct cyc_tally *tally_of(const struct cyc_history *history, unsig
 static double present_value(const struct cyc_history *history, const struct cyc_op *signal)
 {
     switch ((enum cyc_signal)signal->signal) {
-    case CYC_SIGNAL_VOLTAGE: return history->present_V;
-    case CYC_SIGNAL_CURRENT: return history->present_A;
-    case CYC_SIGNAL_POWER: return history->present_V * history->present_A;
-    case CYC_SIGNAL_TEMPERATURE: return history->present_degC;
-    case CYC_SIGNAL_AMBIENT: return history->present_ambient_degC;
-    case CYC_SIGNAL_PRESSURE: return history->present_Pa;
-    case CYC_SIGNAL_PEAK: return history->present_peak_V;
+    case CYC_SIGNAL_VOLTAGE:
+        return history->present_V;
+    case CYC_SIGNAL_CURRENT:
+        return history->present_A;
+    case CYC_SIGNAL_POWER:
+        return history->present_V * history->present_A;
+    case CYC_SIGNAL_TEMPERATURE:
+        return history->present_degC;
+    case CYC_SIGNAL_AMBIENT:
+        return history->present_ambient_degC;
+    case CYC_SIGNAL_PRESSURE:
+        return history->present_Pa;
+    case CYC_SIGNAL_PEAK:
+        return history->present_peak_V;
     case CYC_SIGNAL_AUX:
     case CYC_SIGNAL_SLOPE:
     case CYC_SIGNAL_TIME:
@@ -636,7 +670,8 @@ static double present_value(const struct cyc_history *history, const struct cyc_
     case CYC_SIGNAL_DISCHARGE_ENERGY:
     case CYC_SIGNAL_NET_ENERGY:
     case CYC_SIGNAL_ENERGY:
-    case CYC_SIGNAL_COUNT: break;
+    case CYC_SIGNAL_COUNT:
+        break;
     }
     return NAN;
 }
@@ -696,8 +731,9 @@ int cyc_history_variable(void *context, int index, double *value, struct cyc_err
         return CYC_OK;
     }
     return index == CYC_NAME_FULL_CAPACITY
-               ? cyc_err_set(err, CYC_E_INPUT, "full_capacity is not known: set it with let, or "
-                                               "state cell.nominal_capacity")
+               ? cyc_err_set(err, CYC_E_INPUT,
+                             "full_capacity is not known: set it with let, or "
+                             "state cell.nominal_capacity")
            : index == CYC_NAME_ONE_C
                ? cyc_err_set(err, CYC_E_INPUT, "one_c is not known: state cell.one_c")
                : cyc_err_set(err, CYC_E_INPUT, "a variable has no value yet");

@@ -9,8 +9,8 @@
 #ifndef CYC_PROTOCOL_HISTORY_H
 #define CYC_PROTOCOL_HISTORY_H
 
-#include "protocol/expr.h"
 #include "base/arena.h"
+#include "protocol/expr.h"
 #include "protocol/protocol.h"
 
 /* Fields of a result or pass, by enum cyc_field; NaN: not known. */
@@ -26,12 +26,14 @@ struct cyc_passes {
     uint32_t completed;      /* passes completed over the whole run */
     uint32_t reference_pass; /* for retention; 0: the first */
     bool counts_cycles;
-    double reference_Ah;     /* discharge capacity of the reference pass; NaN: not yet */
+    double reference_Ah; /* discharge capacity of the reference pass; NaN: not yet */
     struct cyc_outcome first, last, previous, best; /* valid as far as completed goes */
-    struct cyc_outcome judged; /* `cycle` in leave_when */
-    struct cyc_outcome *all;   /* owned; every completed pass, when kept */
+    struct cyc_outcome judged;                      /* `cycle` in leave_when */
+    struct cyc_outcome *all;                        /* owned; every completed pass, when kept */
     uint32_t all_capacity;
 };
+
+#define CYC_HISTORY_BUCKETS 1024u
 
 /* Sums of a scope, and since when. */
 struct cyc_tally {
@@ -52,21 +54,21 @@ struct cyc_history {
     struct cyc_outcome last, last_charge, last_discharge;
     bool any, any_charge, any_discharge;
     struct cyc_step_slot { /* step.<id>: open addressing by name */
-        const char *id; /* owned by the arena */
+        const char *id;    /* owned by the arena */
         bool ended;
         struct cyc_outcome outcome;
-    } **slots;
+    } * *slots;
     uint32_t slot_count, slot_capacity;
     struct cyc_arena arena; /* owns ids and outcomes */
     struct cyc_level_state levels[CYC_BLOCKS_MAX];
     unsigned depth;
-    struct cyc_passes *blocks;  /* owned list, in order of first visit */
-    struct cyc_outcome *cycles; /* owned; cycles[n] when kept */
+    struct cyc_passes *blocks[CYC_HISTORY_BUCKETS]; /* owned lists, by the hash of id or key */
+    struct cyc_outcome *cycles;                     /* owned; cycles[n] when kept */
     uint32_t cycle_capacity;
     bool keep_all;
-    uint32_t cycle_number;  /* the count of cycles, never falls */
+    uint32_t cycle_number; /* the count of cycles, never falls */
     bool cycle_running;
-    bool charging; /* direction of the last charge or discharge */
+    bool charging;           /* direction of the last charge or discharge */
     uint32_t pending_resets; /* scopes that begin anew with the next step */
     struct cyc_tally test, cycle;
     struct cyc_sums waiting; /* charge that no discharge has followed yet, and the reverse */
@@ -75,7 +77,7 @@ struct cyc_history {
     double present_V, present_A, present_degC, present_ambient_degC, present_Pa, present_peak_V;
     double soc_base, soc_net_Ah; /* soc when the net charge of the test was that */
     double full_capacity_Ah;     /* nominal until set; NaN: not known */
-    double one_c_A; /* NaN: not known */
+    double one_c_A;              /* NaN: not known */
     bool soc_known;
     const double *values; /* of the other variables, by index; borrowed; NaN: none yet */
     int value_count;

@@ -66,8 +66,10 @@ bool cyc_ids_take(struct cyc_build *build, const struct cyc_node *node, const vo
     }
     *id = with_prefix(build, *id);
     if (*id == NULL) {
-        (void)cyc_build_error(build, node->pos, "the id is longer than %d characters with the ids "
-                              "of its includes", CYC_ID_SIZE - 1);
+        (void)cyc_build_error(build, node->pos,
+                              "the id is longer than %d characters with the ids "
+                              "of its includes",
+                              CYC_ID_SIZE - 1);
         return false;
     }
     if (ids == NULL) {

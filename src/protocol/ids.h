@@ -10,7 +10,7 @@ struct cyc_ids {
         struct cyc_pos pos;
         const void *owner; /* struct cyc_step_plan or struct cyc_block_plan */
         bool block;
-    } *slots; /* owned by the heap: freed by cyc_ids_release() */
+    } * slots; /* owned by the heap: freed by cyc_ids_release() */
     uint32_t count, capacity;
 };
 

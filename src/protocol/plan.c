@@ -42,7 +42,7 @@ void cyc_plan_walk(const struct cyc_plan_node *list,
     }
 }
 
-/* ---- Preview --------------------------------------------------------------------------------------- */
+/* ---- Preview --------------------------------------------------------------------------------- */
 
 int cyc_plan_preview_init(struct cyc_preview *preview, const struct cyc_plan *plan,
                           const struct cyc_cell_facts *cell, struct cyc_err *err)

@@ -12,8 +12,8 @@
 
 /* Any item of a list of steps; `kind` says which of the structs below it begins. */
 struct cyc_plan_node {
-    uint8_t kind; /* enum cyc_step_kind */
-    uint8_t depth; /* blocks around (that count for block. and pass) */
+    uint8_t kind;   /* enum cyc_step_kind */
+    uint8_t depth;  /* blocks around (that count for block. and pass) */
     uint32_t order; /* in the text: backward jumps go to a smaller one */
     struct cyc_plan_node *next;
     struct cyc_plan_node *parent; /* block, include or if around; NULL: method or finally */
@@ -46,8 +46,8 @@ struct cyc_plan_block {
     const char *id;    /* with prefix, or NULL */
     const char *label; /* or NULL */
     struct cyc_pos pos;
-    struct cyc_plan_node *first; /* steps, then, the included method */
-    struct cyc_plan_node *otherwise; /* IF: else */
+    struct cyc_plan_node *first;      /* steps, then, the included method */
+    struct cyc_plan_node *otherwise;  /* IF: else */
     const struct cyc_expr *condition; /* IF: the condition; REPEAT, CYCLES: leave_when */
     struct cyc_value count;           /* REPEAT, CYCLES */
     struct cyc_value reference_pass;  /* CYCLES */
@@ -58,7 +58,7 @@ struct cyc_plan_block {
     const struct cyc_assignment *assignments; /* INCLUDE: its parameters */
     unsigned assignment_count;
     struct cyc_rules own; /* INCLUDE: limits, record and cutoffs of the included protocol */
-    const char *file; /* INCLUDE */
+    const char *file;     /* INCLUDE */
 };
 
 /* LET */
@@ -143,7 +143,8 @@ double cyc_preview_value(const struct cyc_preview *preview, const struct cyc_val
 /* Cycles of the whole plan; 0: not known. */
 uint32_t cyc_plan_cycle_count(const struct cyc_plan *plan, struct cyc_preview *preview);
 
-/* The rest of the header, method and finally of the protocol at `root`. False: mistakes in diags. */
+/* The rest of the header, method and finally of the protocol at `root`. False: mistakes in diags.
+ */
 bool cyc_plan_compile(struct cyc_build *build, const struct cyc_node *root,
                       const struct cyc_fields *header, const struct cyc_setting *settings,
                       unsigned setting_count, struct cyc_plan *plan);

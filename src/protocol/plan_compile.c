@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* ---- Blocks ------------------------------------------------------------------------------------------ */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 struct saved_scope {
     int block_depth;
@@ -90,7 +90,8 @@ static bool compile_rules(struct cyc_compiler *compiler, const struct cyc_fields
         sound = cyc_build_text(build, node[CYC_KEY_LABEL], &block->label) && sound;
     }
     if (node[CYC_KEY_CUTOFF] != NULL) {
-        sound = cyc_cutoffs_parse(build, node[CYC_KEY_CUTOFF], &owner, &block->rules.cutoffs) && sound;
+        sound =
+            cyc_cutoffs_parse(build, node[CYC_KEY_CUTOFF], &owner, &block->rules.cutoffs) && sound;
         cyc_compile_bounds(build, &block->rules.cutoffs);
     }
     if (node[CYC_KEY_LIMITS] != NULL) {
@@ -101,7 +102,8 @@ static bool compile_rules(struct cyc_compiler *compiler, const struct cyc_fields
     }
     if (node[CYC_KEY_TIMEOUT] != NULL) {
         sound = cyc_build_value(build, node[CYC_KEY_TIMEOUT], CYC_KEY_TIMEOUT,
-                                &block->rules.timeout_s, NULL) && sound;
+                                &block->rules.timeout_s, NULL) &&
+                sound;
     }
     return sound;
 }
@@ -141,7 +143,8 @@ static bool compile_repeat(struct cyc_compiler *compiler, const struct cyc_field
     block->reference_pass = CYC_VALUE_NONE;
     if (fields->node[CYC_KEY_REFERENCE_CYCLE] != NULL) {
         sound = cyc_build_count(build, fields->node[CYC_KEY_REFERENCE_CYCLE],
-                                CYC_KEY_REFERENCE_CYCLE, 1.0, &block->reference_pass) && sound;
+                                CYC_KEY_REFERENCE_CYCLE, 1.0, &block->reference_pass) &&
+                sound;
     }
     if (counted && build->scope.in_cycle) {
         struct cyc_diag *const diag =
@@ -158,12 +161,13 @@ static bool compile_repeat(struct cyc_compiler *compiler, const struct cyc_field
         sound = compile_leave_when(build, fields->node[CYC_KEY_LEAVE_WHEN], block) && sound;
     }
     sound = cyc_compile_list(compiler, fields->node[CYC_KEY_STEPS], node, "steps", &block->node,
-                             &block->first) && sound;
+                             &block->first) &&
+            sound;
     restore_scope(build, &saved);
     return sound;
 }
 
-/* ---- each -------------------------------------------------------------------------------------------- */
+/* ---- each ------------------------------------------------------------------------------------ */
 
 static bool read_each_values(struct cyc_build *build, const struct cyc_node *node,
                              const struct cyc_value **values, unsigned *count, enum cyc_kind *kind)
@@ -216,9 +220,9 @@ static bool compile_each(struct cyc_compiler *compiler, const struct cyc_fields 
             continue;
         }
         if (block->each_count > 0 && count != block->each_length) {
-            struct cyc_diag *const diag = cyc_build_error(
-                build, list->pos, "`%s` has %u values, the list before it has %u", list->key, count,
-                block->each_length);
+            struct cyc_diag *const diag =
+                cyc_build_error(build, list->pos, "`%s` has %u values, the list before it has %u",
+                                list->key, count, block->each_length);
             diag->hint = "the lists of one each go side by side and must be equally long";
             sound = false;
         }
@@ -236,7 +240,8 @@ static bool compile_each(struct cyc_compiler *compiler, const struct cyc_fields 
     if (enter_block(build, lists)) {
         sound = compile_rules(compiler, fields, block) && sound;
         sound = cyc_compile_list(compiler, fields->node[CYC_KEY_STEPS], lists, "steps",
-                                 &block->node, &block->first) && sound;
+                                 &block->node, &block->first) &&
+                sound;
     }
     restore_scope(build, &saved);
     for (unsigned i = first_name; i < last_name; i++) {
@@ -245,7 +250,7 @@ static bool compile_each(struct cyc_compiler *compiler, const struct cyc_fields 
     return sound;
 }
 
-/* ---- if, let, flow ------------------------------------------------------------------------------------ */
+/* ---- if, let, flow --------------------------------------------------------------------------- */
 
 static const enum cyc_key flow_odd[] = {CYC_KEY_RECORD, CYC_KEY_LIMITS, CYC_KEY_TIMEOUT,
                                         CYC_KEY_AFTER_INTERRUPTION, CYC_KEY_MAX_GAP};
@@ -259,10 +264,12 @@ static bool compile_if(struct cyc_compiler *compiler, const struct cyc_fields *f
     bool sound = block->condition != NULL;
     sound = refuse_odd_keys(build, fields, flow_odd, 5, CYC_STEP_IF) && sound;
     sound = cyc_compile_list(compiler, fields->node[CYC_KEY_THEN], node, "then", &block->node,
-                             &block->first) && sound;
+                             &block->first) &&
+            sound;
     if (fields->node[CYC_KEY_ELSE] != NULL) {
         sound = cyc_compile_list(compiler, fields->node[CYC_KEY_ELSE], node, "else", &block->node,
-                                 &block->otherwise) && sound;
+                                 &block->otherwise) &&
+                sound;
     }
     return sound;
 }
@@ -322,7 +329,8 @@ static bool compile_let(struct cyc_compiler *compiler, const struct cyc_fields *
     const struct cyc_node *const names = fields->node[CYC_KEY_LET];
     bool sound = refuse_odd_keys(build, fields, flow_odd, 5, CYC_STEP_LET);
     if (names->type != CYC_NODE_MAPPING || names->child == NULL) {
-        struct cyc_diag *const diag = cyc_build_error(build, names->pos, "let needs names and values");
+        struct cyc_diag *const diag =
+            cyc_build_error(build, names->pos, "let needs names and values");
         diag->hint = "let: {q0: = last_discharge.capacity}";
         return false;
     }
@@ -363,8 +371,8 @@ static bool compile_flow(struct cyc_compiler *compiler, const struct cyc_node *s
     bool sound = refuse_odd_keys(build, fields, flow_odd, 5, kind);
     const char *text = "";
     flow->pos = step->child->key_pos;
-    if (node->type != CYC_NODE_SCALAR || ((kind == CYC_STEP_GOTO || kind == CYC_STEP_NOTE) &&
-                                          node->size == 0)) {
+    if (node->type != CYC_NODE_SCALAR ||
+        ((kind == CYC_STEP_GOTO || kind == CYC_STEP_NOTE) && node->size == 0)) {
         (void)cyc_build_error(build, node->pos, "%s is due here", named ? "an id" : "text");
         return false;
     }
@@ -386,14 +394,14 @@ static bool compile_flow(struct cyc_compiler *compiler, const struct cyc_node *s
     return sound;
 }
 
-/* ---- Lists --------------------------------------------------------------------------------------------- */
+/* ---- Lists ----------------------------------------------------------------------------------- */
 
 static struct cyc_plan_node *new_node(struct cyc_compiler *compiler, enum cyc_step_kind kind,
                                       struct cyc_plan_node *parent)
 {
     static const size_t sizes[] = {sizeof(struct cyc_plan_step), sizeof(struct cyc_plan_block),
                                    sizeof(struct cyc_plan_let), sizeof(struct cyc_plan_flow)};
-    const unsigned which = cyc_step_kind_is_electrical(kind)                    ? 0
+    const unsigned which = cyc_step_kind_is_electrical(kind)                     ? 0
                            : cyc_step_kind_is_block(kind) || kind == CYC_STEP_IF ? 1
                            : kind == CYC_STEP_LET                                ? 2
                                                                                  : 3;
@@ -435,9 +443,12 @@ static bool compile_block(struct cyc_compiler *compiler, const struct cyc_node *
     const bool named = take_id(compiler->build, fields, node, &block->id);
     switch ((enum cyc_step_kind)node->kind) {
     case CYC_STEP_REPEAT:
-    case CYC_STEP_CYCLES: return compile_repeat(compiler, fields, block) && named;
-    case CYC_STEP_EACH: return compile_each(compiler, fields, block) && named;
-    case CYC_STEP_IF: return compile_if(compiler, fields, block) && named;
+    case CYC_STEP_CYCLES:
+        return compile_repeat(compiler, fields, block) && named;
+    case CYC_STEP_EACH:
+        return compile_each(compiler, fields, block) && named;
+    case CYC_STEP_IF:
+        return compile_if(compiler, fields, block) && named;
     case CYC_STEP_INCLUDE: {
         const struct saved_scope saved = save_scope(compiler->build);
         const bool sound = enter_block(compiler->build, step) &&
@@ -464,14 +475,14 @@ static bool compile_block(struct cyc_compiler *compiler, const struct cyc_node *
     case CYC_STEP_STOP:
     case CYC_STEP_FAIL:
     case CYC_STEP_SENTENCE:
-    case CYC_STEP_KIND_COUNT: break;
+    case CYC_STEP_KIND_COUNT:
+        break;
     }
     return false;
 }
 
 static struct cyc_plan_node *compile_node(struct cyc_compiler *compiler,
-                                          const struct cyc_node *step,
-                                          struct cyc_plan_node *parent)
+                                          const struct cyc_node *step, struct cyc_plan_node *parent)
 {
     struct cyc_build *const build = compiler->build;
     struct cyc_fields fields;
@@ -486,7 +497,8 @@ static struct cyc_plan_node *compile_node(struct cyc_compiler *compiler,
     }
     bool sound = fields.sound;
     if (cyc_step_kind_is_electrical((enum cyc_step_kind)kind)) {
-        sound = compile_electrical(compiler, step, &fields, (enum cyc_step_kind)kind, node) && sound;
+        sound =
+            compile_electrical(compiler, step, &fields, (enum cyc_step_kind)kind, node) && sound;
     } else if (cyc_step_kind_is_block((enum cyc_step_kind)kind) || kind == CYC_STEP_IF) {
         sound = compile_block(compiler, step, &fields, node) && sound;
     } else if (kind == CYC_STEP_LET) {
@@ -494,7 +506,8 @@ static struct cyc_plan_node *compile_node(struct cyc_compiler *compiler,
         let->pos = step->child->key_pos;
         sound = compile_let(compiler, &fields, let) && sound;
     } else {
-        sound = compile_flow(compiler, step, &fields, (struct cyc_plan_flow *)(void *)node) && sound;
+        sound =
+            compile_flow(compiler, step, &fields, (struct cyc_plan_flow *)(void *)node) && sound;
     }
     compiler->sound = compiler->sound && sound;
     return node;
@@ -510,8 +523,8 @@ bool cyc_compile_list(struct cyc_compiler *compiler, const struct cyc_node *list
     if (list == NULL) {
         struct cyc_diag *const diag = cyc_build_error(
             build, owner->key != NULL ? owner->key_pos : owner->pos, "`%s` is missing", key);
-        diag->hint = cyc_diags_format(build->diags, "%s: and below it a list, one - for each step",
-                                      key);
+        diag->hint =
+            cyc_diags_format(build->diags, "%s: and below it a list, one - for each step", key);
         return false;
     }
     if (list->type != CYC_NODE_SEQUENCE || list->child == NULL) {

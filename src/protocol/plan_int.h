@@ -10,9 +10,9 @@
 struct cyc_unit {
     const struct cyc_file *file; /* NULL: not from a file */
     struct cyc_unit *outer;
-    const char *outer_prefix;    /* of ids where the include stands */
-    struct cyc_pos current_pos;  /* first step that passes current; line 0: none */
-    struct cyc_pos pos;          /* of the unit's own limits, else of its start */
+    const char *outer_prefix;   /* of ids where the include stands */
+    struct cyc_pos current_pos; /* first step that passes current; line 0: none */
+    struct cyc_pos pos;         /* of the unit's own limits, else of its start */
     bool limits_voltage, limits_current;
 };
 

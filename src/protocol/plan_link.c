@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* ---- Targets ------------------------------------------------------------------------------------------- */
+/* ---- Targets --------------------------------------------------------------------------------- */
 
 static const struct cyc_plan_node *node_of(const struct cyc_id *id)
 {
@@ -17,10 +17,12 @@ static const struct cyc_plan_node *node_of(const struct cyc_id *id)
         return id->owner;
     }
     const char *const step = id->owner;
-    return (const struct cyc_plan_node *)(const void *)(step - offsetof(struct cyc_plan_step, step));
+    return (const struct cyc_plan_node *)(const void *)(step -
+                                                        offsetof(struct cyc_plan_step, step));
 }
 
-/* Two nodes with the same parent may still stand in two lists: method and finally, then and else. */
+/* Two nodes with the same parent may still stand in two lists: method and finally, then and else.
+ */
 static bool same_list(const struct cyc_plan *plan, const struct cyc_plan_node *a,
                       const struct cyc_plan_node *b)
 {
@@ -38,8 +40,8 @@ static struct cyc_diag *refuse_target(struct cyc_compiler *compiler, struct cyc_
                                       const char *target)
 {
     struct cyc_build *const build = compiler->build;
-    struct cyc_diag *const diag = cyc_build_error(build, pos, "no step or block has the id `%s`",
-                                                  target);
+    struct cyc_diag *const diag =
+        cyc_build_error(build, pos, "no step or block has the id `%s`", target);
     const char *const near = cyc_ids_nearest(build->ids, target);
     diag->hint = near != NULL ? cyc_diags_format(build->diags, "did you mean `%s`?", near)
                               : "a step gets one by `id: …` beside its other keys";
@@ -61,8 +63,8 @@ static const struct cyc_plan_node *find_goto(struct cyc_compiler *compiler,
             return to;
         }
     }
-    struct cyc_diag *const diag = cyc_build_error(
-        compiler->build, pos, "goto cannot lead into another block: `%s`", target);
+    struct cyc_diag *const diag =
+        cyc_build_error(compiler->build, pos, "goto cannot lead into another block: `%s`", target);
     diag->hint = "a target stands in the same list or in a list around it";
     diag->related = id->pos;
     diag->related_text = "the target is here";
@@ -84,8 +86,8 @@ static const struct cyc_plan_node *find_leave(struct cyc_compiler *compiler,
     if (cyc_ids_find(compiler->build->ids, target) == NULL) {
         (void)refuse_target(compiler, pos, target);
     } else {
-        struct cyc_diag *const diag = cyc_build_error(
-            compiler->build, pos, "`%s` is not a block around this", target);
+        struct cyc_diag *const diag =
+            cyc_build_error(compiler->build, pos, "`%s` is not a block around this", target);
         diag->hint = "leave leads out of a block; goto leads to a step";
     }
     return NULL;
@@ -127,17 +129,16 @@ static void link_node(void *context, const struct cyc_plan_node *node)
     } else if (node->kind == CYC_STEP_GOTO || node->kind == CYC_STEP_LEAVE) {
         struct cyc_plan_flow *const flow = (struct cyc_plan_flow *)(uintptr_t)node;
         if (flow->target != NULL) {
-            flow->target_node =
-                node->kind == CYC_STEP_GOTO
-                    ? find_goto(compiler, node, flow->target, flow->pos)
-                    : find_leave(compiler, node, false, flow->target, flow->pos);
+            flow->target_node = node->kind == CYC_STEP_GOTO
+                                    ? find_goto(compiler, node, flow->target, flow->pos)
+                                    : find_leave(compiler, node, false, flow->target, flow->pos);
             sound = flow->target_node != NULL;
         }
     }
     compiler->sound = compiler->sound && sound;
 }
 
-/* ---- References ---------------------------------------------------------------------------------------- */
+/* ---- References ------------------------------------------------------------------------------ */
 
 static bool link_ref(struct cyc_compiler *compiler, const struct cyc_ref *ref)
 {
@@ -158,14 +159,16 @@ static bool link_ref(struct cyc_compiler *compiler, const struct cyc_ref *ref)
     if (step && id->block) {
         struct cyc_diag *const diag =
             cyc_build_error(build, ref->pos, "`%s` is a block, not a step", ref->id);
-        diag->hint = cyc_diags_format(build->diags, "cycles.%s.last, or give an id to the step",
-                                      ref->id);
+        diag->hint =
+            cyc_diags_format(build->diags, "cycles.%s.last, or give an id to the step", ref->id);
         return false;
     }
     if (!step && node->kind != CYC_STEP_CYCLES && node->kind != CYC_STEP_REPEAT) {
         struct cyc_diag *const diag =
             cyc_build_error(build, ref->pos, "`%s` is not a cycles block", ref->id);
-        diag->hint = cyc_diags_format(build->diags, "%s%s", id->block ? "give the id to a cycles block, not to " : "step.", ref->id);
+        diag->hint = cyc_diags_format(
+            build->diags, "%s%s", id->block ? "give the id to a cycles block, not to " : "step.",
+            ref->id);
         return false;
     }
     return true;
@@ -183,7 +186,7 @@ bool cyc_compile_link(struct cyc_compiler *compiler)
     return sound && compiler->sound;
 }
 
-/* ---- Includes -------------------------------------------------------------------------------------------- */
+/* ---- Includes -------------------------------------------------------------------------------- */
 
 static const char *folder_of(struct cyc_build *build, const char *name)
 {
@@ -209,8 +212,7 @@ static bool sets_one_c(const struct cyc_node *node)
 /* Voltages without `vs` belong to the unit's own reference; has the cell another one? */
 static bool reference_differs(struct cyc_build *build, const struct cyc_node *root)
 {
-    const struct cyc_node *const reference =
-        cyc_node_get(cyc_node_get(root, "cell"), "reference");
+    const struct cyc_node *const reference = cyc_node_get(cyc_node_get(root, "cell"), "reference");
     return reference != NULL && reference->type == CYC_NODE_SCALAR &&
            strcmp(reference->text, build->cell->reference) != 0;
 }
@@ -259,12 +261,13 @@ static bool compile_unit(struct cyc_compiler *compiler, const struct cyc_node *r
     }
     bool sound = cyc_header_parameters(compiler, header.node[CYC_KEY_PARAMETERS], with, outer,
                                        &block->assignments, &block->assignment_count);
-    struct cyc_rules own = {.level = CYC_LEVEL_PROTOCOL, .depth = block->rules.depth,
-                            .timeout_s = CYC_VALUE_NONE};
+    struct cyc_rules own = {
+        .level = CYC_LEVEL_PROTOCOL, .depth = block->rules.depth, .timeout_s = CYC_VALUE_NONE};
     sound = cyc_header_rules(compiler, &header, root, &own) && sound;
     block->own = own;
     sound = cyc_compile_list(compiler, header.node[CYC_KEY_METHOD], root, "method", &block->node,
-                             &block->first) && sound;
+                             &block->first) &&
+            sound;
     return cyc_header_limits_stated(compiler) && sound;
 }
 
@@ -279,7 +282,8 @@ bool cyc_compile_include(struct cyc_compiler *compiler, const struct cyc_fields 
         return false;
     }
     if (with != NULL && with->type != CYC_NODE_MAPPING) {
-        struct cyc_diag *const diag = cyc_build_error(build, with->pos, "`with` is names and values");
+        struct cyc_diag *const diag =
+            cyc_build_error(build, with->pos, "`with` is names and values");
         diag->hint = "with: {cycle_count: 3}";
         return false;
     }
@@ -313,15 +317,19 @@ bool cyc_compile_include(struct cyc_compiler *compiler, const struct cyc_fields 
     return sound;
 }
 
-/* ---- The whole -------------------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 bool cyc_plan_compile(struct cyc_build *build, const struct cyc_node *root,
                       const struct cyc_fields *header, const struct cyc_setting *settings,
                       unsigned setting_count, struct cyc_plan *plan)
 {
     struct cyc_unit unit = {.file = &build->files->items[0]};
-    struct cyc_compiler compiler = {.build = build, .plan = plan, .unit = &unit, .sound = true,
-                                    .settings = settings, .setting_count = setting_count};
+    struct cyc_compiler compiler = {.build = build,
+                                    .plan = plan,
+                                    .unit = &unit,
+                                    .sound = true,
+                                    .settings = settings,
+                                    .setting_count = setting_count};
     struct cyc_names names = {NULL, 0, NULL};
     plan->variable_count = CYC_NAME_FIRST_FREE;
     if (!cyc_names_init(&names, build->arena, &plan->variable_count)) {
@@ -337,11 +345,13 @@ bool cyc_plan_compile(struct cyc_build *build, const struct cyc_node *root,
     plan->finally_rules = plan->rules;
     plan->finally_rules.cutoffs = (struct cyc_cutoffs){NULL, 0};
     sound = cyc_compile_list(&compiler, header->node[CYC_KEY_METHOD], root, "method", NULL,
-                             &plan->method) && sound;
+                             &plan->method) &&
+            sound;
     if (header->node[CYC_KEY_FINALLY] != NULL) {
         build->charge_bounded = build->bounded = false;
         sound = cyc_compile_list(&compiler, header->node[CYC_KEY_FINALLY], root, "finally", NULL,
-                                 &plan->finally) && sound;
+                                 &plan->finally) &&
+                sound;
     }
     sound = cyc_header_limits_stated(&compiler) && sound;
     sound = cyc_header_expects(&compiler, header->node[CYC_KEY_EXPECT]) && sound;

@@ -71,7 +71,7 @@ static int wrap(struct cyc_err *err, struct cyc_pos pos)
     return cyc_err_wrap(err, "line %u", pos.line);
 }
 
-/* ---- Frames -------------------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 static bool has_passes(const struct frame *frame)
 {
@@ -84,8 +84,11 @@ static int push_frame(struct plan_source *source, const struct cyc_plan_node *bl
     if (source->depth == FRAMES_MAX) {
         return cyc_err_set(err, CYC_E_BOUND, "lists are nested deeper than %d", FRAMES_MAX);
     }
-    source->frames[source->depth++] = (struct frame){
-        .block = block, .cursor = first, .pass = 1, .count = count, .rule_count = source->rule_count};
+    source->frames[source->depth++] = (struct frame){.block = block,
+                                                     .cursor = first,
+                                                     .pass = 1,
+                                                     .count = count,
+                                                     .rule_count = source->rule_count};
     return CYC_OK;
 }
 
@@ -110,8 +113,10 @@ static int assign(struct plan_source *source, const struct cyc_assignment *list,
             return status;
         }
         if (isnan(value)) {
-            return cyc_err_set(err, CYC_E_INPUT, "line %u: %s has no value: what it is computed "
-                               "from does not exist yet", list[i].pos.line, list[i].name);
+            return cyc_err_set(err, CYC_E_INPUT,
+                               "line %u: %s has no value: what it is computed "
+                               "from does not exist yet",
+                               list[i].pos.line, list[i].name);
         }
         if (list[i].variable == CYC_ASSIGN_SOC) {
             cyc_history_set_soc(&source->history, value);
@@ -176,7 +181,7 @@ static int break_frame(struct plan_source *source, struct cyc_err *err)
     return status;
 }
 
-/* ---- The end ------------------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 static int start_list(struct plan_source *source, const struct cyc_plan_node *list,
                       const struct cyc_rules *rules, struct cyc_err *err)
@@ -209,7 +214,7 @@ static int finish(struct plan_source *source, enum cyc_finish how, const char *w
     return start_list(source, source->plan->finally, &source->plan->finally_rules, err);
 }
 
-/* ---- Jumps ----------------------------------------------------------------------------------------------- */
+/* ---- Jumps ----------------------------------------------------------------------------------- */
 
 static int check_jump(struct plan_source *source, const struct cyc_plan_node *from,
                       const struct cyc_plan_node *to, struct cyc_err *err)
@@ -245,8 +250,7 @@ static int jump(struct plan_source *source, const struct cyc_plan_node *from,
 }
 
 /* Leaves this block, or the innermost one (NULL). */
-static int leave(struct plan_source *source, const struct cyc_plan_node *block,
-                 struct cyc_err *err)
+static int leave(struct plan_source *source, const struct cyc_plan_node *block, struct cyc_err *err)
 {
     int status = CYC_OK;
     while (status == CYC_OK && source->depth > 1) {
@@ -303,8 +307,7 @@ static int follow(struct plan_source *source, const struct cyc_result *result, s
     return CYC_E_BUG;
 }
 
-static int account(struct plan_source *source, const struct cyc_result *result,
-                   struct cyc_err *err)
+static int account(struct plan_source *source, const struct cyc_result *result, struct cyc_err *err)
 {
     if (source->running == NULL) {
         return cyc_err_set(err, CYC_E_BUG, "a result without a step");
@@ -317,7 +320,7 @@ static int account(struct plan_source *source, const struct cyc_result *result,
     return status;
 }
 
-/* ---- Nodes --------------------------------------------------------------------------------------------- */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static int block_count(struct plan_source *source, const struct cyc_plan_block *block,
                        uint32_t *count, struct cyc_err *err)
@@ -355,19 +358,17 @@ static int enter_block(struct plan_source *source, const struct cyc_plan_node *n
     if (cyc_value_stated(&block->reference_pass)) {
         status = cyc_value_get(&block->reference_pass, &source->env, &reference, err);
     }
-    status = status != CYC_OK
-                 ? status
-                 : assign(source, block->assignments, block->assignment_count, err);
+    status = status != CYC_OK ? status
+                              : assign(source, block->assignments, block->assignment_count, err);
     if (status != CYC_OK) {
         return status;
     }
     status = push_frame(source, node, block->first, count, err);
-    status = status != CYC_OK
-                 ? status
-                 : cyc_history_enter(&source->history, block, block->id,
-                                     node->kind == CYC_STEP_CYCLES,
-                                     reference >= 1.0 && reference < 4e9 ? (uint32_t)reference : 1,
-                                     err);
+    status =
+        status != CYC_OK
+            ? status
+            : cyc_history_enter(&source->history, block, block->id, node->kind == CYC_STEP_CYCLES,
+                                reference >= 1.0 && reference < 4e9 ? (uint32_t)reference : 1, err);
     if (status != CYC_OK) {
         return status;
     }
@@ -409,8 +410,8 @@ static int end_list(struct plan_source *source, struct cyc_err *err)
         return CYC_OK;
     }
     int status = end_pass(source, frame, true, err);
-    status = status != CYC_OK ? status
-                              : judge(source, cyc_plan_as_block(frame->block), &leaves, err);
+    status =
+        status != CYC_OK ? status : judge(source, cyc_plan_as_block(frame->block), &leaves, err);
     if (status != CYC_OK) {
         return status;
     }
@@ -422,8 +423,7 @@ static int end_list(struct plan_source *source, struct cyc_err *err)
     return begin_pass(source, frame, err);
 }
 
-static int choose(struct plan_source *source, const struct cyc_plan_node *node,
-                  struct cyc_err *err)
+static int choose(struct plan_source *source, const struct cyc_plan_node *node, struct cyc_err *err)
 {
     const struct cyc_plan_block *const branch = cyc_plan_as_block(node);
     double value = 0.0;
@@ -475,12 +475,15 @@ static int carry_out(struct plan_source *source, const struct cyc_plan_node *nod
     case CYC_STEP_IMPEDANCE:
     case CYC_STEP_TEMPERATURE:
     case CYC_STEP_PRESSURE:
-    case CYC_STEP_ASK: return hand_out_step(source, node, item, given, err);
+    case CYC_STEP_ASK:
+        return hand_out_step(source, node, item, given, err);
     case CYC_STEP_REPEAT:
     case CYC_STEP_CYCLES:
     case CYC_STEP_EACH:
-    case CYC_STEP_INCLUDE: return enter_block(source, node, err);
-    case CYC_STEP_IF: return choose(source, node, err);
+    case CYC_STEP_INCLUDE:
+        return enter_block(source, node, err);
+    case CYC_STEP_IF:
+        return choose(source, node, err);
     case CYC_STEP_LET: {
         const struct cyc_plan_let *const let = cyc_plan_as_let(node);
         cyc_history_env(&source->history, &source->env);
@@ -491,17 +494,22 @@ static int carry_out(struct plan_source *source, const struct cyc_plan_node *nod
         item->text = flow->text;
         *given = true;
         return CYC_OK;
-    case CYC_STEP_GOTO: return jump(source, node, flow->target_node, err);
-    case CYC_STEP_LEAVE: return leave(source, flow->target_node, err);
-    case CYC_STEP_STOP: return finish(source, CYC_FINISH_STOPPED, flow->text, err);
-    case CYC_STEP_FAIL: return finish(source, CYC_FINISH_FAILED, flow->text, err);
+    case CYC_STEP_GOTO:
+        return jump(source, node, flow->target_node, err);
+    case CYC_STEP_LEAVE:
+        return leave(source, flow->target_node, err);
+    case CYC_STEP_STOP:
+        return finish(source, CYC_FINISH_STOPPED, flow->text, err);
+    case CYC_STEP_FAIL:
+        return finish(source, CYC_FINISH_FAILED, flow->text, err);
     case CYC_STEP_SENTENCE:
-    case CYC_STEP_KIND_COUNT: break;
+    case CYC_STEP_KIND_COUNT:
+        break;
     }
     return cyc_err_set(err, CYC_E_BUG, "a node of no kind");
 }
 
-/* ---- The source ------------------------------------------------------------------------------------------ */
+/* ---- The source ------------------------------------------------------------------------------ */
 
 /* Hands out what is ready without walking on. */
 static bool ready(struct plan_source *source, struct cyc_item *item)
@@ -652,7 +660,7 @@ int cyc_plan_source_open(const struct cyc_protocol *protocol, struct cyc_source 
     return CYC_OK;
 }
 
-/* ---- Lists of a script --------------------------------------------------------------------------------- */
+/* ---- Lists of a script ----------------------------------------------------------------------- */
 
 int cyc_list_source_open(const struct cyc_protocol *protocol,
                          const struct cyc_list_options *options, struct cyc_source **source,

@@ -141,8 +141,8 @@ int cyc_plan_visit(const struct cyc_plan *plan, const struct cyc_cell_facts *cel
 {
     struct cyc_preview preview;
     struct cyc_resolver resolver;
-    struct visit visit = {.preview = &preview, .cell = cell, .resolver = &resolver,
-                          .visitor = visitor};
+    struct visit visit = {
+        .preview = &preview, .cell = cell, .resolver = &resolver, .visitor = visitor};
     const int status = cyc_plan_preview_init(&preview, plan, cell, err);
     if (status != CYC_OK) {
         return status;
@@ -162,7 +162,7 @@ int cyc_plan_visit(const struct cyc_plan *plan, const struct cyc_cell_facts *cel
     return CYC_OK;
 }
 
-/* ---- Demands ----------------------------------------------------------------------------------------------- */
+/* ---- Demands --------------------------------------------------------------------------------- */
 
 void cyc_demands_init(struct cyc_demands *demands)
 {

@@ -19,7 +19,7 @@ struct cyc_plan_visitor {
     void (*leave)(void *context, const struct cyc_plan_block *block);
     void (*flow)(void *context, const struct cyc_plan_node *node); /* let, note, goto, … */
     void (*finally)(void *context); /* the steps of `finally` follow */
-    bool once; /* `each` with its first values only, not with all of them */
+    bool once;                      /* `each` with its first values only, not with all of them */
 };
 int cyc_plan_visit(const struct cyc_plan *plan, const struct cyc_cell_facts *cell,
                    const struct cyc_plan_visitor *visitor, struct cyc_err *err);

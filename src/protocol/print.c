@@ -20,7 +20,7 @@ static void indent(struct printer *printer)
     }
 }
 
-/* ---- Steps and blocks ------------------------------------------------------------------------------------- */
+/* ---- Steps and blocks ------------------------------------------------------------------------ */
 
 static bool is_own(const struct cyc_resolver *resolver, unsigned i)
 {
@@ -179,7 +179,7 @@ static void print_finally(void *context)
     cyc_text_append(printer->out, "\n  finally\n");
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static void print_basis(struct printer *printer, const struct cyc_quantity *quantity)
 {
@@ -229,7 +229,8 @@ static void print_rules(struct printer *printer)
         const struct cyc_limit_plan *const limit = &plan->rules.limits.items[i];
         const struct cyc_limit numbers = {
             .signal = limit->signal,
-            .low = cyc_value_stated(&limit->low) ? cyc_preview_value(&preview, &limit->low) : -INFINITY,
+            .low = cyc_value_stated(&limit->low) ? cyc_preview_value(&preview, &limit->low)
+                                                 : -INFINITY,
             .high = cyc_preview_value(&preview, &limit->high),
         };
         cyc_text_append(printer->out, i == 0 ? "" : ", ");

@@ -22,7 +22,7 @@ static void put_string(struct cyc_json *json, const char *key, const char *value
     cyc_json_string(json, value);
 }
 
-/* ---- Steps ------------------------------------------------------------------------------------------------ */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static void put_cutoffs(struct writer *writer, const struct cyc_resolver *resolver)
 {
@@ -113,7 +113,7 @@ static void put_step(void *context, const struct cyc_plan_step *plan,
     cyc_json_close(json, '}');
 }
 
-/* ---- Blocks ------------------------------------------------------------------------------------------------ */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 static void put_enter(void *context, const struct cyc_plan_block *block,
                       const struct cyc_preview *preview)
@@ -184,7 +184,7 @@ static void put_finally(void *context)
     cyc_json_open(json, '[');
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static void put_cell(const struct cyc_protocol *protocol, struct cyc_json *json)
 {
@@ -200,8 +200,7 @@ static void put_cell(const struct cyc_protocol *protocol, struct cyc_json *json)
     put_number(json, "active_mass_g", cell->basis.active_mass_g);
     put_number(json, "area_cm2", cell->basis.area_cm2);
     put_number(json, "one_c_A", one_c_A);
-    put_string(json, "one_c_from",
-               isnan(one_c_A) ? NULL : guessed ? "nominal_capacity" : "one_c");
+    put_string(json, "one_c_from", isnan(one_c_A) ? NULL : guessed ? "nominal_capacity" : "one_c");
     put_number(json, "nominal_capacity_Ah", nominal_Ah);
     put_string(json, "reference", cell->reference);
     cyc_json_close(json, '}');

@@ -1,9 +1,9 @@
 /* Files beside the protocol, and profiles among them.
  *
  * A profile is a CSV table: the first line names the columns with their units, `time / s, current /
- * A` (also `time (s)`, `time [s]`); # begins a comment line. One column is the time, one the current
- * or power; others are passed over. Numbers have a decimal point, fields are separated by comma,
- * semicolon or tab. Each row holds until the next; the last row only ends the profile.
+ * A` (also `time (s)`, `time [s]`); # begins a comment line. One column is the time, one the
+ * current or power; others are passed over. Numbers have a decimal point, fields are separated by
+ * comma, semicolon or tab. Each row holds until the next; the last row only ends the profile.
  */
 #include "protocol/profile.h"
 
@@ -13,7 +13,7 @@
 
 #define COLUMNS_MAX 32
 
-/* ---- Files --------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 int cyc_file_read(const char *path, size_t size_max, struct cyc_arena *arena, char **text,
                   size_t *size, struct cyc_err *err)
@@ -123,7 +123,7 @@ struct cyc_file *cyc_files_take(struct cyc_build *build, const struct cyc_node *
     return file;
 }
 
-/* ---- Tables -------------------------------------------------------------------------------------------- */
+/* ---- Tables ---------------------------------------------------------------------------------- */
 
 struct table {
     struct cyc_build *build;
@@ -138,9 +138,8 @@ struct table {
 
 static bool refuse(struct table *table, const char *message, const char *hint)
 {
-    struct cyc_diag *const diag =
-        cyc_build_error(table->build, table->node->pos, "%s, line %u: %s", table->file->name,
-                        table->line, message);
+    struct cyc_diag *const diag = cyc_build_error(table->build, table->node->pos, "%s, line %u: %s",
+                                                  table->file->name, table->line, message);
     diag->hint = hint;
     return false;
 }
@@ -314,8 +313,7 @@ static bool finish(struct table *table, struct cyc_profile *profile)
         cyc_build_refuse(table->build, table->node, &err);
         return false;
     }
-    profile->control =
-        table->unit.kind == CYC_KIND_POWER ? CYC_CONTROL_POWER : CYC_CONTROL_CURRENT;
+    profile->control = table->unit.kind == CYC_KIND_POWER ? CYC_CONTROL_POWER : CYC_CONTROL_CURRENT;
     profile->min = INFINITY;
     profile->max = -INFINITY;
     for (unsigned i = 0; i + 1 < profile->count; i++) {
@@ -335,8 +333,8 @@ const struct cyc_profile *cyc_profile_read(struct cyc_build *build, const struct
     if (file->profile != NULL) {
         return file->profile;
     }
-    struct table table = {.build = build, .node = node, .file = file, .time_column = -1,
-                          .value_column = -1};
+    struct table table = {
+        .build = build, .node = node, .file = file, .time_column = -1, .value_column = -1};
     const unsigned most = count_lines(file);
     struct cyc_profile *const profile = cyc_arena_alloc(build->arena, sizeof *profile);
     double *const time_s = cyc_arena_array(build->arena, most, sizeof *time_s);

@@ -4,9 +4,9 @@
 
 #include "protocol/step.h"
 
-#define CYC_FILES_MAX           64
-#define CYC_PROFILE_POINTS_MAX  200000
-#define CYC_PROFILES_SIZE_MAX   (8u << 20) /* of all profile files together */
+#define CYC_FILES_MAX          64
+#define CYC_PROFILE_POINTS_MAX 200000
+#define CYC_PROFILES_SIZE_MAX  (8u << 20) /* of all profile files together */
 
 /* Every file read, once each; texts are owned by the arena of the protocol. */
 struct cyc_files {
@@ -15,8 +15,8 @@ struct cyc_files {
         const char *name; /* relative to root */
         const char *text;
         size_t size;
-        uint16_t diag_file; /* index in the diags; UINT16_MAX: not registered (profiles) */
-        struct cyc_node *tree;             /* of a protocol file, once parsed */
+        uint16_t diag_file;    /* index in the diags; UINT16_MAX: not registered (profiles) */
+        struct cyc_node *tree; /* of a protocol file, once parsed */
         const struct cyc_profile *profile; /* of a profile, once parsed */
     } items[CYC_FILES_MAX];
     unsigned count;

@@ -2,7 +2,6 @@
 #include "protocol/protocol.h"
 
 #include "protocol/check.h"
-#include "protocol/check.h"
 #include "protocol/header.h"
 #include "protocol/ids.h"
 #include "protocol/protocol_int.h"
@@ -29,7 +28,7 @@ static bool ends_with(const char *text, const char *end)
     return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
-/* ---- What is read --------------------------------------------------------------------------------------- */
+/* ---- What is read ---------------------------------------------------------------------------- */
 
 /* The text stays in the diags, which show its lines; the protocol takes a copy when all is well. */
 static int read_protocol(const char *path, struct cyc_diags *diags, struct cyc_file *file,
@@ -62,7 +61,8 @@ static int keep_files(struct cyc_protocol *protocol, const struct cyc_files *fil
         const struct cyc_file *const file = &files->items[i];
         struct cyc_protocol_file *const kept = &protocol->files[protocol->file_count++];
         kept->name = cyc_arena_string(&protocol->arena, file->name, strlen(file->name));
-        kept->text = i > 0 ? file->text : cyc_arena_string(&protocol->arena, file->text, file->size);
+        kept->text =
+            i > 0 ? file->text : cyc_arena_string(&protocol->arena, file->text, file->size);
         kept->size = file->size;
         if (kept->text == NULL || kept->name == NULL) {
             return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the protocol's files");
@@ -71,7 +71,7 @@ static int keep_files(struct cyc_protocol *protocol, const struct cyc_files *fil
     return CYC_OK;
 }
 
-/* ---- Plans ---------------------------------------------------------------------------------------------- */
+/* ---- Plans ----------------------------------------------------------------------------------- */
 
 static bool take_texts(struct cyc_build *build, const struct cyc_fields *header,
                        struct cyc_protocol *protocol)
@@ -82,7 +82,8 @@ static bool take_texts(struct cyc_build *build, const struct cyc_fields *header,
         sound = cyc_build_text(build, header->node[CYC_KEY_NAME], &protocol->name);
     }
     if (header->node[CYC_KEY_SOURCE] != NULL) {
-        sound = cyc_build_text(build, header->node[CYC_KEY_SOURCE], &protocol->source_text) && sound;
+        sound =
+            cyc_build_text(build, header->node[CYC_KEY_SOURCE], &protocol->source_text) && sound;
     }
     return sound;
 }
@@ -104,7 +105,8 @@ static int compile(const struct cyc_protocol_options *options, const struct cyc_
     build->ids = &ids;
     bool sound = cyc_build_fields(build, root, CYC_PLACE_PROTOCOL, &header);
     if (root->type == CYC_NODE_MAPPING) {
-        sound = cyc_header_version(build, root, &header, CYC_KEY_CYCLOSTAT, "cyclostat: 1") && sound;
+        sound =
+            cyc_header_version(build, root, &header, CYC_KEY_CYCLOSTAT, "cyclostat: 1") && sound;
         sound = take_texts(build, &header, protocol) && sound;
         if (header.node[CYC_KEY_CELL] != NULL) {
             sound = cyc_header_cell(build, header.node[CYC_KEY_CELL], &protocol->cell) && sound;
@@ -114,7 +116,8 @@ static int compile(const struct cyc_protocol_options *options, const struct cyc_
         }
         cyc_build_cell_known(build);
         sound = cyc_plan_compile(build, root, &header, options->settings, options->setting_count,
-                                 &protocol->plan) && sound;
+                                 &protocol->plan) &&
+                sound;
     }
     int status = sound && diags->error_count == 0 ? CYC_OK : CYC_E_INPUT;
     if (protocol->arena.failed) {
@@ -195,7 +198,7 @@ void cyc_protocol_free(struct cyc_protocol *protocol)
     }
 }
 
-/* ---- Asking ---------------------------------------------------------------------------------------------- */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 const char *cyc_protocol_name(const struct cyc_protocol *protocol)
 {
@@ -236,7 +239,7 @@ unsigned cyc_protocol_files(const struct cyc_protocol *protocol,
     return protocol->file_count;
 }
 
-/* ---- Sources ---------------------------------------------------------------------------------------------- */
+/* ---- Sources --------------------------------------------------------------------------------- */
 
 int cyc_source_open(const struct cyc_protocol *protocol, struct cyc_source **source,
                     struct cyc_err *err)

@@ -14,14 +14,14 @@
 #include "base/quantity.h"
 #include "core/core.h"
 
-#define CYC_FILE_SIZE_MAX (16u << 20)
+#define CYC_FILE_SIZE_MAX  (16u << 20)
 #define CYC_TREE_DEPTH_MAX 64
 
 /* What a protocol has to know of the cell under test. */
 struct cyc_cell_facts {
     char name[64];
     struct cyc_cell_basis basis;
-    char reference[64];     /* reference electrode of the cell's voltages; "": none (full cell) */
+    char reference[64];      /* reference electrode of the cell's voltages; "": none (full cell) */
     bool electrode_negative; /* the active electrode is the negative one: coulombic efficiency */
     /* Offsets of further electrodes against Li/Li+, V (beside In/Li-In and LTO). */
     struct {
@@ -89,7 +89,8 @@ struct cyc_protocol_file {
 unsigned cyc_protocol_files(const struct cyc_protocol *protocol,
                             const struct cyc_protocol_file **files);
 
-/* ---- Sources ------------------------------------------------------------------------------------ */
+/* ---- Sources ------------------------------------------------------------------------------------
+ */
 
 enum cyc_item_kind {
     CYC_ITEM_STEP,  /* item.step */
@@ -137,7 +138,7 @@ void cyc_source_progress(const struct cyc_source *source, struct cyc_source_prog
 /* The JSON Schema (draft-07) of the YAML form, from the same table as the parser. */
 void cyc_protocol_schema(struct cyc_text *out);
 
-/* ---- Cell files (protocols/cells/, any .yaml) ------------------------------------------------------- */
+/* ---- Cell files (protocols/cells/, any .yaml) ------------------------------------------------ */
 
 /* A cell file: facts for the protocol, model and parameters for a simulated cell, still by name. */
 struct cyc_cell_file {

@@ -44,7 +44,7 @@ void cyc_expect_value(const struct cyc_expect_plan *plan, const struct cyc_expr_
  * script's own history and values until CYC_ITEM_END. The history is the source's until
  * cyc_list_source_close() gives it back. */
 struct cyc_list_options {
-    const struct cyc_plan *plan;       /* method: the list; finally: NULL */
+    const struct cyc_plan *plan;          /* method: the list; finally: NULL */
     const struct cyc_rules *const *rules; /* in force, outermost first */
     unsigned rule_count;
     struct cyc_history *history;

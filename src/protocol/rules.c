@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- Limits ---------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 static const struct limit_row {
     enum cyc_key key;
@@ -22,8 +22,8 @@ static bool parse_pair(struct cyc_build *build, const struct cyc_node *node,
                        const struct limit_row *row, struct cyc_limit_plan *limit)
 {
     const char *const key = cyc_schema[row->key].key;
-    *limit = (struct cyc_limit_plan){(uint8_t)row->signal, CYC_VALUE_NONE, CYC_VALUE_NONE,
-                                     node->pos};
+    *limit =
+        (struct cyc_limit_plan){(uint8_t)row->signal, CYC_VALUE_NONE, CYC_VALUE_NONE, node->pos};
     if (node->type == CYC_NODE_SCALAR && row->both_ways) {
         if (!cyc_build_value(build, node, row->key, &limit->high, NULL)) {
             return false;
@@ -69,10 +69,10 @@ static bool parse_capacity(struct cyc_build *build, const struct cyc_node *node,
         (void)cyc_build_error(build, node->pos, "limits.capacity must be greater than zero");
         return false;
     }
-    items[limits->count++] = (struct cyc_limit_plan){CYC_SIGNAL_CHARGE_CAPACITY, CYC_VALUE_NONE,
-                                                     high, node->pos};
-    items[limits->count++] = (struct cyc_limit_plan){CYC_SIGNAL_DISCHARGE_CAPACITY, CYC_VALUE_NONE,
-                                                     high, node->pos};
+    items[limits->count++] =
+        (struct cyc_limit_plan){CYC_SIGNAL_CHARGE_CAPACITY, CYC_VALUE_NONE, high, node->pos};
+    items[limits->count++] =
+        (struct cyc_limit_plan){CYC_SIGNAL_DISCHARGE_CAPACITY, CYC_VALUE_NONE, high, node->pos};
     return true;
 }
 
@@ -100,7 +100,7 @@ bool cyc_limits_parse(struct cyc_build *build, const struct cyc_node *node,
     return sound && items != NULL;
 }
 
-/* ---- Record ---------------------------------------------------------------------------------------- */
+/* ---- Record ---------------------------------------------------------------------------------- */
 
 static const enum cyc_key record_keys[CYC_RECORD_KEY_COUNT] = {
     [CYC_RECORD_EVERY] = CYC_KEY_RECORD_EVERY,
@@ -125,8 +125,8 @@ static bool parse_spacing(struct cyc_build *build, const struct cyc_node *node, 
     if (value->expr == NULL && value->value <= 0.0) {
         struct cyc_diag *const diag = cyc_build_error(
             build, node->pos, "`%s` must be greater than zero", cyc_schema[key].key);
-        diag->hint = cyc_diags_format(build->diags, "to remove the rule: %s: off",
-                                      cyc_schema[key].key);
+        diag->hint =
+            cyc_diags_format(build->diags, "to remove the rule: %s: off", cyc_schema[key].key);
         return false;
     }
     return true;

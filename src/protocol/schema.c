@@ -26,35 +26,35 @@
 #define K(kind)    (1u << CYC_KIND_##kind)
 
 /* A type of the table and whether its key makes the step. */
-#define ROW_TEXT CYC_TYPE_TEXT, false
-#define ROW_ID CYC_TYPE_ID, false
-#define ROW_CHOICE CYC_TYPE_CHOICE, false
-#define ROW_YES_NO CYC_TYPE_YES_NO, false
-#define ROW_NUMBER CYC_TYPE_NUMBER, false
-#define ROW_QUANTITY CYC_TYPE_QUANTITY, false
-#define ROW_QUANTITY_OR_OFF CYC_TYPE_QUANTITY_OR_OFF, false
-#define ROW_QUANTITIES CYC_TYPE_QUANTITIES, false
-#define ROW_PAIR CYC_TYPE_PAIR, false
-#define ROW_EXPRESSION CYC_TYPE_EXPRESSION, false
-#define ROW_CONDITION CYC_TYPE_CONDITION, false
-#define ROW_CONDITIONS CYC_TYPE_CONDITIONS, false
-#define ROW_CUTOFF CYC_TYPE_CUTOFF, false
-#define ROW_ACTION CYC_TYPE_ACTION, false
-#define ROW_MAPPING CYC_TYPE_MAPPING, false
-#define ROW_MAPPINGS CYC_TYPE_MAPPINGS, false
-#define ROW_NAMES CYC_TYPE_NAMES, false
-#define ROW_STEPS CYC_TYPE_STEPS, false
-#define ROW_OCV CYC_TYPE_OCV, false
-#define ROW_STEP_TEXT CYC_TYPE_TEXT, true
-#define ROW_STEP_ID CYC_TYPE_ID, true
-#define ROW_STEP_NUMBER CYC_TYPE_NUMBER, true
-#define ROW_STEP_QUANTITY CYC_TYPE_QUANTITY, true
+#define ROW_TEXT                 CYC_TYPE_TEXT, false
+#define ROW_ID                   CYC_TYPE_ID, false
+#define ROW_CHOICE               CYC_TYPE_CHOICE, false
+#define ROW_YES_NO               CYC_TYPE_YES_NO, false
+#define ROW_NUMBER               CYC_TYPE_NUMBER, false
+#define ROW_QUANTITY             CYC_TYPE_QUANTITY, false
+#define ROW_QUANTITY_OR_OFF      CYC_TYPE_QUANTITY_OR_OFF, false
+#define ROW_QUANTITIES           CYC_TYPE_QUANTITIES, false
+#define ROW_PAIR                 CYC_TYPE_PAIR, false
+#define ROW_EXPRESSION           CYC_TYPE_EXPRESSION, false
+#define ROW_CONDITION            CYC_TYPE_CONDITION, false
+#define ROW_CONDITIONS           CYC_TYPE_CONDITIONS, false
+#define ROW_CUTOFF               CYC_TYPE_CUTOFF, false
+#define ROW_ACTION               CYC_TYPE_ACTION, false
+#define ROW_MAPPING              CYC_TYPE_MAPPING, false
+#define ROW_MAPPINGS             CYC_TYPE_MAPPINGS, false
+#define ROW_NAMES                CYC_TYPE_NAMES, false
+#define ROW_STEPS                CYC_TYPE_STEPS, false
+#define ROW_OCV                  CYC_TYPE_OCV, false
+#define ROW_STEP_TEXT            CYC_TYPE_TEXT, true
+#define ROW_STEP_ID              CYC_TYPE_ID, true
+#define ROW_STEP_NUMBER          CYC_TYPE_NUMBER, true
+#define ROW_STEP_QUANTITY        CYC_TYPE_QUANTITY, true
 #define ROW_STEP_QUANTITY_OR_OFF CYC_TYPE_QUANTITY_OR_OFF, true
-#define ROW_STEP_CONDITION CYC_TYPE_CONDITION, true
-#define ROW_STEP_MAPPING CYC_TYPE_MAPPING, true
-#define ROW_STEP_MAPPINGS CYC_TYPE_MAPPINGS, true
-#define ROW_STEP_NAMES CYC_TYPE_NAMES, true
-#define ROW_STEP_FILE CYC_TYPE_FILE, true
+#define ROW_STEP_CONDITION       CYC_TYPE_CONDITION, true
+#define ROW_STEP_MAPPING         CYC_TYPE_MAPPING, true
+#define ROW_STEP_MAPPINGS        CYC_TYPE_MAPPINGS, true
+#define ROW_STEP_NAMES           CYC_TYPE_NAMES, true
+#define ROW_STEP_FILE            CYC_TYPE_FILE, true
 
 const struct cyc_schema_row cyc_schema[CYC_KEY_COUNT] = {
 #define ROW(name, key, where, type, kinds, inside, choices, fallback, help)                        \
@@ -64,20 +64,21 @@ const struct cyc_schema_row cyc_schema[CYC_KEY_COUNT] = {
 };
 
 static const char *const step_kind_names[CYC_STEP_KIND_COUNT] = {
-    "charge", "discharge", "hold", "rest", "pulse", "sweep", "profile", "impedance",
-    "temperature", "pressure", "ask", "repeat", "cycles", "each", "include", "if", "let", "note",
-    "goto", "leave", "stop", "fail", "step"};
+    "charge",      "discharge", "hold", "rest",   "pulse",  "sweep", "profile", "impedance",
+    "temperature", "pressure",  "ask",  "repeat", "cycles", "each",  "include", "if",
+    "let",         "note",      "goto", "leave",  "stop",   "fail",  "step"};
 
 static const char *const place_names[CYC_PLACE_COUNT - CYC_STEP_KIND_COUNT] = {
-    "the protocol", "cell", "limits", "record", "burst", "expect", "a cutoff", "pulse", "sweep",
-    "impedance", "a cell file", "model", "ocv", "rc", "nothing"};
+    "the protocol", "cell",      "limits",      "record", "burst", "expect", "a cutoff", "pulse",
+    "sweep",        "impedance", "a cell file", "model",  "ocv",   "rc",     "nothing"};
 
 static const char *const step_place_names[CYC_STEP_KIND_COUNT] = {
-    "a charge step", "a discharge step", "a hold step", "a rest step", "a pulse step",
-    "a sweep step", "a profile step", "an impedance step", "a temperature step",
-    "a pressure step", "an ask step", "a repeat block", "a cycles block", "an each block",
-    "an include step", "an if step", "a let step", "a note step", "a goto step", "a leave step",
-    "a stop step", "a fail step", "a sentence step"};
+    "a charge step",      "a discharge step", "a hold step",     "a rest step",
+    "a pulse step",       "a sweep step",     "a profile step",  "an impedance step",
+    "a temperature step", "a pressure step",  "an ask step",     "a repeat block",
+    "a cycles block",     "an each block",    "an include step", "an if step",
+    "a let step",         "a note step",      "a goto step",     "a leave step",
+    "a stop step",        "a fail step",      "a sentence step"};
 
 const char *cyc_step_kind_name(enum cyc_step_kind kind)
 {
@@ -203,8 +204,8 @@ static bool is_key(const struct cyc_schema_row *row, const char *key, size_t siz
 }
 
 /* Rows of one key follow each other along the probe sequence, among others. */
-static int find(const struct cyc_schema_index *index, const char *key, size_t size,
-                uint64_t where, bool step_key)
+static int find(const struct cyc_schema_index *index, const char *key, size_t size, uint64_t where,
+                bool step_key)
 {
     if (size == 0 || size > 31) {
         return -1;

@@ -62,43 +62,44 @@ enum cyc_place {
 #define CYC_AT(place) (UINT64_C(1) << (place)) /* bit of a place or kind of step */
 
 enum cyc_schema_type {
-    CYC_TYPE_TEXT,        /* any scalar; with choices: exactly these */
-    CYC_TYPE_ID,          /* letters, digits, _ */
-    CYC_TYPE_CHOICE,      /* one of choices */
+    CYC_TYPE_TEXT,   /* any scalar; with choices: exactly these */
+    CYC_TYPE_ID,     /* letters, digits, _ */
+    CYC_TYPE_CHOICE, /* one of choices */
     CYC_TYPE_YES_NO,
-    CYC_TYPE_NUMBER,      /* bare number or "= …" */
-    CYC_TYPE_QUANTITY,    /* quantity of one of the kinds or "= …" */
+    CYC_TYPE_NUMBER,          /* bare number or "= …" */
+    CYC_TYPE_QUANTITY,        /* quantity of one of the kinds or "= …" */
     CYC_TYPE_QUANTITY_OR_OFF, /* the same or `off` */
-    CYC_TYPE_QUANTITIES,  /* one or a list of them */
-    CYC_TYPE_PAIR,        /* [low, high] or one that bounds both directions */
-    CYC_TYPE_EXPRESSION,  /* any expression, quantities included */
-    CYC_TYPE_CONDITION,   /* a condition; in cutoffs also a bare quantity */
-    CYC_TYPE_CONDITIONS,  /* a list of them */
-    CYC_TYPE_CUTOFF,      /* quantity, condition, mapping of place CUTOFF, or a list of these */
-    CYC_TYPE_ACTION,      /* next, leave [id], goto <id>, pause, stop, fail */
-    CYC_TYPE_MAPPING,     /* of place `inside` */
-    CYC_TYPE_MAPPINGS,    /* one or a list of them (`off` allowed for burst) */
-    CYC_TYPE_NAMES,       /* free names with values */
-    CYC_TYPE_STEPS,       /* a list of steps */
-    CYC_TYPE_FILE,        /* path relative to the file it stands in */
-    CYC_TYPE_OCV          /* list of [number, voltage] or mapping of place OCV */
+    CYC_TYPE_QUANTITIES,      /* one or a list of them */
+    CYC_TYPE_PAIR,            /* [low, high] or one that bounds both directions */
+    CYC_TYPE_EXPRESSION,      /* any expression, quantities included */
+    CYC_TYPE_CONDITION,       /* a condition; in cutoffs also a bare quantity */
+    CYC_TYPE_CONDITIONS,      /* a list of them */
+    CYC_TYPE_CUTOFF,          /* quantity, condition, mapping of place CUTOFF, or a list of these */
+    CYC_TYPE_ACTION,          /* next, leave [id], goto <id>, pause, stop, fail */
+    CYC_TYPE_MAPPING,         /* of place `inside` */
+    CYC_TYPE_MAPPINGS,        /* one or a list of them (`off` allowed for burst) */
+    CYC_TYPE_NAMES,           /* free names with values */
+    CYC_TYPE_STEPS,           /* a list of steps */
+    CYC_TYPE_FILE,            /* path relative to the file it stands in */
+    CYC_TYPE_OCV              /* list of [number, voltage] or mapping of place OCV */
 };
 
-/* ---- the table; the macros below only serve its rows ------------------------------------------ */
+/* ---- the table; the macros below only serve its rows ------------------------------------------
+ */
 
 enum cyc_key {
 #define CYC_KEY_ENUM(name, key, where, type, kinds, inside, choices, fallback, help) CYC_KEY_##name,
     CYC_SCHEMA_ROWS(CYC_KEY_ENUM)
 #undef CYC_KEY_ENUM
-    CYC_KEY_COUNT
+        CYC_KEY_COUNT
 };
 
 struct cyc_schema_row {
     const char *key;
     uint64_t where; /* CYC_AT() of the places that may have it */
     enum cyc_schema_type type;
-    bool step_key;   /* its presence says which kind of step it is */
-    uint32_t kinds;  /* bit per enum cyc_kind; 0: not a quantity */
+    bool step_key;  /* its presence says which kind of step it is */
+    uint32_t kinds; /* bit per enum cyc_kind; 0: not a quantity */
     enum cyc_place inside;
     const char *choices;  /* "hold|continue|restart" or NULL */
     const char *fallback; /* as an author would write it; "(words)": computed; NULL: none */

@@ -69,7 +69,7 @@ X(PULSE_CHARGE, "charge", PULSE, QUANTITY, K(CURRENT) | K(POWER), NONE, NULL, NU
 X(PULSE_DISCHARGE, "discharge", PULSE, QUANTITY, K(CURRENT) | K(POWER), NONE, NULL, NULL, "magnitude of a discharging pulse") \
 X(PULSE_WIDTH, "width", PULSE, QUANTITY, K(TIME), NONE, NULL, NULL, "length of the pulse") \
 X(PULSE_REST, "rest", PULSE, QUANTITY, K(TIME), NONE, NULL, "0 s", "open circuit after it") \
-X(RESISTANCE_AT, "resistance_at", STEP(PULSE), QUANTITIES, K(TIME), NONE, NULL, "(the end of each pulse)", "times since the onset at which (V(t) - V before) / I is taken") \
+X(RESISTANCE_AT, "resistance_at", STEP(PULSE), QUANTITIES, K(TIME), NONE, NULL, "(the end of the shortest pulse)", "times since the onset at which (V(t) - V before) / I is taken") \
 X(PULSE_COUNT, "count", STEP(PULSE), NUMBER, K(NUMBER), NONE, NULL, "1", "how often the train is run") \
 X(SWEEP, "sweep", STEP(SWEEP), STEP_MAPPING, 0, SWEEP, NULL, NULL, "linear potential sweep from the present voltage") \
 X(SWEEP_TO, "to", SWEEP, QUANTITIES, K(VOLTAGE), NONE, NULL, NULL, "where it goes; a list is walked in order") \

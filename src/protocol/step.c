@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* ---- What kind of step it is -------------------------------------------------------------------- */
+/* ---- What kind of step it is --------------------------------------------------------------------
+ */
 
 static void hint(struct cyc_build *build, struct cyc_diag *diag, const char *text)
 {
@@ -35,9 +36,10 @@ static int refuse_stepless(struct cyc_build *build, const struct cyc_node *node)
     }
     struct cyc_diag *const diag = cyc_build_error(
         build, node->child != NULL ? node->child->key_pos : node->pos, "this is not a step");
-    hint(build, diag, "a step has one of the keys charge, discharge, hold, rest, pulse, sweep, "
-                      "profile, impedance, temperature, pressure, repeat, cycles, each, if, "
-                      "include, let, ask, note, goto, leave, stop, fail, step");
+    hint(build, diag,
+         "a step has one of the keys charge, discharge, hold, rest, pulse, sweep, "
+         "profile, impedance, temperature, pressure, repeat, cycles, each, if, "
+         "include, let, ask, note, goto, leave, stop, fail, step");
     return -1;
 }
 
@@ -151,7 +153,7 @@ int cyc_step_identify(struct cyc_build *build, const struct cyc_node **node,
     return kind;
 }
 
-/* ---- Parts ------------------------------------------------------------------------------------------ */
+/* ---- Parts ----------------------------------------------------------------------------------- */
 
 static struct cyc_step_more *more_of(struct cyc_build *build, struct cyc_step_plan *plan)
 {
@@ -215,12 +217,14 @@ static bool positive(struct cyc_build *build, const struct cyc_node *node, enum 
     if (value->expr != NULL || value->value > 0.0 || (zero_allowed && value->value == 0.0)) {
         return true;
     }
-    struct cyc_diag *const diag = cyc_build_error(
-        build, node->pos, zero_allowed ? "`%s` cannot be negative" : "`%s` must be greater than zero",
-        cyc_schema[key].key);
+    struct cyc_diag *const diag =
+        cyc_build_error(build, node->pos,
+                        zero_allowed ? "`%s` cannot be negative" : "`%s` must be greater than zero",
+                        cyc_schema[key].key);
     if (key == CYC_KEY_CHARGE || key == CYC_KEY_DISCHARGE) {
-        hint(build, diag, "setpoints are magnitudes: charge and discharge say the direction; "
-                          "no current is rest: 1 h");
+        hint(build, diag,
+             "setpoints are magnitudes: charge and discharge say the direction; "
+             "no current is rest: 1 h");
     }
     return false;
 }
@@ -346,9 +350,9 @@ static bool parse_common(struct cyc_build *build, const struct cyc_fields *field
         more->after_interruption = (uint8_t)choice;
         if (choice == CYC_INTERRUPTION_CONTINUE && plan->kind >= CYC_STEP_PULSE &&
             plan->kind <= CYC_STEP_IMPEDANCE) {
-            struct cyc_diag *const diag = cyc_build_error(
-                build, word->pos, "%s cannot continue after an interruption",
-                cyc_place_name(plan->kind));
+            struct cyc_diag *const diag =
+                cyc_build_error(build, word->pos, "%s cannot continue after an interruption",
+                                cyc_place_name(plan->kind));
             hint(build, diag, "hold (a person decides) or restart");
             sound = false;
         }
@@ -357,7 +361,7 @@ static bool parse_common(struct cyc_build *build, const struct cyc_fields *field
     return optional(build, fields, CYC_KEY_TIMEOUT, false, &more->timeout_s) && sound;
 }
 
-/* ---- Each kind ---------------------------------------------------------------------------------------- */
+/* ---- Each kind ------------------------------------------------------------------------------- */
 
 static bool check_ends(struct cyc_build *build, const struct cyc_node *node,
                        const struct cyc_step_plan *plan)
@@ -366,8 +370,8 @@ static bool check_ends(struct cyc_build *build, const struct cyc_node *node,
     const bool held = plan->mode == CYC_MODE_CCCV || plan->mode == CYC_MODE_CPCV;
     if (held && !cyc_cutoffs_bound_hold(signals) && !build->bounded) {
         struct cyc_diag *const diag = cyc_build_error(
-            build, node->key_pos, "a %s with hold needs a cutoff of current, time, charge or energy",
-            node->key);
+            build, node->key_pos,
+            "a %s with hold needs a cutoff of current, time, charge or energy", node->key);
         hint(build, diag, "for example, cutoff: C/20");
         return false;
     }
@@ -432,14 +436,14 @@ static bool parse_hold(struct cyc_build *build, const struct cyc_fields *fields,
                        struct cyc_step_plan *plan)
 {
     const struct cyc_node *const current = fields->node[CYC_KEY_CURRENT];
-    bool sound = cyc_build_value(build, fields->node[CYC_KEY_HOLD], CYC_KEY_HOLD, &plan->setpoint,
-                                 NULL);
+    bool sound =
+        cyc_build_value(build, fields->node[CYC_KEY_HOLD], CYC_KEY_HOLD, &plan->setpoint, NULL);
     plan->mode = CYC_MODE_CV;
     plan->control = CYC_CONTROL_VOLTAGE;
     if (current == NULL && !build->current_seen) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, fields->node[CYC_KEY_HOLD]->key_pos,
-            "how much current may flow? No step before this hold has passed one");
+        struct cyc_diag *const diag =
+            cyc_build_error(build, fields->node[CYC_KEY_HOLD]->key_pos,
+                            "how much current may flow? No step before this hold has passed one");
         hint(build, diag, "add current: 1 C beside hold");
         sound = false;
     }
@@ -466,8 +470,7 @@ static bool parse_rest(struct cyc_build *build, const struct cyc_fields *fields,
         hint(build, diag, "rest: 1 h, or cutoff: {when: abs(dV/dt) < 1 mV/h, over: 20 min}");
         return false;
     }
-    const bool sound =
-        empty || positive(build, node, CYC_KEY_REST, true, &plan->setpoint, NULL);
+    const bool sound = empty || positive(build, node, CYC_KEY_REST, true, &plan->setpoint, NULL);
     plan->time_stated = !empty;
     return parse_cutoffs(build, fields, plan) && sound;
 }
@@ -490,9 +493,9 @@ static bool parse_pulse_item(struct cyc_build *build, const struct cyc_node *nod
     const struct cyc_node *const discharge = fields.node[CYC_KEY_PULSE_DISCHARGE];
     const struct cyc_node *const width = fields.node[CYC_KEY_PULSE_WIDTH];
     if ((charge == NULL) == (discharge == NULL) || width == NULL) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, node->pos, "a pulse needs %s",
-            width == NULL ? "`width`" : "either `charge` or `discharge`");
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos, "a pulse needs %s",
+                            width == NULL ? "`width`" : "either `charge` or `discharge`");
         hint(build, diag, "pulse: {discharge: 2 C, width: 10 s, rest: 40 s}");
         return false;
     }
@@ -585,7 +588,8 @@ static bool parse_pulse(struct cyc_build *build, const struct cyc_fields *fields
     plan->charging = list.count > 0 && list.items[0].charging;
     if (fields->node[CYC_KEY_PULSE_COUNT] != NULL) {
         sound = cyc_build_count(build, fields->node[CYC_KEY_PULSE_COUNT], CYC_KEY_PULSE_COUNT, 1.0,
-                                &more->count) && sound;
+                                &more->count) &&
+                sound;
     }
     if (at != NULL) {
         sound = parse_values(build, at, CYC_KEY_RESISTANCE_AT, true, &more->resistance_at_s,
@@ -610,19 +614,20 @@ static bool parse_sweep(struct cyc_build *build, const struct cyc_fields *fields
     const struct cyc_node *const to = inner.node[CYC_KEY_SWEEP_TO];
     const struct cyc_node *const rate = inner.node[CYC_KEY_SWEEP_RATE];
     if (to == NULL || rate == NULL) {
-        struct cyc_diag *const diag = cyc_build_error(build, node->pos, "a sweep needs `%s`",
-                                                      to == NULL ? "to" : "rate");
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos, "a sweep needs `%s`", to == NULL ? "to" : "rate");
         hint(build, diag, "sweep: {to: [4.2 V, 3 V], rate: 0.1 mV/s}");
         return false;
     }
     cyc_build_enter(build, "sweep", 0);
-    bool sound = parse_values(build, to, CYC_KEY_SWEEP_TO, false, &more->sweep_to_V,
-                              &more->sweep_count);
-    sound = positive(build, rate, CYC_KEY_SWEEP_RATE, false, &more->sweep_rate_V_per_s, NULL) &&
-            sound;
+    bool sound =
+        parse_values(build, to, CYC_KEY_SWEEP_TO, false, &more->sweep_to_V, &more->sweep_count);
+    sound =
+        positive(build, rate, CYC_KEY_SWEEP_RATE, false, &more->sweep_rate_V_per_s, NULL) && sound;
     if (inner.node[CYC_KEY_SWEEP_FROM] != NULL) {
         sound = cyc_build_value(build, inner.node[CYC_KEY_SWEEP_FROM], CYC_KEY_SWEEP_FROM,
-                                &more->sweep_from_V, NULL) && sound;
+                                &more->sweep_from_V, NULL) &&
+                sound;
     }
     cyc_build_leave(build);
     sound = optional(build, fields, CYC_KEY_CURRENT, false, &more->current_A) && sound;
@@ -645,7 +650,8 @@ static bool parse_profile(struct cyc_build *build, const struct cyc_fields *fiel
     sound = optional(build, fields, CYC_KEY_PROFILE_SCALE, false, &more->scale) && sound;
     if (fields->node[CYC_KEY_PROFILE_TIMES] != NULL) {
         sound = cyc_build_count(build, fields->node[CYC_KEY_PROFILE_TIMES], CYC_KEY_PROFILE_TIMES,
-                                1.0, &more->count) && sound;
+                                1.0, &more->count) &&
+                sound;
     }
     return parse_cutoffs(build, fields, plan) && sound;
 }
@@ -683,8 +689,9 @@ static bool parse_impedance(struct cyc_build *build, const struct cyc_fields *fi
             sound;
     cyc_build_leave(build);
     if (fields->node[CYC_KEY_BIAS] != NULL) {
-        sound = cyc_build_value(build, fields->node[CYC_KEY_BIAS], CYC_KEY_BIAS, &more->bias,
-                                &kind) && sound;
+        sound =
+            cyc_build_value(build, fields->node[CYC_KEY_BIAS], CYC_KEY_BIAS, &more->bias, &kind) &&
+            sound;
         more->bias_current = kind == CYC_KIND_CURRENT;
     }
     return parse_cutoffs(build, fields, plan) && sound;
@@ -743,11 +750,16 @@ bool cyc_step_parse(struct cyc_build *build, const struct cyc_node *node,
 {
     static bool (*const parsers[])(struct cyc_build *, const struct cyc_fields *,
                                    struct cyc_step_plan *) = {
-        [CYC_STEP_CHARGE] = parse_charge,       [CYC_STEP_DISCHARGE] = parse_charge,
-        [CYC_STEP_HOLD] = parse_hold,           [CYC_STEP_REST] = parse_rest,
-        [CYC_STEP_PULSE] = parse_pulse,         [CYC_STEP_SWEEP] = parse_sweep,
-        [CYC_STEP_PROFILE] = parse_profile,     [CYC_STEP_IMPEDANCE] = parse_impedance,
-        [CYC_STEP_TEMPERATURE] = parse_climate, [CYC_STEP_PRESSURE] = parse_climate,
+        [CYC_STEP_CHARGE] = parse_charge,
+        [CYC_STEP_DISCHARGE] = parse_charge,
+        [CYC_STEP_HOLD] = parse_hold,
+        [CYC_STEP_REST] = parse_rest,
+        [CYC_STEP_PULSE] = parse_pulse,
+        [CYC_STEP_SWEEP] = parse_sweep,
+        [CYC_STEP_PROFILE] = parse_profile,
+        [CYC_STEP_IMPEDANCE] = parse_impedance,
+        [CYC_STEP_TEMPERATURE] = parse_climate,
+        [CYC_STEP_PRESSURE] = parse_climate,
         [CYC_STEP_ASK] = parse_ask,
     };
     memset(plan, 0, sizeof *plan);

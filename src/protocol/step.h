@@ -12,7 +12,8 @@
 #include "protocol/build.h"
 #include "protocol/history.h"
 
-/* ---- Cutoffs ------------------------------------------------------------------------------------ */
+/* ---- Cutoffs ------------------------------------------------------------------------------------
+ */
 
 struct cyc_cutoff_plan;
 struct cyc_plan_node;
@@ -29,8 +30,8 @@ struct cyc_cutoff_more {
 
 /* One end condition. */
 struct cyc_cutoff_plan {
-    const struct cyc_expr *when; /* a condition; NULL: a bare quantity, or `all` */
-    struct cyc_value bare;       /* the quantity of a bare cutoff */
+    const struct cyc_expr *when;  /* a condition; NULL: a bare quantity, or `all` */
+    struct cyc_value bare;        /* the quantity of a bare cutoff */
     struct cyc_cutoff_more *more; /* NULL: nothing but the above */
     struct cyc_pos pos;
     uint8_t signal;   /* enum cyc_signal of a bare cutoff */
@@ -49,10 +50,10 @@ struct cyc_cutoffs {
 
 /* Whose cutoffs they are: decides what a bare quantity means and which action is the default. */
 struct cyc_cutoff_owner {
-    int step_kind;     /* enum cyc_step_kind; -1: the protocol */
-    bool with_hold;    /* charge or discharge with `hold` */
+    int step_kind;  /* enum cyc_step_kind; -1: the protocol */
+    bool with_hold; /* charge or discharge with `hold` */
     bool charging;
-    unsigned scope;    /* where a bare time, charge or energy counts */
+    unsigned scope; /* where a bare time, charge or energy counts */
 };
 bool cyc_cutoffs_parse(struct cyc_build *build, const struct cyc_node *node,
                        const struct cyc_cutoff_owner *owner, struct cyc_cutoffs *cutoffs);
@@ -62,7 +63,7 @@ uint32_t cyc_cutoffs_signals(const struct cyc_cutoff_plan *cutoffs, unsigned cou
 bool cyc_cutoffs_bound_charge(uint32_t signals);
 bool cyc_cutoffs_bound_hold(uint32_t signals);
 
-/* ---- Limits and record rule ---------------------------------------------------------------------- */
+/* ---- Limits and record rule ------------------------------------------------------------------ */
 
 struct cyc_limit_plan {
     uint8_t signal;
@@ -100,12 +101,12 @@ struct cyc_rules {
     struct cyc_cutoffs cutoffs;
     struct cyc_limits limits;
     const struct cyc_record_plan *record; /* NULL: says nothing */
-    uint8_t level; /* enum cyc_level of its limits */
-    uint8_t depth; /* of its block; unused for the protocol */
-    struct cyc_value timeout_s; /* of a block as a whole; unstated: none */
+    uint8_t level;                        /* enum cyc_level of its limits */
+    uint8_t depth;                        /* of its block; unused for the protocol */
+    struct cyc_value timeout_s;           /* of a block as a whole; unstated: none */
 };
 
-/* ---- Steps ---------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 struct cyc_pulse_plan {
     struct cyc_value value; /* magnitude */
@@ -130,12 +131,12 @@ struct cyc_step_more {
     struct cyc_value timeout_s, max_gap_s;
     const struct cyc_record_plan *record;
     struct cyc_limits limits;
-    const char *text;           /* of ask */
-    uint8_t after_interruption; /* enum cyc_interruption */
-    bool wait, off;             /* temperature, pressure */
+    const char *text;                      /* of ask */
+    uint8_t after_interruption;            /* enum cyc_interruption */
+    bool wait, off;                        /* temperature, pressure */
     bool rms, galvanostatic, bias_current; /* impedance */
-    union { /* by kind of step */
-        struct { /* hold, sweep */
+    union {                                /* by kind of step */
+        struct {                           /* hold, sweep */
             struct cyc_value current_A;
             struct cyc_value sweep_rate_V_per_s, sweep_from_V;
             const struct cyc_value *sweep_to_V;
@@ -144,7 +145,7 @@ struct cyc_step_more {
         struct { /* temperature, pressure */
             struct cyc_value within, soak_s, ramp_K_per_s;
         };
-        struct { /* pulse, profile */
+        struct {                    /* pulse, profile */
             struct cyc_value count; /* how often */
             struct cyc_value scale;
             const struct cyc_pulse_plan *pulses;
@@ -170,8 +171,8 @@ struct cyc_step_plan {
     uint8_t cutoff_count;
     uint32_t number; /* in the text, from 1 */
     struct cyc_pos pos;
-    const char *id;    /* with prefix, or NULL */
-    const char *label; /* or NULL */
+    const char *id;            /* with prefix, or NULL */
+    const char *label;         /* or NULL */
     struct cyc_value setpoint; /* A, W, ohm, V, s, degC, Pa: magnitude */
     struct cyc_value hold_V;   /* beside charge or discharge; else unstated */
     const struct cyc_cutoff_plan *cutoffs;

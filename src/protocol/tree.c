@@ -58,12 +58,14 @@ struct reader {
 
 static int refuse(struct reader *reader, struct cyc_pos pos, const char *message, const char *hint)
 {
-    struct cyc_diag *const diag = cyc_diags_add(reader->diags, CYC_SEVERITY_ERROR, pos, "%s", message);
+    struct cyc_diag *const diag =
+        cyc_diags_add(reader->diags, CYC_SEVERITY_ERROR, pos, "%s", message);
     diag->hint = hint == NULL ? NULL : cyc_diags_format(reader->diags, "%s", hint);
     return CYC_E_INPUT;
 }
 
-/* ---- Before the parser ------------------------------------------------------------------------ */
+/* ---- Before the parser ------------------------------------------------------------------------
+ */
 
 /* Bytes of the UTF-8 sequence at the start of a string, 0: it is none. */
 static unsigned sequence_size(const unsigned char *s, size_t left)
@@ -71,7 +73,9 @@ static unsigned sequence_size(const unsigned char *s, size_t left)
     static const struct {
         unsigned char mask, lead, size;
         uint32_t lowest;
-    } forms[] = {{0x80, 0x00, 1, 0}, {0xE0, 0xC0, 2, 0x80}, {0xF0, 0xE0, 3, 0x800},
+    } forms[] = {{0x80, 0x00, 1, 0},
+                 {0xE0, 0xC0, 2, 0x80},
+                 {0xF0, 0xE0, 3, 0x800},
                  {0xF8, 0xF0, 4, 0x10000}};
     for (unsigned f = 0; f < 4; f++) {
         if ((s[0] & forms[f].mask) != forms[f].lead) {
@@ -87,8 +91,8 @@ static unsigned sequence_size(const unsigned char *s, size_t left)
             }
             code = code << 6 | (s[i] & 0x3Fu);
         }
-        const bool sound = code >= forms[f].lowest && code <= 0x10FFFF &&
-                           (code < 0xD800 || code > 0xDFFF);
+        const bool sound =
+            code >= forms[f].lowest && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
         return sound ? forms[f].size : 0;
     }
     return 0;
@@ -100,8 +104,8 @@ static bool is_plain(const unsigned char *bytes)
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t word;
     memcpy(&word, bytes, sizeof word);
-    const uint64_t high = word;                       /* 0x80 … 0xFF */
-    const uint64_t low = word - ones * 0x20;          /* below a blank; borrows only spread upwards */
+    const uint64_t high = word;              /* 0x80 … 0xFF */
+    const uint64_t low = word - ones * 0x20; /* below a blank; borrows only spread upwards */
     const uint64_t rubout = (word ^ ones * 0x7F) - ones; /* 0x7F */
     return ((high | low | (rubout & ~(word ^ ones * 0x7F))) & (ones * 0x80)) == 0;
 }
@@ -180,7 +184,8 @@ static int feed(void *data, unsigned char *buffer, size_t size, size_t *size_rea
     return 1;
 }
 
-/* ---- Mistakes that YAML itself finds ------------------------------------------------------------ */
+/* ---- Mistakes that YAML itself finds ------------------------------------------------------------
+ */
 
 static struct cyc_pos pos_of(const struct reader *reader, const yaml_mark_t *mark)
 {
@@ -286,7 +291,7 @@ static int refuse_syntax(struct reader *reader, const yaml_parser_t *parser)
     return CYC_E_INPUT;
 }
 
-/* ---- Keys -------------------------------------------------------------------------------------------- */
+/* ---- Keys ------------------------------------------------------------------------------------ */
 
 static const struct cyc_node *find_key(const struct cyc_node *mapping, const char *key)
 {
@@ -379,8 +384,8 @@ static int take_key(struct reader *reader, struct level *level, const yaml_event
     level->key = keep_key(reader, key, size);
     level->key_size = size;
     if (before != NULL) {
-        struct cyc_diag *const diag = cyc_diags_add(reader->diags, CYC_SEVERITY_ERROR,
-                                                    level->key_pos, "the key `%.60s` stands twice", key);
+        struct cyc_diag *const diag = cyc_diags_add(
+            reader->diags, CYC_SEVERITY_ERROR, level->key_pos, "the key `%.60s` stands twice", key);
         diag->hint = "keep one of them; several end conditions are a list: cutoff: [4.2 V, 10 h]";
         diag->related = before->key_pos;
         diag->related_text = "the first one is here";
@@ -388,7 +393,7 @@ static int take_key(struct reader *reader, struct level *level, const yaml_event
     return level->key == NULL ? CYC_E_NO_MEMORY : CYC_OK;
 }
 
-/* ---- Nodes -------------------------------------------------------------------------------------------- */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 /* Makes a node at the place where the reader stands, with room for its text right behind it. */
 static struct cyc_node *attach(struct reader *reader, enum cyc_node_type type, struct cyc_pos pos,
@@ -420,7 +425,8 @@ static struct cyc_node *attach(struct reader *reader, enum cyc_node_type type, s
 
 static bool wants_key(const struct reader *reader)
 {
-    const struct level *const level = reader->depth == 0 ? NULL : &reader->levels[reader->depth - 1];
+    const struct level *const level =
+        reader->depth == 0 ? NULL : &reader->levels[reader->depth - 1];
     return level != NULL && level->node->type == CYC_NODE_MAPPING && level->key == NULL;
 }
 
@@ -445,8 +451,8 @@ static int take_scalar(struct reader *reader, const yaml_event_t *event)
         return CYC_E_NO_MEMORY;
     }
     const yaml_scalar_style_t style = event->data.scalar.style;
-    node->quoted = style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
-                   style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    node->quoted =
+        style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     node->block_scalar = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
     if (event->end_mark.line == event->start_mark.line) {
         node->pos.width = (uint32_t)(event->end_mark.column - event->start_mark.column);
@@ -467,8 +473,8 @@ static int take_scalar(struct reader *reader, const yaml_event_t *event)
 static int take_start(struct reader *reader, const yaml_event_t *event, enum cyc_node_type type)
 {
     const struct cyc_pos pos = pos_of(reader, &event->start_mark);
-    const yaml_char_t *const tag = type == CYC_NODE_MAPPING ? event->data.mapping_start.tag
-                                                             : event->data.sequence_start.tag;
+    const yaml_char_t *const tag =
+        type == CYC_NODE_MAPPING ? event->data.mapping_start.tag : event->data.sequence_start.tag;
     if (tag != NULL) {
         return refuse(reader, pos, "tags (!…) are not part of the language", "remove the tag");
     }

@@ -40,8 +40,8 @@ static void say(struct mock *mock)
     for (unsigned i = 0; i < mock->diags.count; i++) {
         const struct cyc_diag *const diag = &mock->diags.items[i];
         cyc_text_format(&mock->said, "%s%u:%u %s%s", i == 0 ? "" : " | ", diag->pos.line,
-                        diag->pos.column,
-                        diag->severity == CYC_SEVERITY_WARNING ? "warning: " : "", diag->message);
+                        diag->pos.column, diag->severity == CYC_SEVERITY_WARNING ? "warning: " : "",
+                        diag->message);
     }
 }
 
@@ -66,7 +66,7 @@ void mock_load(struct mock *mock, const char *text)
     mock_load_with(mock, text, NULL, NULL, 0);
 }
 
-/* ---- Running -------------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 static double setpoint_of(const struct cyc_step *step)
 {
@@ -176,7 +176,7 @@ void mock_release(struct mock *mock)
     cyc_text_release(&mock->trace);
 }
 
-/* ---- In one go --------------------------------------------------------------------------------------- */
+/* ---- In one go ------------------------------------------------------------------------------- */
 
 static char kept[8192];
 

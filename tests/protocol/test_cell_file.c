@@ -41,17 +41,17 @@ static void refused(const char *text, const char *expected)
 
 static void a_cell_file_states_facts_and_model(void)
 {
-    CU_ASSERT_EQUAL(
-        load("cyclostat_cell: 1\nname: my cell\nsource: here\n"
-             "cell: {active_mass: 9 mg, area: 1.3 cm2, one_c: 200 mA/g, nominal_capacity: 290 mAh/g,\n"
-             "       reference: Na/Na+, electrode: negative}\n"
-             "references: {Na/Na+: 0.33 V}\n"
-             "model:\n  kind: linear\n  capacity: 2.5 mAh\n  initial_soc: 50 %\n"
-             "  temperature: 30 degC\n  pressure: 50 MPa\n  seed: 7\n"
-             "  ocv: [[0, 3 V], [40 %, 3.5 V], [1, 4.2 V]]\n"
-             "  rc: [{r: 15 mohm, tau: 30 s}, {r: 1 ohm, tau: 5 min}]\n"
-             "  parameters: {R0: 0.02, beta: -1e-3}\n"),
-        CYC_OK);
+    CU_ASSERT_EQUAL(load("cyclostat_cell: 1\nname: my cell\nsource: here\n"
+                         "cell: {active_mass: 9 mg, area: 1.3 cm2, one_c: 200 mA/g, "
+                         "nominal_capacity: 290 mAh/g,\n"
+                         "       reference: Na/Na+, electrode: negative}\n"
+                         "references: {Na/Na+: 0.33 V}\n"
+                         "model:\n  kind: linear\n  capacity: 2.5 mAh\n  initial_soc: 50 %\n"
+                         "  temperature: 30 degC\n  pressure: 50 MPa\n  seed: 7\n"
+                         "  ocv: [[0, 3 V], [40 %, 3.5 V], [1, 4.2 V]]\n"
+                         "  rc: [{r: 15 mohm, tau: 30 s}, {r: 1 ohm, tau: 5 min}]\n"
+                         "  parameters: {R0: 0.02, beta: -1e-3}\n"),
+                    CYC_OK);
     CYC_SAME(said, "");
     CYC_SAME(file.title, "my cell");
     CYC_SAME(file.facts.name, "my cell");
@@ -110,8 +110,10 @@ static void mistakes_in_cell_files_have_their_place(void)
             "2:40 `parameters` is a bare number, not a resistance");
     refused("cyclostat_cell: 1\ncell: {one_c: 0.5 C}\n",
             "2:15 `one_c` must be a current greater than zero");
-    refused("cyclostat_cell: 1\ncell: {active_mass: 9 V}\n", "2:21 `active_mass` is a mass, not a voltage");
-    refused("cyclostat_cell: 1\nmodell: {kind: linear}\n", "2:1 unknown key `modell` in a cell file");
+    refused("cyclostat_cell: 1\ncell: {active_mass: 9 V}\n",
+            "2:21 `active_mass` is a mass, not a voltage");
+    refused("cyclostat_cell: 1\nmodell: {kind: linear}\n",
+            "2:1 unknown key `modell` in a cell file");
     refused("cyclostat_cell: 1\nmodel: {kind: linear, rc: [{r: 0 ohm, tau: 1 s}]}\n",
             "2:28 `r` and `tau` must be greater than zero");
 }

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#define HEAD "cell: {one_c: 1 A, nominal_capacity: 1 Ah}\n" \
-             "limits: {voltage: [2 V, 4.3 V], current: 6 A}\n"
+#define HEAD                                                                                       \
+    "cell: {one_c: 1 A, nominal_capacity: 1 Ah}\n"                                                 \
+    "limits: {voltage: [2 V, 4.3 V], current: 6 A}\n"
 
 static void blocks_repeat_and_cycles_count(void)
 {
@@ -16,7 +17,8 @@ static void blocks_repeat_and_cycles_count(void)
                              "      - {discharge: C/2, cutoff: 2.5 V}\n"
                              "  - repeat: 2\n"
                              "    steps:\n"
-                             "      - rest: 1 h\n", 50),
+                             "      - rest: 1 h\n",
+                        50),
              "1 CC_CHG 1; 2 CC_DCH -0.5; (cycle 1 pass 1) 1 CC_CHG 1; 2 CC_DCH -0.5; "
              "(cycle 2 pass 2) 3 REST; 3 REST; END done");
 }
@@ -24,7 +26,8 @@ static void blocks_repeat_and_cycles_count(void)
 static void a_count_of_zero_skips_the_block(void)
 {
     CYC_SAME(mock_trace("parameters: {n: 0}\nmethod:\n  - repeat: = n\n    steps: [{rest: 1 h}]\n"
-                        "  - note: after\n", 9),
+                        "  - note: after\n",
+                        9),
              "{after} END done");
 }
 
@@ -33,13 +36,14 @@ static void settings_change_parameters(void)
     const struct cyc_setting settings[] = {{"n", "3"}, {"rates", "[1 C, 2 C]"}};
     static struct mock mock;
     mock_init(&mock);
-    mock_load_with(&mock, HEAD "parameters: {n: 1, rates: [0.5 C]}\nmethod:\n"
-                               "  - repeat: = n\n    steps: [{rest: 1 h}]\n"
-                               "  - each: {rate: = rates}\n    steps:\n"
-                               "      - {charge: = rate, cutoff: 4.2 V}\n", NULL, settings, 2);
+    mock_load_with(&mock,
+                   HEAD "parameters: {n: 1, rates: [0.5 C]}\nmethod:\n"
+                        "  - repeat: = n\n    steps: [{rest: 1 h}]\n"
+                        "  - each: {rate: = rates}\n    steps:\n"
+                        "      - {charge: = rate, cutoff: 4.2 V}\n",
+                   NULL, settings, 2);
     mock_run(&mock, 20, NULL, NULL);
-    CYC_SAME(cyc_text_get(&mock.trace),
-             "1 REST; 1 REST; 1 REST; 2 CC_CHG 1; 2 CC_CHG 2; END done");
+    CYC_SAME(cyc_text_get(&mock.trace), "1 REST; 1 REST; 1 REST; 2 CC_CHG 1; 2 CC_CHG 2; END done");
     mock_release(&mock);
 }
 
@@ -58,13 +62,16 @@ static void a_setting_must_fit_its_parameter(void)
 static void each_walks_its_lists_side_by_side(void)
 {
     CYC_SAME(mock_trace(HEAD "method:\n  - each: {rate: [1 C, 2 C], time: [1 h, 2 h]}\n    steps:\n"
-                             "      - {rest: 1 h}\n", 9),
+                             "      - {rest: 1 h}\n",
+                        9),
              "5:30 `time` is a word of the language and cannot serve as name");
     CYC_SAME(mock_trace(HEAD "method:\n  - each: {rate: [1 C, 2 C], end_V: [4 V, 4.1 V]}\n"
-                             "    steps:\n      - {charge: = rate, hold: = end_V, cutoff: 1 h}\n", 9),
+                             "    steps:\n      - {charge: = rate, hold: = end_V, cutoff: 1 h}\n",
+                        9),
              "1 CCCV_CHG 1; 1 CCCV_CHG 2; END done");
     CYC_SAME(mock_trace(HEAD "method:\n  - each: {rate: [1 C, 2 C], end_V: [4 V]}\n"
-                             "    steps: [{rest: 1 h}]\n", 9),
+                             "    steps: [{rest: 1 h}]\n",
+                        9),
              "5:37 `end_V` has 1 values, the list before it has 2");
 }
 
@@ -76,7 +83,8 @@ static void branches_are_chosen_when_they_are_reached(void)
                              "    then: [{note: large}]\n"
                              "    else: [{note: small}]\n"
                              "  - if: last.voltage < 3 V\n"
-                             "    then: [{note: low}]\n", 9),
+                             "    then: [{note: low}]\n",
+                        9),
              "1 CC_CHG 1; {large} END done");
 }
 
@@ -85,7 +93,8 @@ static void a_condition_on_what_does_not_exist_is_false(void)
     CYC_SAME(mock_trace("method:\n"
                         "  - if: last_charge.capacity > 0 Ah\n"
                         "    then: [{note: yes}]\n"
-                        "    else: [{note: none}]\n", 9),
+                        "    else: [{note: none}]\n",
+                        9),
              "{none} END done");
 }
 
@@ -94,7 +103,8 @@ static void variables_hold_what_was_measured(void)
     CYC_SAME(mock_trace(HEAD "method:\n"
                              "  - {discharge: 0.8 C, cutoff: 2.5 V, id: check}\n"
                              "  - let: {q: = step.check.capacity, rate: = q / 1 h}\n"
-                             "  - {charge: = 0.5 * rate, cutoff: = 0.25 * q}\n", 9),
+                             "  - {charge: = 0.5 * rate, cutoff: = 0.25 * q}\n",
+                        9),
              "1 CC_DCH -0.8; 2 CC_CHG 0.4; END done");
 }
 
@@ -104,7 +114,8 @@ static void one_c_can_be_set_from_a_measurement(void)
                              "  - {discharge: 0.8 C, cutoff: 2.5 V}\n"
                              "  - let: {one_c: = last.capacity / 1 h}\n"
                              "  - {charge: 0.5 C, cutoff: 4.2 V}\n"
-                             "  - {charge: = 2 * C/4, cutoff: 4.2 V}\n", 9),
+                             "  - {charge: = 2 * C/4, cutoff: 4.2 V}\n",
+                        9),
              "1 CC_DCH -0.8; 2 CC_CHG 0.4; 3 CC_CHG 0.4; END done");
 }
 
@@ -118,7 +129,8 @@ static void leave_ends_the_innermost_block_or_a_named_one(void)
                         "          - note: on\n"
                         "      - note: out\n"
                         "      - if: pass >= 2\n        then: [{leave: outer}]\n"
-                        "  - note: end\n", 40),
+                        "  - note: end\n",
+                        40),
              "1 REST; {on} (cycle 1 pass 1) 1 REST; (cycle 2 pass 2 broken) {out} "
              "1 REST; {on} (cycle 3 pass 1) 1 REST; (cycle 4 pass 2 broken) {out} {end} END done");
 }
@@ -131,7 +143,8 @@ static void goto_leads_back_and_out_of_blocks(void)
                         "  - let: {n: = n + 1}\n"
                         "  - cycles: 1\n    steps:\n"
                         "      - if: n < 3\n        then: [{goto: again}]\n"
-                        "      - note: through\n", 40),
+                        "      - note: through\n",
+                        40),
              "1 REST; (cycle 1 pass 1 broken) 1 REST; (cycle 2 pass 1 broken) 1 REST; {through} "
              "(cycle 3 pass 1) END done");
 }
@@ -163,7 +176,8 @@ static void jumps_that_move_nothing_are_a_fault_after_100(void)
 static void a_loop_without_steps_is_stopped(void)
 {
     CU_ASSERT_PTR_NOT_NULL(strstr(mock_trace("method:\n  - repeat: 1000000000\n"
-                                             "    steps: [{let: {x: 1}}]\n", 5),
+                                             "    steps: [{let: {x: 1}}]\n",
+                                             5),
                                   "goes on and on without a step"));
 }
 
@@ -180,7 +194,7 @@ static void goto_never_leads_into_a_block(void)
              "5:19 goto cannot lead into another block: `a`");
 }
 
-/* ---- Follow-ups of cutoffs ----------------------------------------------------------------------------- */
+/* ---- Follow-ups of cutoffs ------------------------------------------------------------------- */
 
 struct ending {
     unsigned step;   /* execution, from 0 */
@@ -212,8 +226,8 @@ static void check_ending(const char *text, unsigned step, unsigned cutoff, const
 static void block_cutoffs_leave_their_block(void)
 {
     check_ending("method:\n  - repeat: 3\n    cutoff: voltage <= 2.5 V\n    steps:\n"
-                 "      - rest: 1 h\n      - rest: 2 h\n  - note: out\n", 3, 1,
-                 "1 REST; 2 REST; 1 REST; 2 REST; {out} END done");
+                 "      - rest: 1 h\n      - rest: 2 h\n  - note: out\n",
+                 3, 1, "1 REST; 2 REST; 1 REST; 2 REST; {out} END done");
 }
 
 #define FOLLOW_UPS                                                                                 \
@@ -284,13 +298,14 @@ static void leave_needs_a_block(void)
              "7:21 `a` is not a block around this");
 }
 
-/* ---- Includes ---------------------------------------------------------------------------------------------- */
+/* ---- Includes -------------------------------------------------------------------------------- */
 
-#define INNER "cyclostat: 1\nlimits: {voltage: [1 V, 4.25 V], current: 2 A}\n"                      \
-              "parameters: {rate: 0.1 C, n: 2}\nmethod:\n"                                         \
-              "  - cycles: = n\n    id: loop\n    steps:\n"                                         \
-              "      - {charge: = rate, cutoff: 4.2 V, id: cc}\n"                                   \
-              "  - if: step.cc.capacity > 0 Ah\n    then: [{note: charged}]\n"
+#define INNER                                                                                      \
+    "cyclostat: 1\nlimits: {voltage: [1 V, 4.25 V], current: 2 A}\n"                               \
+    "parameters: {rate: 0.1 C, n: 2}\nmethod:\n"                                                   \
+    "  - cycles: = n\n    id: loop\n    steps:\n"                                                  \
+    "      - {charge: = rate, cutoff: 4.2 V, id: cc}\n"                                            \
+    "  - if: step.cc.capacity > 0 Ah\n    then: [{note: charged}]\n"
 
 static void includes_see_only_what_is_handed_in(void)
 {
@@ -367,7 +382,7 @@ static void unknown_parameters_of_an_include_are_refused(void)
     mock_release(&mock);
 }
 
-/* ---- Twice ------------------------------------------------------------------------------------------------- */
+/* ---- Twice ----------------------------------------------------------------------------------- */
 
 static void a_source_fed_the_same_results_goes_the_same_way(void)
 {

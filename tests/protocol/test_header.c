@@ -30,7 +30,8 @@ static void check_on(const char *reference, const char *text, const char *expect
 static void voltages_are_shifted_to_the_reference_of_the_cell(void)
 {
     const struct cyc_step *step = mock_step(
-        "cell: {nominal_capacity: 1 Ah, reference: LTO}\nlimits: {voltage: [0.4 V, 3.1 V], current: 2 A}\n"
+        "cell: {nominal_capacity: 1 Ah, reference: LTO}\nlimits: {voltage: [0.4 V, 3.1 V], "
+        "current: 2 A}\n"
         "method: [{charge: 1 A, cutoff: [4.6 V vs Li/Li+, 3.0 V, voltage > 4.5 V vs Li/Li+]}]\n");
     CYC_NEAR(step->ops[step->cutoffs[0].when.first + 1].value, 4.6 - 1.55, 1e-12);
     CYC_NEAR(step->ops[step->cutoffs[1].when.first + 1].value, 3.0, 1e-12);
@@ -59,8 +60,10 @@ static void a_cell_with_another_reference_is_refused_unless_every_voltage_says_i
     check_on("In/Li-In", bare, "");
     check_on("Li/Li+",
              "cell: {reference: In/Li-In}\n"
-             "limits: {voltage: [1.2 V vs Li/Li+, 5 V vs Li/Li+], current: 2 A}\nrecord: {voltage: 5 mV}\n"
-             "method:\n  - {charge: 1 A, cutoff: 4.6 V vs Li/Li+}\n", "");
+             "limits: {voltage: [1.2 V vs Li/Li+, 5 V vs Li/Li+], current: 2 A}\nrecord: {voltage: "
+             "5 mV}\n"
+             "method:\n  - {charge: 1 A, cutoff: 4.6 V vs Li/Li+}\n",
+             "");
 }
 
 static void a_full_cell_has_no_reference(void)
@@ -86,8 +89,9 @@ static void c_rates_need_a_cell(void)
     CYC_SAME(mock_said("cell: {one_c: 200 mA/g}\n" LIMITS
                        "method: [{charge: 0.5 C, cutoff: 4.2 V, timeout: 5 h}]\n"),
              "4:19 0.5 C: cell.one_c needs cell.active_mass");
-    CYC_SAME(mock_said(LIMITS "method: [{charge: 1 A, cutoff: 4.2 V}]\n"),
-             "3:11 how long may this charge last? The cell states neither nominal_capacity nor one_c");
+    CYC_SAME(
+        mock_said(LIMITS "method: [{charge: 1 A, cutoff: 4.2 V}]\n"),
+        "3:11 how long may this charge last? The cell states neither nominal_capacity nor one_c");
 }
 
 static void a_cell_file_overrides_the_protocols_cell(void)
@@ -96,8 +100,10 @@ static void a_cell_file_overrides_the_protocols_cell(void)
     cyc_cell_facts_init(&facts);
     facts.basis.active_mass_g = 0.02;
     mock_init(&mock);
-    mock_load_with(&mock, "cell: {active_mass: 10 mg, one_c: 200 mA/g, nominal_capacity: 1 Ah}\n" LIMITS
-                          "method: [{charge: 0.5 C, cutoff: 4.2 V}]\n", &facts, NULL, 0);
+    mock_load_with(&mock,
+                   "cell: {active_mass: 10 mg, one_c: 200 mA/g, nominal_capacity: 1 Ah}\n" LIMITS
+                   "method: [{charge: 0.5 C, cutoff: 4.2 V}]\n",
+                   &facts, NULL, 0);
     const struct cyc_cell_basis *const basis = &cyc_protocol_cell(mock.protocol)->basis;
     CYC_NEAR(basis->active_mass_g, 0.02, 1e-15); /* the cell's */
     CYC_NEAR(basis->one_c.value, 0.2, 1e-15);    /* the protocol's: the cell says nothing */
@@ -142,11 +148,11 @@ static void expectations_are_computed_in_the_unit_they_are_known_in(void)
     struct cyc_source *source = NULL;
     const struct cyc_expectation *rows = NULL;
     mock_init(&mock);
-    mock_load(&mock, "cell: {active_mass: 10 g, one_c: 1 A, nominal_capacity: 1 Ah}\n" LIMITS
-                     "expect:\n"
-                     "  - {value: step.dc.capacity, is: 120 mAh/g, within: 1 mAh/g, source: here}\n"
-                     "  - {value: 1 V + 20 mV, is: 1.02 V}\n"
-                     "method: [{discharge: 1 A, cutoff: 2.5 V, id: dc}]\n");
+    mock_load(&mock,
+              "cell: {active_mass: 10 g, one_c: 1 A, nominal_capacity: 1 Ah}\n" LIMITS "expect:\n"
+              "  - {value: step.dc.capacity, is: 120 mAh/g, within: 1 mAh/g, source: here}\n"
+              "  - {value: 1 V + 20 mV, is: 1.02 V}\n"
+              "method: [{discharge: 1 A, cutoff: 2.5 V, id: dc}]\n");
     CU_ASSERT_EQUAL_FATAL(cyc_source_open(mock.protocol, &source, NULL), CYC_OK);
     CU_ASSERT_EQUAL(cyc_source_expectations(source, &rows), 2);
     CYC_SAME(rows[0].name, "step.dc.capacity");

@@ -149,7 +149,7 @@ static void efficiency_is_what_came_out_over_what_went_in_before(void)
     CYC_NEAR(cycle.energy_efficiency, 0.9 * 3.0 / 4.0, 1e-12);
     CYC_NEAR(cycle.mean_charge_V, 4.0, 1e-12);
     CYC_NEAR(cycle.mean_discharge_V, 3.0, 1e-12);
-    pass_Ah(1.0, ""); /* outside any pass */
+    pass_Ah(1.0, "");               /* outside any pass */
     cycle = pass(-0.8, 0.95, true); /* discharges first: against the charge before that */
     CYC_NEAR(cycle.coulombic_efficiency, 0.8 / 1.0, 1e-12);
     cycle = pass(-0.76, 0.9, true);

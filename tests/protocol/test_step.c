@@ -5,9 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#define HEAD "cell: {active_mass: 10 mg, area: 2 cm2, one_c: 200 mA/g, nominal_capacity: 300 mAh/g, " \
-             "reference: In/Li-In}\n"                                                               \
-             "limits: {voltage: [1.2 V, 4.4 V], current: 20 mA}\nmethod:\n"
+#define HEAD                                                                                       \
+    "cell: {active_mass: 10 mg, area: 2 cm2, one_c: 200 mA/g, nominal_capacity: 300 mAh/g, "       \
+    "reference: In/Li-In}\n"                                                                       \
+    "limits: {voltage: [1.2 V, 4.4 V], current: 20 mA}\nmethod:\n"
 #define ONE_C 2e-3 /* 10 mg at 200 mA/g */
 
 /* The condition of a cutoff is `signal op value`, perhaps of the magnitude. */
@@ -27,7 +28,8 @@ static void check_threshold(const struct cyc_step *step, unsigned index, enum cy
 
 static void cc_has_a_signed_current_and_a_bound(void)
 {
-    const struct cyc_step *step = mock_step(HEAD "  - {discharge: 0.5 C, cutoff: 2.0 V vs Li/Li+}\n");
+    const struct cyc_step *step =
+        mock_step(HEAD "  - {discharge: 0.5 C, cutoff: 2.0 V vs Li/Li+}\n");
     CU_ASSERT_EQUAL(step->mode, CYC_MODE_CC);
     CYC_SAME(step->type, "CC_DCH");
     CU_ASSERT_FALSE(step->charging);
@@ -171,8 +173,8 @@ static void a_pulse_train_is_a_list_of_segments(void)
 
 static void a_sweep_walks_its_voltages(void)
 {
-    const struct cyc_step *step = mock_step(
-        HEAD "  - {sweep: {from: 2 V, to: [4 V, 3 V], rate: 1 mV/s}, current: 1 C}\n");
+    const struct cyc_step *step =
+        mock_step(HEAD "  - {sweep: {from: 2 V, to: [4 V, 3 V], rate: 1 mV/s}, current: 1 C}\n");
     CU_ASSERT_EQUAL_FATAL(step->segment_count, 2);
     CU_ASSERT_FALSE(step->sweep_from_present);
     CYC_NEAR(step->segments[0].value, 2.0, 1e-12);
@@ -181,7 +183,8 @@ static void a_sweep_walks_its_voltages(void)
     CYC_NEAR(step->segments[1].value, 4.0, 1e-12);
     CYC_NEAR(step->segments[1].slope_per_s, -1e-3, 1e-15);
     CYC_NEAR(step->current_max_A, ONE_C, 1e-15);
-    step = mock_step_at(HEAD "  - rest: 1 h\n  - {sweep: {to: 4 V, rate: 1 mV/s}, current: 1 C}\n", 1);
+    step =
+        mock_step_at(HEAD "  - rest: 1 h\n  - {sweep: {to: 4 V, rate: 1 mV/s}, current: 1 C}\n", 1);
     CU_ASSERT_TRUE(step->sweep_from_present);
     const struct cyc_segment *const first = &step->segments[0];
     CYC_NEAR(first->value + first->slope_per_s * (double)first->duration_ns / 1e9, 4.0, 1e-9);
@@ -194,8 +197,9 @@ static void a_profile_holds_each_row_until_the_next(void)
     struct cyc_source *source = NULL;
     struct cyc_item item;
     mock_init(&mock);
-    mock_file(&mock, "p.csv", "# a drive cycle\ntime / s, other, current / C\n0, 9, 1\n"
-                              "10.5, 9, -0.5\r\n20, 9, 0\n30, 9, 7\n");
+    mock_file(&mock, "p.csv",
+              "# a drive cycle\ntime / s, other, current / C\n0, 9, 1\n"
+              "10.5, 9, -0.5\r\n20, 9, 0\n30, 9, 7\n");
     mock_load(&mock, HEAD "  - {profile: p.csv, scale: 2, times: 3, cutoff: 2 h}\n");
     CU_ASSERT_EQUAL(mock.diags.error_count, 0);
     CU_ASSERT_EQUAL_FATAL(cyc_source_open(mock.protocol, &source, NULL), CYC_OK);
@@ -237,8 +241,9 @@ static void impedance_is_accepted_and_asked_for(void)
 {
     static struct mock mock;
     mock_init(&mock);
-    mock_load(&mock, HEAD "  - rest: 1 h\n"
-                          "  - {impedance: {amplitude: 10 mV, from: 1 MHz, to: 10 mHz}, id: eis}\n");
+    mock_load(&mock,
+              HEAD "  - rest: 1 h\n"
+                   "  - {impedance: {amplitude: 10 mV, from: 1 MHz, to: 10 mHz}, id: eis}\n");
     CYC_SAME(cyc_text_get(&mock.said), "");
     const struct cyc_demands *const demands = cyc_protocol_demands(mock.protocol);
     CU_ASSERT_EQUAL(demands->impedance_step, 2);
@@ -250,12 +255,13 @@ static void demands_span_the_whole_protocol(void)
 {
     static struct mock mock;
     mock_init(&mock);
-    mock_load(&mock,
-              HEAD "  - {temperature: 45 degC, wait: no}\n"
-                   "  - each: {rate: [0.1 C, 2 C]}\n    steps:\n"
-                   "      - {charge: = rate, hold: 4.2 V, cutoff: 0.05 C}\n"
-                   "  - {discharge: 1 C, cutoff: 1.5 V, record: {burst: [{during: 1 s, every: 10 ms}]}}\n"
-                   "  - {temperature: 25 degC, wait: no}\n");
+    mock_load(
+        &mock,
+        HEAD "  - {temperature: 45 degC, wait: no}\n"
+             "  - each: {rate: [0.1 C, 2 C]}\n    steps:\n"
+             "      - {charge: = rate, hold: 4.2 V, cutoff: 0.05 C}\n"
+             "  - {discharge: 1 C, cutoff: 1.5 V, record: {burst: [{during: 1 s, every: 10 ms}]}}\n"
+             "  - {temperature: 25 degC, wait: no}\n");
     CU_ASSERT_EQUAL(mock.diags.error_count, 0);
     const struct cyc_demands *const demands = cyc_protocol_demands(mock.protocol);
     CYC_NEAR(demands->voltage_max_V, 4.2, 1e-12);
@@ -268,7 +274,7 @@ static void demands_span_the_whole_protocol(void)
     mock_release(&mock);
 }
 
-/* ---- Cutoffs -------------------------------------------------------------------------------------------- */
+/* ---- Cutoffs --------------------------------------------------------------------------------- */
 
 static void cutoffs_come_own_first_then_outwards(void)
 {
@@ -293,10 +299,11 @@ static void cutoffs_come_own_first_then_outwards(void)
 static void a_mapping_says_more_about_a_cutoff(void)
 {
     const struct cyc_step *step = mock_step(
-        HEAD "  - cycles: 1\n"
-             "    cutoff: {when: temperature > 45 degC, action: pause, resume: temperature < 30 degC, "
-             "timeout: 6 h, lasting: 10 s, after: 1 min}\n"
-             "    steps: [{charge: 1 C, cutoff: 4 V}]\n");
+        HEAD
+        "  - cycles: 1\n"
+        "    cutoff: {when: temperature > 45 degC, action: pause, resume: temperature < 30 degC, "
+        "timeout: 6 h, lasting: 10 s, after: 1 min}\n"
+        "    steps: [{charge: 1 C, cutoff: 4 V}]\n");
     const struct cyc_cutoff *const cutoff = &step->cutoffs[1];
     CU_ASSERT_EQUAL(cutoff->action, CYC_FOLLOW_PAUSE);
     CU_ASSERT_EQUAL(cutoff->lasting_ns, 10 * CYC_S_NS);
@@ -309,7 +316,8 @@ static void a_mapping_says_more_about_a_cutoff(void)
 static void all_demands_everything_at_once(void)
 {
     const struct cyc_step *step = mock_step(
-        HEAD "  - {charge: 1 C, cutoff: [4.2 V, {all: [1 h, 1 mAh, voltage > 4 V], action: fail}]}\n");
+        HEAD
+        "  - {charge: 1 C, cutoff: [4.2 V, {all: [1 h, 1 mAh, voltage > 4 V], action: fail}]}\n");
     const struct cyc_cutoff *const cutoff = &step->cutoffs[1];
     CU_ASSERT_EQUAL(cutoff->when.count, 11);
     CU_ASSERT_EQUAL(step->ops[cutoff->when.first + 6].code, CYC_OP_AND);
@@ -326,13 +334,14 @@ static void zero_volts_is_a_cutoff_like_any_other(void)
     check_threshold(step, 0, CYC_SIGNAL_VOLTAGE, CYC_OP_LE, 0.0);
 }
 
-/* ---- Limits, record, the rest ------------------------------------------------------------------------------ */
+/* ---- Limits, record, the rest ---------------------------------------------------------------- */
 
 static void limits_of_all_levels_are_listed(void)
 {
     const struct cyc_step *step = mock_step(
-        HEAD "  - repeat: 1\n    limits: {temperature: [10 degC, 60 degC]}\n    steps:\n"
-             "      - {charge: 1 C, cutoff: 4 V, limits: {voltage: [1 V, 4.1 V], capacity: 3 mAh}}\n");
+        HEAD
+        "  - repeat: 1\n    limits: {temperature: [10 degC, 60 degC]}\n    steps:\n"
+        "      - {charge: 1 C, cutoff: 4 V, limits: {voltage: [1 V, 4.1 V], capacity: 3 mAh}}\n");
     CU_ASSERT_EQUAL_FATAL(step->limit_count, 6);
     CYC_NEAR(step->limits[0].high, 4.1, 1e-12);
     CU_ASSERT_EQUAL(step->limits[0].level, CYC_LEVEL_STEP);
@@ -403,7 +412,8 @@ static void a_computed_setpoint_that_makes_no_sense_names_its_line(void)
                "6:14 `charge` must be greater than zero"));
     CU_ASSERT_PTR_NOT_NULL(strstr(
         mock_trace(HEAD "  - rest: 1 h\n"
-                        "  - {charge: = last.capacity / 1 h, cutoff: 4 V, id: cc}\n", 5),
+                        "  - {charge: = last.capacity / 1 h, cutoff: 4 V, id: cc}\n",
+                   5),
         "ERROR line 6, step 2 'cc': the setpoint came out as 0 and must be greater than zero"));
 }
 

@@ -21,8 +21,8 @@ static struct parsed *parse_bytes(const char *text, size_t size, size_t memory_m
     cyc_arena_init(&parsed->arena, memory_max);
     cyc_diags_init(&parsed->diags);
     const uint16_t file = cyc_diags_add_file(&parsed->diags, "test", text, size);
-    parsed->status = cyc_tree_parse(text, size, file, &parsed->arena, &parsed->diags,
-                                    &parsed->root, NULL);
+    parsed->status =
+        cyc_tree_parse(text, size, file, &parsed->arena, &parsed->diags, &parsed->root, NULL);
     if (parsed->diags.count > 0) {
         const struct cyc_diag *const diag = &parsed->diags.items[0];
         (void)snprintf(parsed->said, sizeof parsed->said, "%u:%u %.400s", diag->pos.line,
