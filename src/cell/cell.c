@@ -10,9 +10,9 @@
  * - Steps run from the base state. When a model's own step is complete, its end becomes the base.
  *   Where `until` or a crossing cuts a step short, the state there is looked at; it becomes the
  *   base when a setpoint changes, or at once where the model's steps are exact anyway.
- * - A watch has a side at the start of the call, below or above its value. The first nanosecond on
- *   the other side is found by trying the same step with other spans (root.c); the state there is
- *   the state of a step, not an interpolation. The earliest of several watches wins.
+ * - A watch has a side at the start of the call, below or above its value. The first nanosecond
+ *   on the other side (microsecond, where the steps are not exact) is found by trying the same step
+ *   with other spans (root.c); the state there is that of a step, not an interpolation. The earliest of several watches wins.
  * - A watch that stands exactly on its value at the start is crossed when it leaves it.
  * - Between two instants on one side a voltage may have been on the other for a while; where the
  *   model's bounds say so, shorter steps are tried down to 1 s.
@@ -24,7 +24,6 @@
  * The layers in which faults will be injected have their places: the cell's physics in the models,
  * wiring and instrument between cyc_point and cyc_sample in fill(), surroundings in climate.c.
  */
-#include "base/text.h"
 #include "cell/cell_int.h"
 #include "cell/root.h"
 
