@@ -140,6 +140,13 @@ static void aim(const struct cyc_turn *turn, struct cyc_setpoint *setpoint)
     }
 }
 
+/* The last look before it leaves: no instrument is asked for what is no number. */
+static bool is_sound(const struct cyc_setpoint *setpoint)
+{
+    return isfinite(setpoint->value) && isfinite(setpoint->slope_per_s) &&
+           setpoint->current_min_A <= setpoint->current_max_A;
+}
+
 void cyc_core_send(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
@@ -155,6 +162,10 @@ void cyc_core_send(struct cyc_turn *turn)
     const bool voltage = setpoint->control == CYC_CONTROL_VOLTAGE;
     setpoint->current_min_A = voltage ? turn->step->current_min_A : 0;
     setpoint->current_max_A = voltage ? turn->step->current_max_A : 0;
+    if (!is_sound(setpoint)) {
+        cyc_core_trip_kind(turn, CYC_FAULT_INVARIANT);
+        return;
+    }
     cyc_core_act(turn, CYC_ACTION_SETPOINT)->as.setpoint = *setpoint;
     core->ask_now = true;
     core->settle_count = 0;

@@ -303,6 +303,9 @@ static bool is_well_formed(struct cyc_core *core, const struct cyc_step *step)
             return false;
         }
     }
+    if (crosses_over(step) && !isfinite(step->hold_V)) {
+        return false; /* it would never cross over */
+    }
     return (step->segment_count == 0 || step->segments != NULL) &&
            cyc_core_compile(core, step) && cyc_core_set_limits(core, step);
 }

@@ -441,6 +441,36 @@ static void malformed_steps_are_refused(void)
     }
 }
 
+static void no_instrument_is_asked_for_what_is_no_number(void)
+{
+    for (int i = 0; i < 6; i++) {
+        struct rig *rig = rig_new(0.2);
+        make_cv(rig, 3.5, 1.0);
+        rig->segments[0].value = i == 0 ? NAN : i == 1 ? INFINITY : 3.5;
+        rig->segments[0].slope_per_s = i == 2 ? NAN : 0;
+        rig->step.current_min_A = i == 3 ? 2.0 : -1.0;
+        rig->step.current_max_A = i == 4 ? NAN : 1.0;
+        rig_sample(rig);
+        rig_step(rig);
+        CU_ASSERT_EQUAL(rig->setpoint_count, i == 5 ? 1 : 0);
+        CU_ASSERT_EQUAL(rig->safe_count, i == 5 ? 0 : 1);
+        CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->kind,
+                        i == 5 ? CYC_FAULT_NONE : CYC_FAULT_INVARIANT);
+        rig_free(rig);
+    }
+}
+
+static void a_hold_without_a_voltage_is_refused(void)
+{
+    struct rig *rig = rig_new(0.2);
+    make_cccv(rig, 1.0, NAN);
+    rig_sample(rig);
+    rig_step(rig);
+    in_fault(rig, CYC_FAULT_INVARIANT);
+    CU_ASSERT_EQUAL(rig->setpoint_count, 0);
+    rig_free(rig);
+}
+
 static void without_a_step_there_is_nothing_to_pass(void)
 {
     struct rig *rig = rig_new(0.2);
@@ -476,6 +506,8 @@ const struct cyc_check cyc_check_faults[] = {
     CYC_CHECK(steps_that_take_no_time_are_bounded),
     CYC_CHECK(end_opens_the_circuit_and_finishes),
     CYC_CHECK(malformed_steps_are_refused),
+    CYC_CHECK(no_instrument_is_asked_for_what_is_no_number),
+    CYC_CHECK(a_hold_without_a_voltage_is_refused),
     CYC_CHECK(without_a_step_there_is_nothing_to_pass),
     {0},
 };
