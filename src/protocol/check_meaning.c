@@ -326,7 +326,7 @@ static void check_slopes(const struct cyc_check_view *view)
     struct cyc_check_atom atom;
     for (unsigned i = 0; i < step->cutoff_count; i++) {
         if (cyc_check_only_atom(step, &step->cutoffs[i].when, &atom) &&
-            atom.signal == CYC_SIGNAL_TIME && atom.scope == CYC_SCOPE_STEP && atom.value < 9e9) {
+            atom.signal == CYC_SIGNAL_TIME && atom.scope == CYC_SCOPE_STEP && fabs(atom.value) < 9e9) {
             const int64_t time_ns = (int64_t)(atom.value * 1e9);
             end_ns = time_ns < end_ns ? time_ns : end_ns;
         }

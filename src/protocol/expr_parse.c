@@ -366,8 +366,7 @@ static bool expect(struct cyc_expr_parser *parser, const char *word)
         return !parser->failed;
     }
     const bool at_end = parser->token.type == CYC_TOKEN_END;
-    const size_t size = at_end ? 1 : parser->token.size;
-    (void)cyc_expr_refuse(parser, cyc_expr_place(parser, parser->token.text, size),
+    (void)cyc_expr_refuse(parser, cyc_expr_place(parser, parser->token.text, parser->token.size),
                           "brackets come in pairs",
                           at_end ? "%s is missing at the end" : "%s is missing here", word);
     return false;

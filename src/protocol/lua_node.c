@@ -7,20 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SEARCH_LINES = 40, DEPTH_MAX = 32 };
+/* The search for a word is bounded, and counted as work: a line can be as long as the script. */
+enum { SEARCH_LINES = 40, SEARCH_SIZE = 4096, BYTES_PER_WORK = 16, DEPTH_MAX = 32 };
 
 /* ---- Places -------------------------------------------------------------------------------------- */
-
-static const char *line_start(const struct cyc_lua_nodes *nodes)
-{
-    const char *at = nodes->text;
-    const char *const end = at + nodes->size;
-    for (uint32_t line = 1; line < nodes->line && at < end; line++) {
-        const char *const feed = memchr(at, '\n', (size_t)(end - at));
-        at = feed != NULL ? feed + 1 : end;
-    }
-    return at;
-}
 
 static uint32_t count_characters(const char *from, const char *to)
 {
@@ -31,17 +21,9 @@ static uint32_t count_characters(const char *from, const char *to)
     return count;
 }
 
-/* The call's line, from its first word on. */
 static struct cyc_pos place_of_call(const struct cyc_lua_nodes *nodes)
 {
-    struct cyc_pos pos = {.file = nodes->file, .line = nodes->line, .column = 1};
-    if (nodes->text != NULL) {
-        const char *const end = nodes->text + nodes->size;
-        for (const char *at = line_start(nodes); at < end && (*at == ' ' || *at == '\t'); at++) {
-            pos.column++;
-        }
-    }
-    return pos;
+    return (struct cyc_pos){.file = nodes->file, .line = nodes->line, .column = nodes->column};
 }
 
 static bool is_letter(char c)
@@ -67,27 +49,30 @@ static bool matches(const char *begin, const char *at, const char *end, const ch
 }
 
 /* Where a word of the call stands: its first occurrence from the call on. */
-static struct cyc_pos find_place(const struct cyc_lua_nodes *nodes, const char *word, size_t size,
-                                 bool key)
+static struct cyc_pos find_place(lua_State *L, const struct cyc_lua_nodes *nodes, const char *word,
+                                 size_t size, bool key)
 {
     struct cyc_pos pos = place_of_call(nodes);
-    if (nodes->text == NULL || size == 0) {
+    if (nodes->from == NULL || size == 0) {
         return pos;
     }
-    const char *const end = nodes->text + nodes->size;
-    const char *line = line_start(nodes);
+    const char *const from = nodes->from;
+    const char *const end = nodes->end - from > SEARCH_SIZE ? from + SEARCH_SIZE : nodes->end;
+    const char *line = from;
+    const char *at = from;
     uint32_t number = nodes->line;
-    for (const char *at = line; at < end && number < nodes->line + SEARCH_LINES; at++) {
+    for (; at < end && number < nodes->line + SEARCH_LINES; at++) {
         if (*at == '\n') {
             number++;
             line = at + 1;
-        } else if (matches(nodes->text, at, end, word, size, key)) {
+        } else if (matches(from, at, end, word, size, key)) {
             pos.line = number;
             pos.column = count_characters(line, at) + (key ? 1u : 0u);
             pos.width = count_characters(at, at + size) + (key ? 0u : 2u);
-            return pos;
+            break;
         }
     }
+    cyc_lua_charge(L, (size_t)(at - from) / BYTES_PER_WORK);
     return pos;
 }
 
@@ -158,7 +143,7 @@ static struct cyc_node *node_of_text(lua_State *L, int index, struct cyc_lua_nod
         (void)luaL_error(L, "this text has a zero byte in it");
     }
     struct cyc_node *const node = new_scalar(L, text, size, nodes);
-    node->pos = find_place(nodes, text, size, false);
+    node->pos = find_place(L, nodes, text, size, false);
     node->quoted = node->pos.width > 0;
     return node;
 }
@@ -223,7 +208,7 @@ static struct cyc_node *node_of_table(lua_State *L, int index, struct cyc_lua_no
         lua_pop(L, 1);
         if (!list) {
             child->key = cyc_arena_string(nodes->arena, key->text, key->size);
-            child->key_pos = find_place(nodes, key->text, key->size, true);
+            child->key_pos = find_place(L, nodes, key->text, key->size, true);
         }
         link_child(node, tail, child);
         tail = &child->next;

@@ -12,10 +12,10 @@
 /* Where nodes are made and where they stand in the script. */
 struct cyc_lua_nodes {
     struct cyc_arena *arena;
-    const char *text; /* of the script, to find the columns of what is written; NULL: not asked */
-    size_t size;
+    const char *from; /* line of the call in the script's text; NULL: columns are not asked */
+    const char *end;  /* of the text */
     uint16_t file;
-    uint32_t line; /* of the call */
+    uint32_t line, column; /* of the call: the first word of its line */
     unsigned count;
 };
 

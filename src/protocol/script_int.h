@@ -73,6 +73,8 @@ struct cyc_script_source {
     int variable_count;
     double values[CYC_NAMES_MAX + CYC_NAME_FIRST_FREE];
     struct cyc_arena lasting; /* names, values of let, the header */
+    uint32_t call_line; /* of the last call whose place was asked; 0: none yet */
+    const char *call_from; /* where that line begins */
     struct cyc_arena loop_arena, call_arena;
     struct cyc_diags *diags;
     bool own_diags;

@@ -100,9 +100,12 @@ static bool parse_options(struct cyc_script_source *source, const struct cyc_nod
     }
     build->scope.block_depth = 0;
     build->scope.in_cycle = false;
+    if (!sound) {
+        return false;
+    }
     loop->count = isnan(count.value) || count.value > 4e9 ? 0 : (uint32_t)count.value;
     loop->reference_pass = isnan(reference.value) ? 1 : (uint32_t)reference.value;
-    return sound;
+    return true;
 }
 
 /* A function in leave_when is taken out of the options and kept in the registry. */

@@ -36,16 +36,48 @@ static struct cyc_script_source *begin_call(lua_State *L, struct cyc_arena *aren
     return source;
 }
 
+/* The start of a line of the script. It is looked for from where the last call stood: calls follow
+ * each other. */
+static const char *line_start(lua_State *L, struct cyc_script_source *source, uint32_t line)
+{
+    const struct cyc_file *const file = &source->files.items[0];
+    const char *at = source->call_line > 0 ? source->call_from : file->text;
+    const char *const end = file->text + file->size;
+    uint32_t number = source->call_line > 0 ? source->call_line : 1;
+    const uint32_t distance = line > number ? line - number : number - line;
+    cyc_lua_charge(L, distance);
+    for (; number < line && at < end; number++) {
+        const char *const feed = memchr(at, '\n', (size_t)(end - at));
+        at = feed != NULL ? feed + 1 : end;
+    }
+    for (; number > line && at > file->text; number--) {
+        const char *const feed = memrchr(file->text, '\n', (size_t)(at - 1 - file->text));
+        at = feed != NULL ? feed + 1 : file->text;
+    }
+    source->call_line = number;
+    source->call_from = at;
+    return at;
+}
+
 struct cyc_lua_nodes cyc_script_nodes(lua_State *L, struct cyc_arena *arena)
 {
-    const struct cyc_script_source *const source = cyc_script_of(L);
+    struct cyc_script_source *const source = cyc_script_of(L);
     const struct cyc_file *const file = &source->files.items[0];
-    const bool checked = source->options != NULL;
-    return (struct cyc_lua_nodes){.arena = arena,
-                                  .text = checked ? file->text : NULL,
-                                  .size = checked ? file->size : 0,
+    struct cyc_lua_nodes nodes = {.arena = arena,
                                   .file = source->build.file,
-                                  .line = (uint32_t)cyc_lua_line(L)};
+                                  .line = (uint32_t)cyc_lua_line(L),
+                                  .column = 1};
+    if (source->options != NULL) {
+        nodes.from = line_start(L, source, nodes.line);
+        nodes.end = file->text + file->size;
+        const char *at = nodes.from;
+        while (at < nodes.end && (*at == ' ' || *at == '\t')) {
+            at++;
+        }
+        nodes.column += (uint32_t)(at - nodes.from);
+        cyc_lua_charge(L, (size_t)(at - nodes.from) / 16);
+    }
+    return nodes;
 }
 
 /* Files, and what is made of them once, outlive the call. */
