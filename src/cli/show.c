@@ -97,14 +97,18 @@ static int print_steps(struct show *show, uint64_t shown_max, struct cyc_err *er
         cyc_text_format(&show->text, "… and %" PRIu64 " more: cyclostat show %s --steps\n",
                         show->count - shown_max, show->info.id);
     }
+    cyc_cli_put(stdout, &show->text);
+    cyc_table_release(&show->table);
+    return status;
+}
+
+static void print_resistances(struct show *show)
+{
     if (show->resistance_lines > 0) {
         cyc_text_format(&show->text, "\nresistances in mohm: step, id, pulse after pulse\n%s",
                         cyc_text_get(&show->resistances));
     }
     cyc_cli_put(stdout, &show->text);
-    cyc_text_release(&show->resistances);
-    cyc_table_release(&show->table);
-    return status;
 }
 
 /* ---- Events
@@ -213,6 +217,7 @@ static int print_all(struct show *show, struct cyc_err *err)
 {
     print_identity(show);
     int status = print_steps(show, STEPS_SHOWN, err);
+    print_resistances(show);
     if (status == CYC_OK && show->info.event_count > 0) {
         cyc_text_append(&show->text, "\n");
         status = print_events(show, EVENTS_SHOWN, err);
@@ -336,5 +341,6 @@ int cyc_cli_show(int argc, char **argv)
                        : events ? print_events(&show, UINT64_MAX, &err)
                                 : print_all(&show, &err);
     cyc_text_release(&show.text);
+    cyc_text_release(&show.resistances);
     return status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
 }
