@@ -132,6 +132,28 @@ static void rest_relaxes_as_the_rc_pairs_do(void)
     lab_release(&lab);
 }
 
+/* T5: h → sgn + (h − sgn) exp(−γ |q| / Q), γ = 50; the voltage holds M h. */
+static void hysteresis_follows_the_charge_and_rests(void)
+{
+    struct lab lab;
+    lab_init(&lab, 0);
+    lab.cell.initial_soc = 0.5;
+    lab_parameter(&lab, "M", 0.030);
+    lab_parameter(&lab, "gamma", 50.0);
+    lab_parameter(&lab, "h_start", 1.0);
+    lab_run(&lab, "  - {discharge: 2.5 A, cutoff: 25 mAh}\n"
+                  "  - {rest: 1 h}\n"
+                  "  - {charge: 2.5 A, cutoff: 12.5 mAh}\n"
+                  "  - {rest: 1 h}\n");
+    CYC_NEAR(lab_step(&lab, 1)->voltage_V, 3.6 - 0.012 - 0.05 + 0.030 * 0.213061319, VOLT);
+    CYC_NEAR(lab_step(&lab, 2)->voltage_V, 3.6 - 0.012 + 0.030 * 0.213061319, VOLT);
+    CYC_NEAR(lab_step(&lab, 4)->voltage_V, 3.6 - 0.006 + 0.030 * 0.387131539, VOLT);
+    lab_run(&lab, "  - {discharge: 2.5 A, cutoff: 34.657359 mAh}\n"
+                  "  - {rest: 1 h}\n");
+    CYC_NEAR(lab_step(&lab, 2)->voltage_V, 3.6 - 1.2 * 0.034657359 / 2.5, VOLT);
+    lab_release(&lab);
+}
+
 /* T6: from OCV 4.2 V to OCV 3.2 V at 10 W through 20 mΩ; the terminal voltage at OCV 3.2 V is
  * E/2 + sqrt(E²/4 − R P). */
 static void constant_power_ends_on_time(void)
@@ -230,6 +252,21 @@ static void heat_passes_through_the_jig(void)
     lab_release(&lab);
 }
 
+/* T8: the chamber rises at 1 K/min, the cell follows with 500 s: 500/60 (1 − exp(−2)) K behind at
+ * 1000 s. */
+static void a_cell_lags_behind_the_chamber(void)
+{
+    struct lab lab;
+    lab_init(&lab, 0);
+    lab_parameter(&lab, "C_jig", 500.0);
+    lab_parameter(&lab, "G_jig", 1.0);
+    lab_run(&lab, "  - {temperature: 60 degC, ramp: 1 K/min, wait: no}\n"
+                  "  - {rest: 1000 s}\n");
+    CYC_NEAR(lab_step(&lab, 2)->ambient_degC, 25.0 + 1000.0 / 60.0, 1e-6);
+    CYC_NEAR(lab_step(&lab, 2)->ambient_degC - lab_step(&lab, 2)->temperature_degC, 7.205539, 1e-6);
+    lab_release(&lab);
+}
+
 /* T12: 0.05C of 9.026 mg at 200 mA/g is 0.09026 mA; 350 mAh/g at that rate take 35 h. */
 static void charge_to_a_specific_capacity_takes_its_time(void)
 {
@@ -275,12 +312,14 @@ const struct cyc_check cyc_check_analytic[] = {
     CYC_CHECK(hold_with_a_resistance_decays_exponentially),
     CYC_CHECK(hold_with_an_rc_pair_follows_two_exponentials),
     CYC_CHECK(rest_relaxes_as_the_rc_pairs_do),
+    CYC_CHECK(hysteresis_follows_the_charge_and_rests),
     CYC_CHECK(constant_power_ends_on_time),
     CYC_CHECK(constant_power_draws_the_current_of_the_quadratic),
     CYC_CHECK(too_much_power_is_a_fault),
     CYC_CHECK(constant_load_decays_exponentially),
     CYC_CHECK(heat_warms_the_cell),
     CYC_CHECK(heat_passes_through_the_jig),
+    CYC_CHECK(a_cell_lags_behind_the_chamber),
     CYC_CHECK(charge_to_a_specific_capacity_takes_its_time),
     CYC_CHECK(slow_charge_ends_at_the_hold_voltage_without_a_hold),
     {0}};
