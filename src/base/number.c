@@ -268,40 +268,67 @@ const char *cyc_number_brief(char buffer[CYC_NUMBER_SIZE], double value, int dig
     return buffer;
 }
 
-/* Writes a number in decimal without leading zeros; returns the bytes written. */
-static size_t write_whole(char *buffer, uint32_t number)
+static inline void write_pair(char *buffer, uint32_t number)
 {
-    size_t size = 1;
-    for (uint32_t rest = number; rest >= 10; rest /= 10) {
-        size++;
-    }
-    size_t at = size;
-    for (; number >= 100; number /= 100) {
-        at -= 2;
-        memcpy(buffer + at, digit_pairs + (size_t)2 * (number % 100), 2);
-    }
-    if (number >= 10) {
-        memcpy(buffer, digit_pairs + (size_t)2 * number, 2);
-    } else {
+    memcpy(buffer, digit_pairs + (size_t)2 * number, 2);
+}
+
+/* One or two digits. */
+static inline size_t write_head(char *buffer, uint32_t number)
+{
+    if (number < 10) {
         buffer[0] = (char)('0' + number);
+        return 1;
+    }
+    write_pair(buffer, number);
+    return 2;
+}
+
+/* Writes a number in decimal without leading zeros; returns the bytes written. */
+static inline size_t write_whole(char *buffer, uint32_t number)
+{
+    if (number < 100) {
+        return write_head(buffer, number);
+    }
+    if (number < 10000) {
+        const size_t size = write_head(buffer, number / 100);
+        write_pair(buffer + size, number % 100);
+        return size + 2;
+    }
+    uint32_t left = number;
+    uint32_t pairs[5];
+    size_t count = 0;
+    for (; left >= 100; left /= 100) {
+        pairs[count++] = left % 100;
+    }
+    size_t size = write_head(buffer, left);
+    for (; count > 0; size += 2) {
+        write_pair(buffer + size, pairs[--count]);
     }
     return size;
 }
 
 /* Writes exactly `decimals` digits, zeros in front. */
-static void write_digits(char *buffer, uint32_t number, int decimals)
+static inline void write_digits(char *buffer, uint32_t number, int decimals)
 {
     int at = decimals;
-    for (; at >= 2; number /= 100) {
+    for (; at >= 4; number /= 10000) {
+        at -= 4;
+        const uint32_t four = number % 10000;
+        write_pair(buffer + at, four / 100);
+        write_pair(buffer + at + 2, four % 100);
+    }
+    if (at >= 2) {
         at -= 2;
-        memcpy(buffer + at, digit_pairs + (size_t)2 * (number % 100), 2);
+        write_pair(buffer + at, number % 100);
+        number /= 100;
     }
     if (at == 1) {
         buffer[0] = (char)('0' + number);
     }
 }
 
-static void write_fraction(char *buffer, int64_t number, int decimals)
+static inline void write_fraction(char *buffer, int64_t number, int decimals)
 {
     if (decimals <= 8) {
         write_digits(buffer, (uint32_t)number, decimals);
@@ -312,7 +339,9 @@ static void write_fraction(char *buffer, int64_t number, int decimals)
     write_digits(buffer + first, (uint32_t)(number % scales[8]), 8);
 }
 
-static size_t write_with_printf(char *buffer, double value, int decimals)
+/* Out of line, like all that is rare here: it would cost the common path its registers. */
+__attribute__((noinline, cold)) static size_t write_with_printf(char *buffer, double value,
+                                                                int decimals)
 {
     char text[CYC_NUMBER_SIZE];
     size_t length = cyc_format(text, sizeof text, "%.*f", decimals, value);
@@ -324,7 +353,8 @@ static size_t write_with_printf(char *buffer, double value, int decimals)
 }
 
 /* The fraction came out as exactly one half. */
-static bool tie_goes_up(double magnitude, double scaled, int64_t rounded, int decimals)
+__attribute__((noinline, cold)) static bool tie_goes_up(double magnitude, double scaled,
+                                                        int64_t rounded, int decimals)
 {
     const double error = fma(magnitude, powers[decimals], -scaled);
     return error > 0.0 || (error == 0.0 && (rounded & 1) != 0);
