@@ -277,7 +277,6 @@ static void forget_step(struct cyc_core *core)
     core->hold = false;
     core->at_entry = false;
     core->settled_once = false;
-    core->recorded = true;
     core->paused_once = false;
     core->step_time_ns = 0;
     core->hold_time_ns = 0;

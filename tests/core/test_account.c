@@ -197,6 +197,8 @@ static void charge_between_two_steps_belongs_to_the_next(void)
     cut_time(rig, 10);
     const struct cyc_result *result = rig_run(rig);
     CYC_NEAR(result->sums.charge_Ah, 1.0 / 3600, 1e-15);
+    CU_ASSERT_EQUAL(result->start_ns, 11 * SECOND);
+    CU_ASSERT_EQUAL(result->end_ns, 21 * SECOND);
     rig_free(rig);
 }
 

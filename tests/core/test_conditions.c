@@ -162,6 +162,10 @@ static void a_signal_on_both_sides_is_brought_over(void)
 {
     CU_ASSERT_FALSE(ends(on_both_sides, 3.49, 0, 25));
     CU_ASSERT_TRUE(ends(on_both_sides, 3.51, 0, 25));
+    struct rig *rig = running_with(on_both_sides);
+    CYC_NEAR(rig->core.atoms[0].low, 3.5, 1e-15);
+    CU_ASSERT_EQUAL(rig->core.atoms[0].count, 0);
+    rig_free(rig);
 }
 
 /* -(voltage + voltage) < -7.2, abs(-2) taken for the number */

@@ -312,6 +312,7 @@ static void operator_ends_a_step_whose_entry_is_pending(void)
     rig_step(rig);
     rig_operator(rig, CYC_OPERATOR_SKIP);
     CU_ASSERT_EQUAL(rig_result(rig)->reason, CYC_REASON_OPERATOR);
+    CU_ASSERT_EQUAL(rig_result(rig)->flags, CYC_RESULT_EXACT); /* not: already met */
     CU_ASSERT_EQUAL(rig->record_count, 0);
     CU_ASSERT_EQUAL(rig->setpoint_count, 0);
     rig_free(rig);
