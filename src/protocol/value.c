@@ -1,6 +1,8 @@
 /* Values: quantities with their references, bare numbers, expressions and conditions. */
 #include "protocol/build.h"
 
+#include "protocol/names.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -96,8 +98,9 @@ const struct cyc_expr *cyc_build_condition(struct cyc_build *build, const struct
     }
     const struct cyc_expr *const expr = cyc_build_expr(build, node, skip_equals(node));
     if (expr != NULL && cyc_expr_kind(expr) != CYC_KIND_BOOLEAN) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, node->pos, "this is %s; a condition is due", cyc_kind_name(cyc_expr_kind(expr)));
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos, "this is a %s; a condition is due",
+                            cyc_kind_name(cyc_expr_kind(expr)));
         hint(build, diag, "compare it with something, such as temperature > 45 degC");
         return NULL;
     }
@@ -120,6 +123,13 @@ static void note_guess(struct cyc_build *build, const struct cyc_node *node)
     }
 }
 
+static void refuse_uncomputed(struct cyc_build *build, const struct cyc_node *node)
+{
+    struct cyc_diag *const diag =
+        cyc_build_error(build, node->pos, "a value to be computed begins with =");
+    diag->hint = cyc_diags_format(build->diags, "= %.60s", node->text);
+}
+
 /* One quantity, with its `vs`, from the text. *named: it says `vs`. */
 static bool read_literal(struct cyc_build *build, const struct cyc_node *node, double *value,
                          enum cyc_kind *kind, bool *named)
@@ -130,6 +140,10 @@ static bool read_literal(struct cyc_build *build, const struct cyc_node *node, d
     double offset_V = 0.0;
     *named = false;
     if (cyc_quantity_scan(node->text, node->size, &quantity, &used, &err) != CYC_OK) {
+        if (build->names != NULL && cyc_names_find(build->names, node->text, node->size) != NULL) {
+            refuse_uncomputed(build, node);
+            return false;
+        }
         (void)cyc_quantity_parse(node->text, node->size, &quantity, &err);
         cyc_build_refuse(build, node, &err);
         return false;
@@ -147,6 +161,9 @@ static bool read_literal(struct cyc_build *build, const struct cyc_node *node, d
             cyc_build_refuse(build, node, &err);
             return false;
         }
+    } else if (left > 0 && strchr("*/+-", rest[0]) != NULL) {
+        refuse_uncomputed(build, node);
+        return false;
     } else if (left > 0) {
         (void)cyc_quantity_parse(node->text, node->size, &quantity, &err);
         cyc_build_refuse(build, node, &err);
