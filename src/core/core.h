@@ -37,8 +37,9 @@
 #define CYC_WATCHES_MAX   40
 #define CYC_SLOPE_POINTS  128
 #define CYC_SAMPLE_GAP_NS (10 * CYC_S_NS)
-#define CYC_LIMIT_CONFIRM_NS (100 * CYC_MS_NS) /* a breach is confirmed by a sample this much later */
-#define CYC_STALE_NS      (3 * CYC_S_NS) /* stale or invalid data for longer trip a fault (live) */
+#define CYC_LIMIT_CONFIRM_NS                                                                       \
+    (100 * CYC_MS_NS)               /* a breach is confirmed by a sample this much later */
+#define CYC_STALE_NS (3 * CYC_S_NS) /* stale or invalid data for longer trip a fault (live) */
 
 enum cyc_event_kind {
     CYC_EVENT_STEP,     /* `step` is the next one; t_ns is now */
@@ -50,9 +51,14 @@ enum cyc_event_kind {
 };
 
 enum cyc_reply { CYC_REPLY_OK, CYC_REPLY_FAILED, CYC_REPLY_STALE, CYC_REPLY_INFEASIBLE };
-enum cyc_operator { CYC_OPERATOR_PAUSE, CYC_OPERATOR_RESUME, CYC_OPERATOR_SKIP, CYC_OPERATOR_STOP,
-                    CYC_OPERATOR_ANSWER, /* to an ASK step */
-                    CYC_OPERATOR_ACKNOWLEDGE /* leaves FAULT */ };
+enum cyc_operator {
+    CYC_OPERATOR_PAUSE,
+    CYC_OPERATOR_RESUME,
+    CYC_OPERATOR_SKIP,
+    CYC_OPERATOR_STOP,
+    CYC_OPERATOR_ANSWER,     /* to an ASK step */
+    CYC_OPERATOR_ACKNOWLEDGE /* leaves FAULT */
+};
 enum cyc_finish { CYC_FINISH_DONE, CYC_FINISH_STOPPED, CYC_FINISH_FAILED, CYC_FINISH_FAULT };
 
 struct cyc_event {
@@ -85,7 +91,7 @@ enum cyc_action_kind {
     CYC_ACTION_STEP_DONE,   /* actions.result is complete: ask the source for the next step */
     CYC_ACTION_PAUSED,      /* for the journal: a pause began (`tag` of the cutoff, -1: operator) */
     CYC_ACTION_RESUMED,
-    CYC_ACTION_FINISH       /* the run is over: `finish` */
+    CYC_ACTION_FINISH /* the run is over: `finish` */
 };
 
 struct cyc_action {
@@ -101,8 +107,8 @@ struct cyc_action {
 /* A threshold whose crossing, in either direction, the executor wants to see. Sums are counted
  * from the present sample: `value` is what remains. */
 struct cyc_watch {
-    uint8_t signal;  /* VOLTAGE, CURRENT, POWER, TEMPERATURE, AMBIENT, PRESSURE or a sum */
-    bool magnitude;  /* of |signal| */
+    uint8_t signal; /* VOLTAGE, CURRENT, POWER, TEMPERATURE, AMBIENT, PRESSURE or a sum */
+    bool magnitude; /* of |signal| */
     double value;
 };
 

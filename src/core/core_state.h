@@ -9,15 +9,16 @@
 
 #include "core/core.h"
 
-#define CYC_ATOMS_MAX  (CYC_OPS_MAX / 3) /* a comparison takes at least three operations */
-#define CYC_BANDS_MAX  8
-#define CYC_SUMS_MAX    12               /* watched sums, */
+#define CYC_ATOMS_MAX   (CYC_OPS_MAX / 3) /* a comparison takes at least three operations */
+#define CYC_BANDS_MAX   8
+#define CYC_SUMS_MAX    12                               /* watched sums, */
 #define CYC_DIRECTS_MAX (CYC_WATCHES_MAX - CYC_SUMS_MAX) /* and other signals */
-#define CYC_DELTAS     4                 /* voltage, current, temperature, pressure */
-#define CYC_DIRECT     6                 /* signals that a sample holds itself, VOLTAGE … PRESSURE */
+#define CYC_DELTAS      4 /* voltage, current, temperature, pressure */
+#define CYC_DIRECT      6 /* signals that a sample holds itself, VOLTAGE … PRESSURE */
 
 /* A limit is breached this share of the bound beyond it, and at least so far (in its unit): a
- * setpoint equal to a bound, or a current of zero with a bound of zero, is no breach by rounding. */
+ * setpoint equal to a bound, or a current of zero with a bound of zero, is no breach by rounding.
+ */
 #define CYC_LIMIT_SLACK 1e-9
 #define CYC_LIMIT_LEAST 1e-12
 /* "Far beyond", so that one sample is enough: further from the bound than this share of the
@@ -59,15 +60,15 @@ struct cyc_code_range {
 };
 
 struct cyc_core_cutoff {
-    int64_t since_ns; /* with `lasting`: true since; CYC_NEVER: it is not */
+    int64_t since_ns;             /* with `lasting`: true since; CYC_NEVER: it is not */
     struct cyc_code_range when;   /* derived */
     struct cyc_code_range resume; /* derived */
 };
 
 /* The tightest limits of one signal; each side remembers whose it is. */
 struct cyc_band {
-    double low; /* breached at or below, slack included */
-    double high; /* breached at or above */
+    double low;       /* breached at or below, slack included */
+    double high;      /* breached at or above */
     double low_bound; /* as stated */
     double high_bound;
     uint8_t low_level; /* enum cyc_level */
@@ -97,8 +98,8 @@ struct cyc_slope_point {
 struct cyc_core {
     /* ---- the run ---- */
     enum cyc_state state;
-    int64_t now_ns; /* latest time seen in any event */
-    struct cyc_fault fault; /* first reason; kind NONE: none */
+    int64_t now_ns;               /* latest time seen in any event */
+    struct cyc_fault fault;       /* first reason; kind NONE: none */
     struct cyc_setpoint setpoint; /* last one sent; number 0: none yet */
     uint32_t step_count;
     uint64_t record_count;
@@ -108,7 +109,7 @@ struct cyc_core {
     /* ---- the latest sample and what is counted from it ---- */
     bool has_sample;
     struct cyc_sample last;
-    double direct[CYC_DIRECT];   /* VOLTAGE … PRESSURE of it */
+    double direct[CYC_DIRECT];    /* VOLTAGE … PRESSURE of it */
     uint8_t validity[CYC_DIRECT]; /* of these: enum cyc_truth, TRUE, STALE or INVALID */
     bool all_valid;
     bool has_previous; /* the latest sample with valid voltage and current: end of a trapezoid */
@@ -122,7 +123,7 @@ struct cyc_core {
     int64_t bad_since_ns; /* stale or invalid data since; CYC_NEVER: they are good */
     enum cyc_fault_kind bad_kind;
     uint8_t bad_signal;
-    uint32_t breached; /* bit per signal that the sample before breached, */
+    uint32_t breached;        /* bit per signal that the sample before breached, */
     uint32_t breached_number; /* and its setpoint */
     uint8_t band_count;
     struct cyc_band bands[CYC_BANDS_MAX]; /* derived, but tested between steps too */
@@ -138,8 +139,8 @@ struct cyc_core {
     bool recorded;      /* the latest sample was recorded in this step */
     bool paused_once;
     int64_t start_ns;
-    int64_t origin_ns;    /* of the record grid: run time at step time 0 */
-    int64_t clock_ns;     /* run time up to which step time is counted */
+    int64_t origin_ns; /* of the record grid: run time at step time 0 */
+    int64_t clock_ns;  /* run time up to which step time is counted */
     int64_t step_time_ns;
     int64_t hold_time_ns;
     double start_V;
@@ -157,11 +158,11 @@ struct cyc_core {
     double sweep_from_V;    /* with sweep_from_present */
     double sweep_slope_V_per_s;
     bool in_pulse;
-    uint32_t pulse_count;  /* pulses begun */
-    int64_t pulse_ns;      /* run time of the onset */
+    uint32_t pulse_count; /* pulses begun */
+    int64_t pulse_ns;     /* run time of the onset */
     double pulse_before_V;
-    uint8_t pulse_taken;   /* bit per resistance_at that is done */
-    bool pulse_seen;       /* there was a sample under the pulse; the latest one: */
+    uint8_t pulse_taken; /* bit per resistance_at that is done */
+    bool pulse_seen;     /* there was a sample under the pulse; the latest one: */
     int64_t pulse_seen_ns;
     double pulse_seen_V;
     double pulse_seen_A;
@@ -176,7 +177,7 @@ struct cyc_core {
     double next_capacity_Ah; /* INFINITY: no such rule */
 
     /* ---- slopes ---- */
-    double slopes[CYC_SLOPES_MAX]; /* per second; NaN: not known yet */
+    double slopes[CYC_SLOPES_MAX];        /* per second; NaN: not known yet */
     uint16_t slope_first[CYC_SLOPES_MAX]; /* oldest point within the slope's part of the ring */
     uint16_t slope_count[CYC_SLOPES_MAX];
     struct cyc_slope_point points[CYC_SLOPE_POINTS]; /* shared out among the step's slopes */
@@ -185,10 +186,10 @@ struct cyc_core {
     bool rewatch; /* the lists of watches are out of date */
     bool rewake;  /* so is wake_ns */
     bool sampled;
-    bool ask_now; /* a setpoint was sent or a step began: a sample is wanted at once */
+    bool ask_now;         /* a setpoint was sent or a step began: a sample is wanted at once */
     uint8_t settle_count; /* samples since then that had not settled */
     uint8_t dull_count;
-    int64_t wake_ns; /* the deadline but for the record rule */
+    int64_t wake_ns;   /* the deadline but for the record rule */
     int64_t demand_ns; /* a sample was asked for by then */
     uint8_t watch_count;
     uint8_t sum_count;

@@ -4,9 +4,9 @@
  * A breach is a value beyond a bound by CYC_LIMIT_SLACK of it or more. One sample can be a
  * glitch, so a breach has to be seen in two samples in a row under the same setpoint; the second
  * is asked for CYC_LIMIT_CONFIRM_NS later. (Where a cutoff has just turned the current round, the
- * first sample under the new setpoint says nothing yet.) A value beyond the bound by more than CYC_LIMIT_FAR of the band's
- * width needs no second opinion. A value that is not there is no value inside the band: it counts
- * as bad data, which trip a fault of their own when they last.
+ * first sample under the new setpoint says nothing yet.) A value beyond the bound by more than
+ * CYC_LIMIT_FAR of the band's width needs no second opinion. A value that is not there is no value
+ * inside the band: it counts as bad data, which trip a fault of their own when they last.
  */
 #include "core/core_int.h"
 
@@ -21,8 +21,7 @@ static struct cyc_band *band_of(struct cyc_core *core, uint8_t signal)
         return NULL;
     }
     struct cyc_band *band = &core->bands[core->band_count++];
-    *band = (struct cyc_band){
-        .low_bound = -INFINITY, .high_bound = INFINITY, .signal = signal};
+    *band = (struct cyc_band){.low_bound = -INFINITY, .high_bound = INFINITY, .signal = signal};
     return band;
 }
 
@@ -36,9 +35,8 @@ bool cyc_core_set_limits(struct cyc_core *core, const struct cyc_step *step)
     core->band_count = 0;
     for (unsigned i = 0; i < step->limit_count; i++) {
         const struct cyc_limit *limit = &step->limits[i];
-        const bool testable = limit->signal < CYC_DIRECT ||
-                              (limit->signal > CYC_SIGNAL_HOLD_TIME &&
-                               limit->signal < CYC_SIGNAL_COUNT);
+        const bool testable = limit->signal < CYC_DIRECT || (limit->signal > CYC_SIGNAL_HOLD_TIME &&
+                                                             limit->signal < CYC_SIGNAL_COUNT);
         struct cyc_band *band = testable ? band_of(core, limit->signal) : NULL;
         if (band == NULL || isnan(limit->low) || isnan(limit->high)) {
             return false;
@@ -69,8 +67,7 @@ static bool is_far(const struct cyc_band *band, double value)
 }
 
 /* The signal's value, noted as bad where it is. */
-static enum cyc_truth read_signal(struct cyc_core *core, const struct cyc_band *band,
-                                  double *value)
+static enum cyc_truth read_signal(struct cyc_core *core, const struct cyc_band *band, double *value)
 {
     if (band->signal >= CYC_DIRECT) {
         *value = cyc_sums_get(&core->total[CYC_SCOPE_STEP], band->signal);

@@ -115,5 +115,5 @@ int64_t cyc_core_slopes_wake(const struct cyc_core *core, const struct cyc_step 
         const int64_t own_ns = step->slopes[i].window_ns / SLOPE_SAMPLES;
         gap_ns = own_ns < gap_ns ? own_ns : gap_ns;
     }
-    return core->now_ns + (gap_ns > 0 ? gap_ns : 1);
+    return core->now_ns + gap_ns;
 }

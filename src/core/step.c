@@ -22,7 +22,8 @@
  */
 #include "core/core_int.h"
 
-/* ---- Time ---------------------------------------------------------------------------------------- */
+/* ---- Time
+ * ---------------------------------------------------------------------------------------- */
 
 void cyc_core_step_clock(struct cyc_turn *turn, bool own)
 {
@@ -38,7 +39,8 @@ void cyc_core_step_clock(struct cyc_turn *turn, bool own)
     core->clock_ns = turn->t_ns;
 }
 
-/* ---- Cutoffs ------------------------------------------------------------------------------------- */
+/* ---- Cutoffs
+ * ------------------------------------------------------------------------------------- */
 
 static bool is_active(const struct cyc_core *core, const struct cyc_cutoff *cutoff)
 {
@@ -46,8 +48,7 @@ static bool is_active(const struct cyc_core *core, const struct cyc_cutoff *cuto
 }
 
 /* With `lasting`: has it held so long? Bad data neither count as holding nor break it. */
-static bool has_lasted(struct cyc_core *core, unsigned i, enum cyc_truth truth,
-                       int64_t lasting_ns)
+static bool has_lasted(struct cyc_core *core, unsigned i, enum cyc_truth truth, int64_t lasting_ns)
 {
     struct cyc_core_cutoff *state = &core->cutoffs[i];
     const int64_t t_ns = core->last.t_ns;
@@ -72,9 +73,8 @@ static int judge(const struct cyc_turn *turn)
             continue;
         }
         const enum cyc_truth truth = cyc_core_test_quickly(core, step, core->cutoffs[i].when);
-        const bool met = cutoff->lasting_ns > 0
-                             ? has_lasted(core, i, truth, cutoff->lasting_ns)
-                             : truth == CYC_TRUTH_TRUE;
+        const bool met = cutoff->lasting_ns > 0 ? has_lasted(core, i, truth, cutoff->lasting_ns)
+                                                : truth == CYC_TRUTH_TRUE;
         if (met) {
             return (int)i;
         }
@@ -88,8 +88,8 @@ static int judge_entry(const struct cyc_turn *turn, bool open)
     const struct cyc_step *step = turn->step;
     for (unsigned i = 0; i < step->cutoff_count; i++) {
         const struct cyc_cutoff *cutoff = &step->cutoffs[i];
-        const bool now = cutoff->entry == CYC_ENTRY_BEFORE ||
-                         (cutoff->entry == CYC_ENTRY_OPEN && open);
+        const bool now =
+            cutoff->entry == CYC_ENTRY_BEFORE || (cutoff->entry == CYC_ENTRY_OPEN && open);
         if (now && is_active(core, cutoff) && cutoff->after_ns <= 0 && cutoff->lasting_ns <= 0 &&
             cyc_core_test(core, step, core->cutoffs[i].when) == CYC_TRUTH_TRUE) {
             return (int)i;
@@ -98,7 +98,8 @@ static int judge_entry(const struct cyc_turn *turn, bool open)
     return -1;
 }
 
-/* ---- End, pause, resume -------------------------------------------------------------------------- */
+/* ---- End, pause, resume
+ * -------------------------------------------------------------------------- */
 
 static uint32_t result_flags(const struct cyc_core *core)
 {
@@ -135,8 +136,7 @@ static void fill_sums(struct cyc_result *result, const struct cyc_core *core)
 static void fill_resistances(struct cyc_result *result, const struct cyc_turn *turn)
 {
     const uint64_t count = (uint64_t)turn->core->pulse_count * turn->step->resistance_at_count;
-    result->resistance_count =
-        (uint8_t)(count < CYC_RESISTANCES_MAX ? count : CYC_RESISTANCES_MAX);
+    result->resistance_count = (uint8_t)(count < CYC_RESISTANCES_MAX ? count : CYC_RESISTANCES_MAX);
     for (unsigned i = 0; i < CYC_RESISTANCES_MAX; i++) {
         result->resistances_ohm[i] =
             i < result->resistance_count ? turn->core->resistances_ohm[i] : NAN;
@@ -225,7 +225,8 @@ static void carry_out(struct cyc_turn *turn, int cutoff)
     }
 }
 
-/* ---- Entry --------------------------------------------------------------------------------------- */
+/* ---- Entry
+ * --------------------------------------------------------------------------------------- */
 
 static bool crosses_over(const struct cyc_step *step)
 {
@@ -235,8 +236,7 @@ static bool crosses_over(const struct cyc_step *step)
 static bool is_beyond_hold(const struct cyc_turn *turn)
 {
     const double voltage_V = turn->core->direct[CYC_SIGNAL_VOLTAGE];
-    return turn->step->charging ? voltage_V >= turn->step->hold_V
-                                : voltage_V <= turn->step->hold_V;
+    return turn->step->charging ? voltage_V >= turn->step->hold_V : voltage_V <= turn->step->hold_V;
 }
 
 static bool has_fresh_voltage(const struct cyc_turn *turn)
@@ -305,8 +305,8 @@ static bool is_well_formed(struct cyc_core *core, const struct cyc_step *step)
     if (crosses_over(step) && !isfinite(step->hold_V)) {
         return false; /* it would never cross over */
     }
-    return (step->segment_count == 0 || step->segments != NULL) &&
-           cyc_core_compile(core, step) && cyc_core_set_limits(core, step);
+    return (step->segment_count == 0 || step->segments != NULL) && cyc_core_compile(core, step) &&
+           cyc_core_set_limits(core, step);
 }
 
 void cyc_core_step_begin(struct cyc_turn *turn)
@@ -335,7 +335,8 @@ void cyc_core_step_begin(struct cyc_turn *turn)
     try_entry(turn);
 }
 
-/* ---- Samples ------------------------------------------------------------------------------------- */
+/* ---- Samples
+ * ------------------------------------------------------------------------------------- */
 
 static void paused(struct cyc_turn *turn, bool own)
 {
@@ -389,11 +390,11 @@ static bool has_run_out(struct cyc_turn *turn)
     if (step->timeout_ns <= 0 || turn->core->step_time_ns < step->timeout_ns) {
         return false;
     }
-    const struct cyc_fault fault = {
-        .kind = step->timeout_derived ? CYC_FAULT_BOUND : CYC_FAULT_TIMEOUT,
-        .signal = CYC_SIGNAL_TIME,
-        .value = (double)turn->core->step_time_ns / 1e9,
-        .bound = (double)step->timeout_ns / 1e9};
+    const struct cyc_fault fault = {.kind =
+                                        step->timeout_derived ? CYC_FAULT_BOUND : CYC_FAULT_TIMEOUT,
+                                    .signal = CYC_SIGNAL_TIME,
+                                    .value = (double)turn->core->step_time_ns / 1e9,
+                                    .bound = (double)step->timeout_ns / 1e9};
     cyc_core_trip(turn, &fault);
     return true;
 }
@@ -427,7 +428,8 @@ static void decide(struct cyc_turn *turn)
             cyc_core_step_end(turn, CYC_REASON_PROFILE, -1, CYC_FOLLOW_NEXT);
         }
     } else if ((core->last.flags & CYC_SAMPLE_ENDED) != 0) {
-        cyc_core_trip_kind(turn, CYC_FAULT_PROTECTION); /* it stopped and nothing here explains it */
+        cyc_core_trip_kind(turn,
+                           CYC_FAULT_PROTECTION); /* it stopped and nothing here explains it */
     }
 }
 
@@ -490,8 +492,7 @@ void cyc_core_step_deadline(struct cyc_turn *turn)
     if (core->state == CYC_STATE_PAUSED) {
         if (core->paused_by < CYC_CUTOFFS_MAX &&
             turn->step->cutoffs[core->paused_by].pause_timeout_ns > 0 &&
-            turn->t_ns - core->pause_ns >=
-                turn->step->cutoffs[core->paused_by].pause_timeout_ns) {
+            turn->t_ns - core->pause_ns >= turn->step->cutoffs[core->paused_by].pause_timeout_ns) {
             cyc_core_trip_kind(turn, CYC_FAULT_PAUSE);
         }
         return;

@@ -8,20 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CYC_S_NS   INT64_C(1000000000)
-#define CYC_MS_NS  INT64_C(1000000)
-#define CYC_NEVER  INT64_MAX
-#define CYC_AUX_MAX      8   /* named sensors of a channel */
-#define CYC_BLOCKS_MAX   16  /* nesting of blocks */
-#define CYC_OPS_MAX      320 /* operations of all conditions of a step */
-#define CYC_STACK_MAX    16  /* depth of one condition */
-#define CYC_CUTOFFS_MAX  32  /* own and inherited */
-#define CYC_LIMITS_MAX   24
-#define CYC_SLOPES_MAX   4
-#define CYC_BURSTS_MAX   8
-#define CYC_RESISTANCES_MAX 32 /* values kept of one pulse train */
+#define CYC_S_NS              INT64_C(1000000000)
+#define CYC_MS_NS             INT64_C(1000000)
+#define CYC_NEVER             INT64_MAX
+#define CYC_AUX_MAX           8   /* named sensors of a channel */
+#define CYC_BLOCKS_MAX        16  /* nesting of blocks */
+#define CYC_OPS_MAX           320 /* operations of all conditions of a step */
+#define CYC_STACK_MAX         16  /* depth of one condition */
+#define CYC_CUTOFFS_MAX       32  /* own and inherited */
+#define CYC_LIMITS_MAX        24
+#define CYC_SLOPES_MAX        4
+#define CYC_BURSTS_MAX        8
+#define CYC_RESISTANCES_MAX   32 /* values kept of one pulse train */
 #define CYC_RESISTANCE_AT_MAX 8
-#define CYC_ID_SIZE      64
+#define CYC_ID_SIZE           64
 
 /* ---- What an instrument is asked to do ------------------------------------------------------ */
 
@@ -37,7 +37,7 @@ struct cyc_setpoint {
     uint32_t number; /* counts the setpoints of a run from 1; 0: none yet */
     enum cyc_control control;
     double value;
-    double slope_per_s;  /* of value from the moment it is applied: sweeps; else 0 */
+    double slope_per_s;   /* of value from the moment it is applied: sweeps; else 0 */
     double current_min_A; /* compliance of VOLTAGE control, signed */
     double current_max_A;
 };
@@ -45,7 +45,7 @@ struct cyc_setpoint {
 /* Chamber and press. NaN: leave as it is. */
 struct cyc_environment {
     double temperature_degC;
-    double ramp_K_per_s; /* NaN: as fast as it goes */
+    double ramp_K_per_s;  /* NaN: as fast as it goes */
     bool temperature_off; /* release the chamber */
     double pressure_Pa;
     bool pressure_off;
@@ -55,9 +55,9 @@ struct cyc_environment {
 
 enum cyc_sample_flag {
     CYC_SAMPLE_OUTPUT_ON = 1u << 0,
-    CYC_SAMPLE_CV = 1u << 1,         /* the instrument regulates the voltage */
-    CYC_SAMPLE_EXACT = 1u << 2,      /* the four charge and energy fields are the instrument's own */
-    CYC_SAMPLE_ENDED = 1u << 3,      /* the instrument ended the setpoint by itself */
+    CYC_SAMPLE_CV = 1u << 1,    /* the instrument regulates the voltage */
+    CYC_SAMPLE_EXACT = 1u << 2, /* the four charge and energy fields are the instrument's own */
+    CYC_SAMPLE_ENDED = 1u << 3, /* the instrument ended the setpoint by itself */
     CYC_SAMPLE_PROTECTION = 1u << 4, /* a protection of the instrument tripped */
     CYC_SAMPLE_SETTLED = 1u << 5     /* the setpoint has settled: entry cutoffs may be judged */
 };
@@ -166,7 +166,8 @@ struct cyc_slope {
     int64_t window_ns;
 };
 
-/* ---- Cutoffs, limits, record rule --------------------------------------------------------------- */
+/* ---- Cutoffs, limits, record rule ---------------------------------------------------------------
+ */
 
 enum cyc_follow_up {
     CYC_FOLLOW_NEXT,
@@ -195,9 +196,9 @@ enum cyc_reason {
 
 /* When a cutoff may end the step at its entry (protocols/README.md, Entry). */
 enum cyc_entry {
-    CYC_ENTRY_BEFORE,  /* judged on the last sample before current flows */
-    CYC_ENTRY_OPEN,    /* the same if the channel is at open circuit, else as SETTLED */
-    CYC_ENTRY_SETTLED  /* judged from the first settled sample under the step's own setpoint */
+    CYC_ENTRY_BEFORE, /* judged on the last sample before current flows */
+    CYC_ENTRY_OPEN,   /* the same if the channel is at open circuit, else as SETTLED */
+    CYC_ENTRY_SETTLED /* judged from the first settled sample under the step's own setpoint */
 };
 
 struct cyc_cutoff {
@@ -205,9 +206,9 @@ struct cyc_cutoff {
     enum cyc_reason reason;
     enum cyc_entry entry;
     enum cyc_follow_up action;
-    bool hold_only;     /* tested in the CV phase only (bare current cutoffs) */
-    int64_t lasting_ns; /* the condition must hold so long; 0: at once */
-    int64_t after_ns;   /* ignored so long since the step began */
+    bool hold_only;              /* tested in the CV phase only (bare current cutoffs) */
+    int64_t lasting_ns;          /* the condition must hold so long; 0: at once */
+    int64_t after_ns;            /* ignored so long since the step began */
     struct cyc_condition resume; /* PAUSE: go on when true */
     int64_t pause_timeout_ns;    /* PAUSE: a fault when it has not resumed by then */
     int32_t tag;                 /* the source's own, handed back in the result */
@@ -216,7 +217,8 @@ struct cyc_cutoff {
 enum cyc_level { CYC_LEVEL_STEP, CYC_LEVEL_PROTOCOL, CYC_LEVEL_CHANNEL };
 
 struct cyc_limit {
-    uint8_t signal; /* VOLTAGE, CURRENT, POWER, TEMPERATURE, PRESSURE, CHARGE_ or DISCHARGE_CAPACITY (scope STEP) */
+    uint8_t signal; /* VOLTAGE, CURRENT, POWER, TEMPERATURE, PRESSURE, CHARGE_ or DISCHARGE_CAPACITY
+                       (scope STEP) */
     uint8_t level;  /* enum cyc_level, for the message only: all are tested */
     double low;     /* -INFINITY: none */
     double high;    /* INFINITY: none */
@@ -240,7 +242,8 @@ struct cyc_record_rule {
     uint8_t burst_count;
 };
 
-/* ---- Steps -------------------------------------------------------------------------------------- */
+/* ---- Steps --------------------------------------------------------------------------------------
+ */
 
 enum cyc_mode {
     CYC_MODE_REST,
@@ -259,7 +262,11 @@ enum cyc_mode {
     CYC_MODE_ASK /* rest until a person answers */
 };
 
-enum cyc_interruption { CYC_INTERRUPTION_HOLD, CYC_INTERRUPTION_CONTINUE, CYC_INTERRUPTION_RESTART };
+enum cyc_interruption {
+    CYC_INTERRUPTION_HOLD,
+    CYC_INTERRUPTION_CONTINUE,
+    CYC_INTERRUPTION_RESTART
+};
 
 /* A stretch of a step under one setpoint. Plain steps have one of unlimited duration. */
 struct cyc_segment {
@@ -274,13 +281,14 @@ struct cyc_segment {
  * the source for that time. Zero-initialised is a rest without end. */
 struct cyc_step {
     enum cyc_mode mode;
-    uint32_t id;           /* number of the step in the protocol text, from 1: Step ID in the data */
-    uint32_t cycle_number; /* number of the cycle it belongs to or comes after; 0 before the first */
+    uint32_t id; /* number of the step in the protocol text, from 1: Step ID in the data */
+    uint32_t
+        cycle_number; /* number of the cycle it belongs to or comes after; 0 before the first */
     bool in_cycle;
-    bool charging;         /* direction of charge/discharge steps and of a hold after them */
+    bool charging;           /* direction of charge/discharge steps and of a hold after them */
     char name[CYC_ID_SIZE];  /* the author's id, or "" */
     char label[CYC_ID_SIZE]; /* free text, or "" */
-    char type[16];           /* Step Type in the data: CC_CHG, CC_DCH, CCCV_CHG, CV_CHG, REST, … */
+    char type[16]; /* Step Type in the data: CC_CHG, CC_DCH, CCCV_CHG, CV_CHG, REST, … */
 
     const struct cyc_segment *segments; /* borrowed */
     uint32_t segment_count;
@@ -308,13 +316,15 @@ struct cyc_step {
     int64_t resistance_at_ns[CYC_RESISTANCE_AT_MAX];
     uint8_t resistance_at_count;
 
-    int64_t timeout_ns; /* stated or derived bound on step time; reaching it is a fault; CYC_NEVER */
+    int64_t
+        timeout_ns; /* stated or derived bound on step time; reaching it is a fault; CYC_NEVER */
     bool timeout_derived;
     enum cyc_interruption after_interruption;
     int64_t max_gap_ns;
 };
 
-/* ---- Results ------------------------------------------------------------------------------------ */
+/* ---- Results ------------------------------------------------------------------------------------
+ */
 
 enum cyc_fault_kind {
     CYC_FAULT_NONE,
@@ -353,8 +363,8 @@ struct cyc_result {
     enum cyc_reason reason;
     int16_t cutoff; /* index into step.cutoffs; -1: none (operator, profile end, fault) */
     enum cyc_follow_up action;
-    int32_t tag; /* of that cutoff */
-    uint32_t flags; /* enum cyc_result_flag */
+    int32_t tag;      /* of that cutoff */
+    uint32_t flags;   /* enum cyc_result_flag */
     int64_t start_ns; /* run time */
     int64_t end_ns;
     int64_t step_time_ns; /* under the step's own setpoint */
@@ -374,8 +384,8 @@ struct cyc_result {
 
 /* A cycle: one pass of a `cycles` block ; NaN where undefined. */
 struct cyc_cycle {
-    uint32_t number;        /* over the whole run, from 1 */
-    uint32_t pass;          /* of its block, from 1 */
+    uint32_t number;         /* over the whole run, from 1 */
+    uint32_t pass;           /* of its block, from 1 */
     char block[CYC_ID_SIZE]; /* id of the block, or "" */
     bool complete;
     int64_t start_ns, end_ns;

@@ -14,7 +14,8 @@
 #define MINUTE (60 * CYC_S_NS)
 #define HOUR   (3600 * CYC_S_NS)
 
-/* ---- The log ------------------------------------------------------------------------------------- */
+/* ---- The log
+ * ------------------------------------------------------------------------------------- */
 
 #define RIG_RESULTS_MAX   256
 #define RIG_RECORDS_MAX   8192
@@ -29,9 +30,9 @@ struct rig {
     struct cyc_actions actions;
     struct cyc_sample sample; /* last one given */
     int64_t now_ns;
-    int64_t grid_ns;     /* 0: exact crossings */
-    bool not_exact;      /* samples come without the cell's own counts */
-    bool grid_only;      /* no samples at deadlines, only on the grid (but always after setpoints) */
+    int64_t grid_ns; /* 0: exact crossings */
+    bool not_exact;  /* samples come without the cell's own counts */
+    bool grid_only;  /* no samples at deadlines, only on the grid (but always after setpoints) */
     uint32_t extra_flags;
     unsigned samples;
     /* what the executor did */
@@ -53,8 +54,8 @@ void rig_free(struct rig *rig);
 
 /* One event each; the actions are logged and carried out on the cell. */
 void rig_event(struct rig *rig, const struct cyc_event *event);
-void rig_step(struct rig *rig);     /* rig->step, now */
-void rig_sample(struct rig *rig);   /* the cell's state, now */
+void rig_step(struct rig *rig);   /* rig->step, now */
+void rig_sample(struct rig *rig); /* the cell's state, now */
 void rig_give(struct rig *rig, const struct cyc_sample *sample);
 void rig_operator(struct rig *rig, enum cyc_operator word);
 void rig_reply(struct rig *rig, enum cyc_reply reply);
@@ -73,12 +74,13 @@ struct cyc_sample rig_peek(const struct rig *rig);
 /* Moves the cell and the clock without telling the executor. */
 void rig_pass(struct rig *rig, int64_t ns);
 
-/* ---- Building steps ------------------------------------------------------------------------------ */
+/* ---- Building steps
+ * ------------------------------------------------------------------------------ */
 
 /* An empty step of a mode with one segment; protocol-like defaults, recording nothing by time. */
 void make_step(struct rig *rig, enum cyc_mode mode, enum cyc_control control, double value);
 void make_rest(struct rig *rig);
-void make_cc(struct rig *rig, double current_A);               /* sign gives the direction */
+void make_cc(struct rig *rig, double current_A); /* sign gives the direction */
 void make_cccv(struct rig *rig, double current_A, double hold_V);
 void make_cv(struct rig *rig, double voltage_V, double current_max_A);
 
@@ -102,10 +104,10 @@ struct cyc_cutoff *cut_current(struct rig *rig, double current_A); /* CV phase o
 struct cyc_cutoff *cut_time(struct rig *rig, double s);
 struct cyc_cutoff *cut_capacity(struct rig *rig, double capacity_Ah);
 struct cyc_cutoff *cut_energy(struct rig *rig, double energy_Wh);
-void limit(struct rig *rig, enum cyc_signal signal, double low, double high,
-           enum cyc_level level);
+void limit(struct rig *rig, enum cyc_signal signal, double low, double high, enum cyc_level level);
 
-/* ---- Looking at actions -------------------------------------------------------------------------- */
+/* ---- Looking at actions
+ * -------------------------------------------------------------------------- */
 
 bool did(const struct rig *rig, enum cyc_action_kind kind); /* in the last call */
 bool watches(const struct rig *rig, enum cyc_signal signal, double value);

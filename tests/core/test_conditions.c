@@ -247,6 +247,18 @@ static void number_times_calculated(struct rig *rig)
     op(rig, CYC_OP_GE);
 }
 
+/* voltage / (current + 1) > 2: one signal divided by another */
+static void divided_by_a_signal(struct rig *rig)
+{
+    op_signal(rig, CYC_SIGNAL_VOLTAGE);
+    op_signal(rig, CYC_SIGNAL_CURRENT);
+    op_const(rig, 1);
+    op(rig, CYC_OP_ADD);
+    op(rig, CYC_OP_DIV);
+    op_const(rig, 2);
+    op(rig, CYC_OP_GT);
+}
+
 /* max(voltage, 3.45) / 2 < 1.74: something calculated, divided by a number */
 static void calculated_divided(struct rig *rig)
 {
@@ -300,6 +312,8 @@ static void other_forms_are_calculated(void)
     CU_ASSERT_TRUE(ends(cancelled_on_both_sides, 3.5, 0, 25));
     CU_ASSERT_TRUE(ends(magnitude_and_signal, 3.5, -2.4, 25));
     CU_ASSERT_FALSE(ends(magnitude_and_signal, 3.5, -2.6, 25));
+    CU_ASSERT_TRUE(ends(divided_by_a_signal, 3.5, 0.5, 25));
+    CU_ASSERT_FALSE(ends(divided_by_a_signal, 3.5, 1, 25));
     CU_ASSERT_TRUE(ends(calculated_divided, 3.0, 0, 25));
     CU_ASSERT_FALSE(ends(calculated_divided, 3.5, 0, 25));
     CU_ASSERT_TRUE(ends(number_times_calculated, 3.5, 0, 25));

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Random numbers: splitmix64 (Steele, Lea, Flood 2014) ----------------------------------------- */
+/* ---- Random numbers: splitmix64 (Steele, Lea, Flood 2014)
+ * ----------------------------------------- */
 
 static uint64_t state;
 
@@ -49,7 +50,8 @@ int cyc_assert_failed(const char *condition, const char *file, int line)
     abort();
 }
 
-/* ---- Steps --------------------------------------------------------------------------------------- */
+/* ---- Steps
+ * --------------------------------------------------------------------------------------- */
 
 static struct cyc_step step;
 static struct cyc_segment segments[8];
@@ -62,11 +64,11 @@ static void op(enum cyc_op_code code, double value)
 static void signal_op(void)
 {
     static const uint8_t signals[] = {
-        CYC_SIGNAL_VOLTAGE,      CYC_SIGNAL_CURRENT,         CYC_SIGNAL_POWER,
-        CYC_SIGNAL_TEMPERATURE,  CYC_SIGNAL_PRESSURE,        CYC_SIGNAL_AUX,
-        CYC_SIGNAL_PEAK,         CYC_SIGNAL_SLOPE,           CYC_SIGNAL_TIME,
-        CYC_SIGNAL_HOLD_TIME,    CYC_SIGNAL_CHARGE_CAPACITY, CYC_SIGNAL_NET_CAPACITY,
-        CYC_SIGNAL_CAPACITY,     CYC_SIGNAL_ENERGY,          CYC_SIGNAL_NET_ENERGY};
+        CYC_SIGNAL_VOLTAGE,     CYC_SIGNAL_CURRENT,         CYC_SIGNAL_POWER,
+        CYC_SIGNAL_TEMPERATURE, CYC_SIGNAL_PRESSURE,        CYC_SIGNAL_AUX,
+        CYC_SIGNAL_PEAK,        CYC_SIGNAL_SLOPE,           CYC_SIGNAL_TIME,
+        CYC_SIGNAL_HOLD_TIME,   CYC_SIGNAL_CHARGE_CAPACITY, CYC_SIGNAL_NET_CAPACITY,
+        CYC_SIGNAL_CAPACITY,    CYC_SIGNAL_ENERGY,          CYC_SIGNAL_NET_ENERGY};
     struct cyc_op *more = &step.ops[step.op_count++];
     *more = (struct cyc_op){.code = CYC_OP_SIGNAL, .signal = signals[below(sizeof signals)]};
     if (more->signal == CYC_SIGNAL_SLOPE || more->signal == CYC_SIGNAL_AUX) {
@@ -113,8 +115,8 @@ static struct cyc_condition condition(void)
 
 static void make_segments(void)
 {
-    static const uint8_t modes[] = {CYC_MODE_REST, CYC_MODE_CC,      CYC_MODE_CV,
-                                    CYC_MODE_CCCV, CYC_MODE_CP,      CYC_MODE_PROFILE,
+    static const uint8_t modes[] = {CYC_MODE_REST,  CYC_MODE_CC,    CYC_MODE_CV,
+                                    CYC_MODE_CCCV,  CYC_MODE_CP,    CYC_MODE_PROFILE,
                                     CYC_MODE_PULSE, CYC_MODE_SWEEP, CYC_MODE_TEMPERATURE};
     step.mode = (enum cyc_mode)modes[below(sizeof modes)];
     step.charging = chance(2);
@@ -127,11 +129,13 @@ static void make_segments(void)
         const bool voltage = step.mode == CYC_MODE_CV || step.mode == CYC_MODE_SWEEP;
         segments[i] = (struct cyc_segment){
             .duration_ns = list ? (int64_t)(1 + below(60)) * CYC_S_NS / 4 : CYC_NEVER,
-            .control = open                        ? CYC_CONTROL_OPEN
-                       : voltage                   ? CYC_CONTROL_VOLTAGE
+            .control = open                       ? CYC_CONTROL_OPEN
+                       : voltage                  ? CYC_CONTROL_VOLTAGE
                        : step.mode == CYC_MODE_CP ? CYC_CONTROL_POWER
-                                                   : CYC_CONTROL_CURRENT,
-            .value = open ? 0 : voltage ? between(3, 4) : between(-2, 2),
+                                                  : CYC_CONTROL_CURRENT,
+            .value = open      ? 0
+                     : voltage ? between(3, 4)
+                               : between(-2, 2),
             .slope_per_s = step.mode == CYC_MODE_SWEEP ? between(-0.01, 0.01) : 0,
             .pulse = step.mode == CYC_MODE_PULSE && i % 2 == 0};
     }
@@ -175,12 +179,12 @@ static void make_step(void)
     step.limit_count = 2;
     step.limits[0] = (struct cyc_limit){CYC_SIGNAL_VOLTAGE, CYC_LEVEL_PROTOCOL, 2.0, 5.0};
     step.limits[1] = (struct cyc_limit){CYC_SIGNAL_CURRENT, CYC_LEVEL_CHANNEL, -2.2, 2.2};
-    step.record = (struct cyc_record_rule){
-        .every_ns = (int64_t)(1 + below(60)) * CYC_S_NS,
-        .voltage_V = chance(2) ? 0.02 : 0,
-        .capacity_Ah = chance(3) ? 0.001 : 0,
-        .bursts = {{.during_ns = CYC_S_NS, .every_ns = CYC_S_NS / 5}},
-        .burst_count = (uint8_t)below(2)};
+    step.record =
+        (struct cyc_record_rule){.every_ns = (int64_t)(1 + below(60)) * CYC_S_NS,
+                                 .voltage_V = chance(2) ? 0.02 : 0,
+                                 .capacity_Ah = chance(3) ? 0.001 : 0,
+                                 .bursts = {{.during_ns = CYC_S_NS, .every_ns = CYC_S_NS / 5}},
+                                 .burst_count = (uint8_t)below(2)};
     step.resistance_at_ns[0] = CYC_S_NS / 10;
     step.resistance_at_ns[1] = CYC_S_NS;
     step.resistance_at_count = 2;
@@ -188,7 +192,8 @@ static void make_step(void)
     make_cutoffs();
 }
 
-/* ---- Printing ------------------------------------------------------------------------------------ */
+/* ---- Printing
+ * ------------------------------------------------------------------------------------ */
 
 static void print_sums(const struct cyc_sums *sums)
 {
@@ -207,7 +212,8 @@ static void print_result(const struct cyc_result *result)
     printf(" %a %a %a %a %a %a", result->cc_capacity_Ah, result->cv_capacity_Ah,
            result->start_voltage_V, result->voltage_V, result->current_A, result->peak_V);
     for (unsigned i = 0; i < CYC_SLOPES_MAX; i++) {
-        printf(" %d:%a", isnan(result->slopes[i]), isnan(result->slopes[i]) ? 0 : result->slopes[i]);
+        printf(" %d:%a", isnan(result->slopes[i]),
+               isnan(result->slopes[i]) ? 0 : result->slopes[i]);
     }
     for (unsigned i = 0; i < result->resistance_count; i++) {
         const double ohm = result->resistances_ohm[i];
@@ -268,7 +274,8 @@ static void print_actions(const struct cyc_core *core, const struct cyc_actions 
     }
 }
 
-/* ---- Events -------------------------------------------------------------------------------------- */
+/* ---- Events
+ * -------------------------------------------------------------------------------------- */
 
 static struct cyc_sample sample = {.voltage_V = 3.5,
                                    .temperature_degC = 25,
@@ -283,8 +290,9 @@ static void wander(const struct cyc_core *core)
     sample.setpoint_number = setpoint->number - (setpoint->number > 0 && chance(20) ? 1 : 0);
     sample.current_A = open ? 0 : chance(2) ? sample.current_A * 0.9 : between(-2, 2);
     sample.voltage_V += between(-0.03, 0.03) + 0.01 * sample.current_A;
-    sample.voltage_V = sample.voltage_V < 2.9 ? 3.2 : sample.voltage_V > 4.2 ? 3.9
-                                                                             : sample.voltage_V;
+    sample.voltage_V = sample.voltage_V < 2.9   ? 3.2
+                       : sample.voltage_V > 4.2 ? 3.9
+                                                : sample.voltage_V;
     sample.temperature_degC += between(-1, 1) + (sample.temperature_degC > 35 ? -0.5 : 0.2);
     sample.pressure_Pa *= between(0.99, 1.01);
     sample.aux[0] = between(0, 50);
