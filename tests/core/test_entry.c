@@ -149,6 +149,21 @@ static void hot_cell_sees_no_current(void)
     rig_free(rig);
 }
 
+static void cutoff_of_the_hold_does_not_apply_before_the_hold(void)
+{
+    struct rig *rig = rig_new(0.5);
+    make_cccv(rig, 1.0, 3.7);
+    struct cyc_cutoff *warm = cutoff(
+        rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 20), CYC_REASON_TEMPERATURE);
+    warm->entry = CYC_ENTRY_BEFORE;
+    warm->hold_only = true;
+    const struct cyc_result *result = rig_run(rig);
+    CU_ASSERT_FALSE(at_entry(rig));
+    CYC_NEAR(result->voltage_V, 3.7, 1e-9);
+    CU_ASSERT_EQUAL(result->hold_time_ns, 0);
+    rig_free(rig);
+}
+
 static void cutoffs_with_lasting_or_after_take_their_time(void)
 {
     struct rig *rig = rig_new(0.5);
@@ -264,6 +279,7 @@ const struct cyc_check cyc_check_entry[] = {
     CYC_CHECK(voltage_is_judged_under_the_own_current_where_current_flows),
     CYC_CHECK(time_charge_and_energy_are_judged_before_current),
     CYC_CHECK(hot_cell_sees_no_current),
+    CYC_CHECK(cutoff_of_the_hold_does_not_apply_before_the_hold),
     CYC_CHECK(cutoffs_with_lasting_or_after_take_their_time),
     CYC_CHECK(a_step_that_ends_at_entry_resets_its_scopes_too),
     CYC_CHECK(readings_under_an_older_setpoint_end_nothing),

@@ -386,9 +386,25 @@ static void fault_before_the_first_step_has_no_result(void)
     rig_free(rig);
 }
 
+static void steps_that_take_some_time_are_not_bounded(void)
+{
+    struct rig *rig = rig_new(0.2);
+    make_rest(rig);
+    cut_time(rig, 0);
+    for (unsigned i = 0; i < 2 * CYC_STILL_MAX; i++) {
+        rig_pass(rig, 1);
+        rig_sample(rig);
+        rig_step(rig);
+    }
+    CU_ASSERT_EQUAL(rig->safe_count, 0);
+    CU_ASSERT_EQUAL(rig->result_count, 2 * CYC_STILL_MAX);
+    rig_free(rig);
+}
+
 static void steps_that_take_no_time_are_bounded(void)
 {
     struct rig *rig = rig_new(0.2);
+    rig_pass(rig, HOUR);
     rig_sample(rig);
     unsigned steps = 0;
     while (cyc_core_state(&rig->core) == CYC_STATE_IDLE && steps < 100000) {
@@ -503,6 +519,7 @@ const struct cyc_check cyc_check_faults[] = {
     CYC_CHECK(overflow_in_a_condition_is_invalid),
     CYC_CHECK(events_out_of_place_are_faults),
     CYC_CHECK(fault_before_the_first_step_has_no_result),
+    CYC_CHECK(steps_that_take_some_time_are_not_bounded),
     CYC_CHECK(steps_that_take_no_time_are_bounded),
     CYC_CHECK(end_opens_the_circuit_and_finishes),
     CYC_CHECK(malformed_steps_are_refused),
