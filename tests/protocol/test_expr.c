@@ -269,6 +269,14 @@ static void products_and_quotients_have_kinds(void)
     CYC_SAME(value_of(&bench, "36 % / 1 h"), "fraction rate 0.0001");
     CYC_SAME(value_of(&bench, "50 % * 50 %"), "fraction 0.25");
     CYC_SAME(value_of(&bench, "10 MPa * 2 cm2"), "force 2000");
+    CYC_SAME(value_of(&bench, "2 %/h * 30 min"), "fraction 0.01");
+    CYC_SAME(value_of(&bench, "10 %/h / 2 %/h"), "number 5");
+    CYC_SAME(value_of(&bench, "2 K/min * 10 min"), "temperature difference 20");
+    CYC_SAME(value_of(&bench, "3 MPa/h * 20 min"), "pressure 1000000");
+    CYC_SAME(value_of(&bench, "10 mg / 5 mg"), "number 2");
+    CYC_SAME(value_of(&bench, "6 cm2 / 3"), "area 2");
+    CYC_SAME(value_of(&bench, "2 / 50 %"), "number 4");
+    CYC_SAME(value_of(&bench, "1 / 1 kHz"), "time 0.001");
     end(&bench);
 }
 
@@ -308,6 +316,11 @@ static void a_quotient_may_meet_a_percentage(void)
     CYC_SAME(value_of(&bench, "3 mAh / 4 mAh < 80 %"), "condition 1");
     CYC_SAME(value_of(&bench, "1 - 3 mAh / 4 mAh > 20 %"), "condition 1");
     CYC_SAME(value_of(&bench, "3 mAh / 4 mAh < 0.8"), "condition 1");
+    CYC_SAME(value_of(&bench, "80 % > 3 mAh / 4 mAh"), "condition 1");
+    CYC_SAME(value_of(&bench, "50 % / 25 % > 150 %"), "condition 1");
+    CYC_SAME(value_of(&bench, "2 * 3 < 80 %"),
+             "13+1: a bare number cannot be compared with a percentage (write the number as a "
+             "percentage: 80 %)");
     end(&bench);
 }
 

@@ -69,6 +69,28 @@ static void each_clause_becomes_a_key(void)
     check("Hold at 4.2 V for 30 sec", "{hold: 4.2 V, cutoff: 30 s}");
 }
 
+static void each_node_stands_at_its_place(void)
+{
+    struct cyc_arena arena;
+    static struct cyc_diags diags;
+    const char *const text = "Charge at C/20 for 3 hours or until 4.2 V (5 minute period)";
+    cyc_arena_init(&arena, 1u << 16);
+    cyc_diags_init(&diags);
+    const struct cyc_node *const node = cyc_sentence_parse(
+        text, strlen(text), (struct cyc_pos){.file = 2, .line = 7, .column = 5}, &arena, &diags);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(node);
+    const struct cyc_node *const setpoint = node->child;
+    const struct cyc_node *const ends = setpoint->next;
+    const struct cyc_node *const every = ends->next->child;
+    CU_ASSERT(setpoint->pos.file == 2 && setpoint->pos.line == 7);
+    CU_ASSERT(setpoint->pos.column == 15 && setpoint->pos.width == 4);
+    CU_ASSERT(ends->child->pos.column == 24 && ends->child->pos.width == 7);
+    CU_ASSERT(ends->child->next->pos.column == 41 && ends->child->next->pos.width == 5);
+    CU_ASSERT(every->pos.column == 48 && every->pos.width == 8);
+    cyc_diags_release(&diags);
+    cyc_arena_release(&arena);
+}
+
 static void several_ends_are_refused(void)
 {
     check("Hold at 4.2 V until 10 mA or C/50", "27+2: a sentence has one until");
@@ -178,6 +200,7 @@ static void long_texts_are_no_sentences(void)
 
 const struct cyc_check cyc_check_sentence[] = {
     CYC_CHECK(each_clause_becomes_a_key),
+    CYC_CHECK(each_node_stands_at_its_place),
     CYC_CHECK(several_ends_are_refused),
     CYC_CHECK(nothing_is_lost_behind_the_period),
     CYC_CHECK(a_charge_never_runs_at_a_voltage_and_a_hold_never_at_a_current),
