@@ -104,8 +104,8 @@ static void combine_quotient(struct form *x, const struct form *y)
 /* The interval of the signal's own unit in which time is counted. */
 static double boundary(const struct form *form, double value)
 {
-    const bool time = form->signal.signal == CYC_SIGNAL_TIME ||
-                      form->signal.signal == CYC_SIGNAL_HOLD_TIME;
+    const bool time =
+        form->signal.signal == CYC_SIGNAL_TIME || form->signal.signal == CYC_SIGNAL_HOLD_TIME;
     if (!time) {
         return value;
     }
@@ -152,8 +152,7 @@ static bool solve_magnitude(const struct form *x, double c, enum cyc_op_code cod
 {
     const double one = boundary(x, (-x->b - c) / x->a);
     const double other = boundary(x, (-x->b + c) / x->a);
-    if (!(c >= 0) || !isfinite(one) || !isfinite(other) || code == CYC_OP_EQ ||
-        code == CYC_OP_NE) {
+    if (!(c >= 0) || !isfinite(one) || !isfinite(other) || code == CYC_OP_EQ || code == CYC_OP_NE) {
         return false;
     }
     atom->low = one < other ? one : other;
@@ -191,20 +190,18 @@ static bool emit(struct cyc_core *core, unsigned code)
 }
 
 /* x `code` y: an atom; x becomes its truth. */
-static bool compare(struct compiler *c, struct form *x, const struct form *y,
-                    enum cyc_op_code code, uint16_t last)
+static bool compare(struct compiler *c, struct form *x, const struct form *y, enum cyc_op_code code,
+                    uint16_t last)
 {
-    if (x->kind == FORM_TRUTH || y->kind == FORM_TRUTH ||
-        c->core->atom_count >= CYC_ATOMS_MAX) {
+    if (x->kind == FORM_TRUTH || y->kind == FORM_TRUTH || c->core->atom_count >= CYC_ATOMS_MAX) {
         return false;
     }
     struct cyc_atom *atom = &c->core->atoms[c->core->atom_count];
     *atom = (struct cyc_atom){0};
     const bool swap = x->kind == FORM_CONST;
     const struct form *subject = swap ? y : x;
-    const bool solved =
-        (subject->kind == FORM_LINEAR || subject->kind == FORM_MAGNITUDE) &&
-        solve(subject, swap ? x : y, swap ? mirrored(code) : code, atom);
+    const bool solved = (subject->kind == FORM_LINEAR || subject->kind == FORM_MAGNITUDE) &&
+                        solve(subject, swap ? x : y, swap ? mirrored(code) : code, atom);
     if (solved) {
         atom->signal = subject->signal.signal;
         atom->scope = subject->signal.scope;
@@ -329,8 +326,7 @@ static bool translate(struct compiler *c, uint16_t at)
 }
 
 static bool compile_condition(struct cyc_core *core, const struct cyc_step *step,
-                              const struct cyc_condition *condition,
-                              struct cyc_code_range *range)
+                              const struct cyc_condition *condition, struct cyc_code_range *range)
 {
     struct compiler c = {.core = core, .step = step};
     *range = (struct cyc_code_range){.first = core->code_count};

@@ -141,7 +141,7 @@ static enum cyc_truth calculated(struct cyc_core *core, const struct cyc_op *ops
 }
 
 static enum cyc_truth test_atom(struct cyc_core *core, const struct cyc_step *step,
-                                       const struct cyc_atom *atom)
+                                const struct cyc_atom *atom)
 {
     if (atom->count != 0) {
         return calculated(core, &step->ops[atom->first], atom->count);

@@ -92,7 +92,8 @@ void cyc_core_trip_kind(struct cyc_turn *turn, enum cyc_fault_kind kind)
     cyc_core_trip(turn, &fault);
 }
 
-/* ---- Samples ------------------------------------------------------------------------------------- */
+/* ---- Samples
+ * ------------------------------------------------------------------------------------- */
 
 static uint8_t validity_of(double value, int64_t age_ns)
 {
@@ -110,8 +111,8 @@ static void judge_validity(struct cyc_core *core)
     for (unsigned i = 0; i < CYC_DIRECT; i++) {
         zero += core->direct[i] - core->direct[i];
     }
-    const bool fresh = last->temperature_age_ns <= CYC_STALE_NS &&
-                       last->pressure_age_ns <= CYC_STALE_NS;
+    const bool fresh =
+        last->temperature_age_ns <= CYC_STALE_NS && last->pressure_age_ns <= CYC_STALE_NS;
     if (fresh && !isnan(zero) && core->all_valid) {
         return;
     }
@@ -141,8 +142,7 @@ static void take(struct cyc_core *core, const struct cyc_sample *sample)
 }
 
 /* After all tests of a sample; …_before: what was noted up to the sample before. */
-static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before,
-                      uint8_t signal_before)
+static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before, uint8_t signal_before)
 {
     struct cyc_core *core = turn->core;
     if (core->bad_kind == CYC_FAULT_NONE) {
@@ -222,12 +222,13 @@ static void on_sample(struct cyc_turn *turn, const struct cyc_sample *sample)
         return;
     }
     on_fresh_sample(turn, sample);
-    const bool dull = turn->out->count == 0 &&
-                      (gap_ns < CYC_DULL_GAP_NS || core->dull_count >= CYC_DULL_MAX);
+    const bool dull =
+        turn->out->count == 0 && (gap_ns < CYC_DULL_GAP_NS || core->dull_count >= CYC_DULL_MAX);
     core->dull_count = dull ? (uint8_t)(core->dull_count + (core->dull_count < UINT8_MAX)) : 0;
 }
 
-/* ---- Other events -------------------------------------------------------------------------------- */
+/* ---- Other events
+ * -------------------------------------------------------------------------------- */
 
 static void on_step(struct cyc_turn *turn)
 {
@@ -355,8 +356,7 @@ void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
                             .t_ns = is_sample ? event->sample->t_ns : event->t_ns};
     actions->count = 0;
     core->now_ns = turn.t_ns > core->now_ns ? turn.t_ns : core->now_ns;
-    if (!CYC_ASSERT(step != NULL ||
-                    (event->kind != CYC_EVENT_STEP && !cyc_core_in_step(core)))) {
+    if (!CYC_ASSERT(step != NULL || (event->kind != CYC_EVENT_STEP && !cyc_core_in_step(core)))) {
         core->state = CYC_STATE_IDLE; /* without its step there is no result to give */
         cyc_core_trip_kind(&turn, CYC_FAULT_INVARIANT);
         cyc_core_wake(&turn);

@@ -63,8 +63,7 @@ static inline double cyc_sums_get(const struct cyc_sums *sums, unsigned signal)
 }
 
 /* Time since the scope was entered. */
-static inline int64_t cyc_core_time_ns(const struct cyc_core *core, unsigned signal,
-                                       unsigned scope)
+static inline int64_t cyc_core_time_ns(const struct cyc_core *core, unsigned signal, unsigned scope)
 {
     if (signal == CYC_SIGNAL_HOLD_TIME) {
         return core->hold_time_ns;
@@ -137,8 +136,8 @@ static inline enum cyc_truth cyc_core_test_quickly(struct cyc_core *core,
     if (range.count == 1) {
         const struct cyc_atom *atom = &core->atoms[core->code[range.first]];
         double x;
-        if (atom->count == 0 && cyc_core_fetch(core, atom->signal, atom->scope, atom->index,
-                                               &x) == CYC_TRUTH_TRUE) {
+        if (atom->count == 0 &&
+            cyc_core_fetch(core, atom->signal, atom->scope, atom->index, &x) == CYC_TRUTH_TRUE) {
             return cyc_core_test_interval(atom, x);
         }
     }

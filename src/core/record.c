@@ -65,9 +65,8 @@ static void rearm(struct cyc_turn *turn)
     const struct cyc_record_rule *rule = &turn->step->record;
     const int64_t t_ns = core->last.t_ns;
     if (t_ns >= core->next_every_ns) {
-        core->next_every_ns = rule->every_ns > 0
-                                  ? next_on_grid(core->origin_ns, rule->every_ns, t_ns)
-                                  : CYC_NEVER;
+        core->next_every_ns =
+            rule->every_ns > 0 ? next_on_grid(core->origin_ns, rule->every_ns, t_ns) : CYC_NEVER;
     }
     if (t_ns >= core->next_burst_ns) {
         core->next_burst_ns = next_burst(rule, burst_origin(turn), t_ns);

@@ -18,8 +18,7 @@ static const struct cyc_segment no_end = {.duration_ns = CYC_NEVER, .control = C
 
 const struct cyc_segment *cyc_core_segment(const struct cyc_turn *turn)
 {
-    return turn->step->segment_count == 0 ? &no_end
-                                          : &turn->step->segments[turn->core->segment];
+    return turn->step->segment_count == 0 ? &no_end : &turn->step->segments[turn->core->segment];
 }
 
 static bool is_swept_in(const struct cyc_turn *turn)
@@ -72,8 +71,7 @@ static void enter_segment(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
     const struct cyc_segment *segment = cyc_core_segment(turn);
-    const int64_t duration_ns =
-        is_swept_in(turn) ? sweep_in(turn, segment) : segment->duration_ns;
+    const int64_t duration_ns = is_swept_in(turn) ? sweep_in(turn, segment) : segment->duration_ns;
     core->segment_end_ns = later(core->segment_ns, duration_ns);
 }
 

@@ -45,8 +45,7 @@ static struct cyc_slope_point *point(struct cyc_core *core, unsigned share, unsi
     return &core->points[slope * share + (core->slope_first[slope] + at) % share];
 }
 
-static void append(struct cyc_core *core, const struct cyc_step *step, unsigned slope,
-                   double value)
+static void append(struct cyc_core *core, const struct cyc_step *step, unsigned slope, double value)
 {
     const unsigned share = share_of(step);
     const int64_t t_ns = core->last.t_ns;
@@ -58,9 +57,9 @@ static void append(struct cyc_core *core, const struct cyc_step *step, unsigned 
         core->slope_count[slope]--;
     }
     const unsigned count = core->slope_count[slope];
-    const bool tail_is_close =
-        count >= 2 && point(core, share, slope, count - 1)->t_ns -
-                              point(core, share, slope, count - 2)->t_ns < spacing_ns;
+    const bool tail_is_close = count >= 2 && point(core, share, slope, count - 1)->t_ns -
+                                                     point(core, share, slope, count - 2)->t_ns <
+                                                 spacing_ns;
     if (!tail_is_close) {
         core->slope_count[slope]++;
     }
@@ -84,8 +83,7 @@ static double fit(struct cyc_core *core, unsigned share, unsigned slope, int64_t
             from_y = y + (from_y - y) * ((-half_s - x) / (from_x - x));
             from_x = -half_s;
         }
-        integral += (x - from_x) / 6 *
-                    (from_x * from_y + (from_x + x) * (from_y + y) + x * y);
+        integral += (x - from_x) / 6 * (from_x * from_y + (from_x + x) * (from_y + y) + x * y);
         x = from_x;
         y = from_y;
     }

@@ -24,7 +24,8 @@
 
 #define ROUNDING (4 * DBL_EPSILON)
 
-/* ---- The deadline -------------------------------------------------------------------------------- */
+/* ---- The deadline
+ * -------------------------------------------------------------------------------- */
 
 static void sooner(int64_t *wake_ns, int64_t now_ns, int64_t candidate_ns)
 {
@@ -54,8 +55,7 @@ static int64_t behind(int64_t boundary_ns)
 }
 
 /* Both ends of an interval of time: where the atom's truth changes. */
-static void sooner_atom(const struct cyc_core *core, const struct cyc_atom *atom,
-                        int64_t *wake_ns)
+static void sooner_atom(const struct cyc_core *core, const struct cyc_atom *atom, int64_t *wake_ns)
 {
     const bool hold_time = atom->signal == CYC_SIGNAL_HOLD_TIME;
     const int64_t time_ns = cyc_core_time_ns(core, atom->signal, atom->scope);
@@ -74,8 +74,7 @@ static void sooner_atom(const struct cyc_core *core, const struct cyc_atom *atom
     }
 }
 
-static void sooner_range(const struct cyc_core *core, struct cyc_code_range range,
-                         int64_t *wake_ns)
+static void sooner_range(const struct cyc_core *core, struct cyc_code_range range, int64_t *wake_ns)
 {
     for (unsigned i = range.first; i < (unsigned)range.first + range.count; i++) {
         if (core->code[i] < CYC_CODE_AND && is_time(&core->atoms[core->code[i]])) {
@@ -130,7 +129,8 @@ static int64_t earliest(const struct cyc_turn *turn)
     return wake_ns;
 }
 
-/* ---- The watches --------------------------------------------------------------------------------- */
+/* ---- The watches
+ * --------------------------------------------------------------------------------- */
 
 /* Without room for a watch the host has to sample. */
 static void watch(struct cyc_core *core, unsigned signal, unsigned scope, double value)
@@ -256,8 +256,8 @@ static bool remains(const struct cyc_core *core, const struct cyc_sum_watch *fro
 {
     const double least = ROUNDING * fabs(from->value) + DBL_MIN;
     const double left = from->value - cyc_sums_get(&core->total[from->scope], from->signal);
-    const bool falls = from->signal == CYC_SIGNAL_NET_CAPACITY ||
-                       from->signal == CYC_SIGNAL_NET_ENERGY;
+    const bool falls =
+        from->signal == CYC_SIGNAL_NET_CAPACITY || from->signal == CYC_SIGNAL_NET_ENERGY;
     if (falls && left < 0) {
         *rest = left < -least ? left : -least;
         return true;
@@ -282,7 +282,8 @@ static void give_watches(const struct cyc_core *core, struct cyc_actions *out)
     out->watch_count = count;
 }
 
-/* ---- Both ---------------------------------------------------------------------------------------- */
+/* ---- Both
+ * ---------------------------------------------------------------------------------------- */
 
 static int64_t settle_wake(const struct cyc_core *core)
 {

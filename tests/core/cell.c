@@ -152,8 +152,8 @@ static double signal_of(const struct bench_cell *from, const struct bench_cell *
         break;
     default: { /* energies: V is nearly linear over what is left */
         const double mean_V = 0.5 * (bench_voltage(from) + bench_voltage(cell));
-        value = watch->signal == CYC_SIGNAL_NET_ENERGY ? mean_V * passed_Ah
-                                                       : fabs(mean_V * passed_Ah);
+        value =
+            watch->signal == CYC_SIGNAL_NET_ENERGY ? mean_V * passed_Ah : fabs(mean_V * passed_Ah);
         break;
     }
     }

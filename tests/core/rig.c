@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* ---- The bench ----------------------------------------------------------------------------------- */
+/* ---- The bench
+ * ----------------------------------------------------------------------------------- */
 
 struct rig *rig_new(double z)
 {
@@ -107,8 +108,8 @@ struct cyc_sample rig_peek(const struct rig *rig)
 {
     struct cyc_sample sample = {.t_ns = rig->now_ns,
                                 .setpoint_number = rig->cell.setpoint.number,
-                                .flags = CYC_SAMPLE_OUTPUT_ON | CYC_SAMPLE_SETTLED |
-                                         rig->extra_flags,
+                                .flags =
+                                    CYC_SAMPLE_OUTPUT_ON | CYC_SAMPLE_SETTLED | rig->extra_flags,
                                 .voltage_V = bench_voltage(&rig->cell),
                                 .current_A = bench_current(&rig->cell),
                                 .temperature_degC = rig->cell.temperature_degC,
@@ -143,8 +144,8 @@ void rig_operator(struct rig *rig, enum cyc_operator word)
 
 void rig_reply(struct rig *rig, enum cyc_reply reply)
 {
-    rig_event(rig, &(struct cyc_event){
-                       .kind = CYC_EVENT_REPLY, .t_ns = rig->now_ns, .reply = reply});
+    rig_event(rig,
+              &(struct cyc_event){.kind = CYC_EVENT_REPLY, .t_ns = rig->now_ns, .reply = reply});
 }
 
 void rig_deadline(struct rig *rig, int64_t t_ns)
@@ -154,8 +155,8 @@ void rig_deadline(struct rig *rig, int64_t t_ns)
 
 void rig_end(struct rig *rig, enum cyc_finish finish)
 {
-    rig_event(rig, &(struct cyc_event){
-                       .kind = CYC_EVENT_END, .t_ns = rig->now_ns, .finish = finish});
+    rig_event(rig,
+              &(struct cyc_event){.kind = CYC_EVENT_END, .t_ns = rig->now_ns, .finish = finish});
 }
 
 void rig_pass(struct rig *rig, int64_t ns)
@@ -182,8 +183,8 @@ void rig_turn(struct rig *rig)
 {
     int64_t until_ns = turn_end(rig);
     if (rig->grid_ns == 0) {
-        until_ns = bench_crossing(&rig->cell, until_ns, rig->actions.watches,
-                                  rig->actions.watch_count);
+        until_ns =
+            bench_crossing(&rig->cell, until_ns, rig->actions.watches, rig->actions.watch_count);
     }
     sample_after(rig, until_ns);
 }
@@ -219,7 +220,8 @@ const struct cyc_result *rig_result(const struct rig *rig)
     return rig->result_count == 0 ? &none : &rig->results[rig->result_count - 1];
 }
 
-/* ---- Building steps ------------------------------------------------------------------------------ */
+/* ---- Building steps
+ * ------------------------------------------------------------------------------ */
 
 void make_step(struct rig *rig, enum cyc_mode mode, enum cyc_control control, double value)
 {
@@ -229,8 +231,8 @@ void make_step(struct rig *rig, enum cyc_mode mode, enum cyc_control control, do
     rig->step.segments = rig->segments;
     rig->step.segment_count = 1;
     rig->step.timeout_ns = CYC_NEVER;
-    rig->step.environment = (struct cyc_environment){
-        .temperature_degC = NAN, .ramp_K_per_s = NAN, .pressure_Pa = NAN};
+    rig->step.environment =
+        (struct cyc_environment){.temperature_degC = NAN, .ramp_K_per_s = NAN, .pressure_Pa = NAN};
 }
 
 void make_rest(struct rig *rig)
@@ -289,8 +291,8 @@ void op(struct rig *rig, enum cyc_op_code code)
 
 struct cyc_condition condition(struct rig *rig)
 {
-    const struct cyc_condition closed = {
-        .first = (uint16_t)(rig->step.op_count - rig->open_ops), .count = rig->open_ops};
+    const struct cyc_condition closed = {.first = (uint16_t)(rig->step.op_count - rig->open_ops),
+                                         .count = rig->open_ops};
     rig->open_ops = 0;
     return closed;
 }
@@ -340,24 +342,23 @@ struct cyc_cutoff *cut_voltage(struct rig *rig, enum cyc_op_code code, double vo
 
 struct cyc_cutoff *cut_current(struct rig *rig, double current_A)
 {
-    struct cyc_cutoff *more = cutoff(
-        rig, compare_abs(rig, CYC_SIGNAL_CURRENT, CYC_OP_LE, current_A), CYC_REASON_CURRENT);
+    struct cyc_cutoff *more =
+        cutoff(rig, compare_abs(rig, CYC_SIGNAL_CURRENT, CYC_OP_LE, current_A), CYC_REASON_CURRENT);
     more->hold_only = true;
     return more;
 }
 
 struct cyc_cutoff *cut_time(struct rig *rig, double s)
 {
-    return with_entry(
-        cutoff(rig, compare(rig, CYC_SIGNAL_TIME, CYC_OP_GE, s), CYC_REASON_TIME),
-        CYC_ENTRY_BEFORE);
+    return with_entry(cutoff(rig, compare(rig, CYC_SIGNAL_TIME, CYC_OP_GE, s), CYC_REASON_TIME),
+                      CYC_ENTRY_BEFORE);
 }
 
 struct cyc_cutoff *cut_capacity(struct rig *rig, double capacity_Ah)
 {
-    return with_entry(cutoff(rig, compare(rig, CYC_SIGNAL_CAPACITY, CYC_OP_GE, capacity_Ah),
-                             CYC_REASON_CAPACITY),
-                      CYC_ENTRY_BEFORE);
+    return with_entry(
+        cutoff(rig, compare(rig, CYC_SIGNAL_CAPACITY, CYC_OP_GE, capacity_Ah), CYC_REASON_CAPACITY),
+        CYC_ENTRY_BEFORE);
 }
 
 struct cyc_cutoff *cut_energy(struct rig *rig, double energy_Wh)
@@ -367,14 +368,14 @@ struct cyc_cutoff *cut_energy(struct rig *rig, double energy_Wh)
         CYC_ENTRY_BEFORE);
 }
 
-void limit(struct rig *rig, enum cyc_signal signal, double low, double high,
-           enum cyc_level level)
+void limit(struct rig *rig, enum cyc_signal signal, double low, double high, enum cyc_level level)
 {
     rig->step.limits[rig->step.limit_count++] = (struct cyc_limit){
         .signal = (uint8_t)signal, .level = (uint8_t)level, .low = low, .high = high};
 }
 
-/* ---- Looking at actions -------------------------------------------------------------------------- */
+/* ---- Looking at actions
+ * -------------------------------------------------------------------------- */
 
 bool did(const struct rig *rig, enum cyc_action_kind kind)
 {

@@ -15,7 +15,8 @@ static void voltage_compared(struct rig *rig)
     op(rig, CYC_OP_GT);
 }
 
-/* ---- In written order ---------------------------------------------------------------------------- */
+/* ---- In written order
+ * ---------------------------------------------------------------------------- */
 
 static void the_first_cutoff_in_written_order_wins(void)
 {
@@ -36,8 +37,8 @@ static void lasting_demands_an_unbroken_time(void)
 {
     struct rig *rig = rig_new(0.5);
     make_rest(rig);
-    struct cyc_cutoff *soak = cutoff(
-        rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GE, 30), CYC_REASON_TEMPERATURE);
+    struct cyc_cutoff *soak =
+        cutoff(rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GE, 30), CYC_REASON_TEMPERATURE);
     soak->lasting_ns = 10 * SECOND;
     rig_sample(rig);
     rig_step(rig);
@@ -69,8 +70,8 @@ static void cutoff_of_the_hold_sleeps_until_the_hold(void)
 {
     struct rig *rig = rig_new(0.5);
     make_cccv(rig, 1.0, 3.7);
-    struct cyc_cutoff *held = cutoff(
-        rig, compare(rig, CYC_SIGNAL_HOLD_TIME, CYC_OP_GE, 60), CYC_REASON_TIME);
+    struct cyc_cutoff *held =
+        cutoff(rig, compare(rig, CYC_SIGNAL_HOLD_TIME, CYC_OP_GE, 60), CYC_REASON_TIME);
     held->hold_only = true;
     held->lasting_ns = SECOND;
     const struct cyc_result *result = rig_run(rig);
@@ -88,7 +89,8 @@ static void cutoff_without_a_condition_is_none(void)
     rig_free(rig);
 }
 
-/* ---- Malformed conditions ------------------------------------------------------------------------ */
+/* ---- Malformed conditions
+ * ------------------------------------------------------------------------ */
 
 static void is_refused(struct rig *rig)
 {

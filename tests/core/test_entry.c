@@ -153,8 +153,8 @@ static void cutoff_of_the_hold_does_not_apply_before_the_hold(void)
 {
     struct rig *rig = rig_new(0.5);
     make_cccv(rig, 1.0, 3.7);
-    struct cyc_cutoff *warm = cutoff(
-        rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 20), CYC_REASON_TEMPERATURE);
+    struct cyc_cutoff *warm =
+        cutoff(rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 20), CYC_REASON_TEMPERATURE);
     warm->entry = CYC_ENTRY_BEFORE;
     warm->hold_only = true;
     const struct cyc_result *result = rig_run(rig);
@@ -169,16 +169,15 @@ static void cutoffs_with_lasting_or_after_take_their_time(void)
     struct rig *rig = rig_new(0.5);
     rig->cell.temperature_degC = 50;
     make_cc(rig, 1.0);
-    struct cyc_cutoff *hot = cutoff(
-        rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 45), CYC_REASON_TEMPERATURE);
+    struct cyc_cutoff *hot =
+        cutoff(rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 45), CYC_REASON_TEMPERATURE);
     hot->entry = CYC_ENTRY_BEFORE;
     hot->lasting_ns = 5 * SECOND;
     CU_ASSERT_EQUAL(rig_run(rig)->step_time_ns, 5 * SECOND);
     CU_ASSERT_FALSE(at_entry(rig));
 
     make_cc(rig, 1.0);
-    hot = cutoff(rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 45),
-                 CYC_REASON_TEMPERATURE);
+    hot = cutoff(rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 45), CYC_REASON_TEMPERATURE);
     hot->entry = CYC_ENTRY_BEFORE;
     hot->after_ns = 7 * SECOND;
     CU_ASSERT_EQUAL(rig_run(rig)->step_time_ns, 7 * SECOND);

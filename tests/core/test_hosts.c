@@ -174,10 +174,7 @@ static void state_can_be_copied_at_any_time(void)
 }
 
 const struct cyc_check cyc_check_hosts[] = {
-    CYC_CHECK(all_hosts_give_the_same_list_of_steps),
-    CYC_CHECK(first_step_ends_within_one_sample),
-    CYC_CHECK(charge_closes_against_the_cell),
-    CYC_CHECK(same_events_give_the_same_rows),
-    CYC_CHECK(state_can_be_copied_at_any_time),
-    {0},
+    CYC_CHECK(all_hosts_give_the_same_list_of_steps), CYC_CHECK(first_step_ends_within_one_sample),
+    CYC_CHECK(charge_closes_against_the_cell),        CYC_CHECK(same_events_give_the_same_rows),
+    CYC_CHECK(state_can_be_copied_at_any_time),       {0},
 };

@@ -179,13 +179,10 @@ static void limits_of_the_step_before_are_gone(void)
 
 static void every_limited_signal_is_tested(void)
 {
-    static const uint8_t signals[] = {CYC_SIGNAL_VOLTAGE,
-                                      CYC_SIGNAL_CURRENT,
-                                      CYC_SIGNAL_POWER,
-                                      CYC_SIGNAL_TEMPERATURE,
-                                      CYC_SIGNAL_PRESSURE,
-                                      CYC_SIGNAL_CHARGE_CAPACITY,
-                                      CYC_SIGNAL_DISCHARGE_CAPACITY};
+    static const uint8_t signals[] = {
+        CYC_SIGNAL_VOLTAGE,           CYC_SIGNAL_CURRENT,  CYC_SIGNAL_POWER,
+        CYC_SIGNAL_TEMPERATURE,       CYC_SIGNAL_PRESSURE, CYC_SIGNAL_CHARGE_CAPACITY,
+        CYC_SIGNAL_DISCHARGE_CAPACITY};
     for (unsigned i = 0; i < sizeof signals; i++) {
         struct rig *rig = rig_new(0.5);
         limit(rig, (enum cyc_signal)signals[i], -INFINITY, 1e6, CYC_LEVEL_CHANNEL);
@@ -193,9 +190,8 @@ static void every_limited_signal_is_tested(void)
         rig_step(rig);
         rig_sample(rig);
         struct cyc_sample sample = rig_peek(rig);
-        double *const fields[] = {&sample.voltage_V,        &sample.current_A,
-                                  &sample.current_A,        &sample.temperature_degC,
-                                  &sample.pressure_Pa,      &sample.charge_Ah,
+        double *const fields[] = {&sample.voltage_V,        &sample.current_A,   &sample.current_A,
+                                  &sample.temperature_degC, &sample.pressure_Pa, &sample.charge_Ah,
                                   &sample.discharge_Ah};
         *fields[i] = 2e6;
         rig_give(rig, &sample);
@@ -336,7 +332,10 @@ static void malformed_limits_are_refused(void)
 {
     for (int i = 0; i < 5; i++) {
         struct rig *rig = rig_new(0.5);
-        limit(rig, i == 0 ? CYC_SIGNAL_SLOPE : i == 1 ? CYC_SIGNAL_COUNT : CYC_SIGNAL_VOLTAGE,
+        limit(rig,
+              i == 0   ? CYC_SIGNAL_SLOPE
+              : i == 1 ? CYC_SIGNAL_COUNT
+                       : CYC_SIGNAL_VOLTAGE,
               i == 2 ? NAN : 1, i == 3 ? NAN : 2, CYC_LEVEL_STEP);
         for (unsigned k = 0; i == 4 && k < CYC_SIGNAL_COUNT; k++) {
             if (k < CYC_DIRECT || k > CYC_SIGNAL_HOLD_TIME) { /* more than there are bands */

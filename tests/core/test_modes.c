@@ -242,8 +242,8 @@ static void hold_alone_lets_current_flow_either_way(void)
 {
     struct rig *rig = rig_new(0.5); /* 3.6 V */
     make_cv(rig, 3.5, 2.5);
-    struct cyc_cutoff *low = cutoff(
-        rig, compare_abs(rig, CYC_SIGNAL_CURRENT, CYC_OP_LE, 0.25), CYC_REASON_CURRENT);
+    struct cyc_cutoff *low =
+        cutoff(rig, compare_abs(rig, CYC_SIGNAL_CURRENT, CYC_OP_LE, 0.25), CYC_REASON_CURRENT);
     low->hold_only = true;
     const struct cyc_result *result = rig_run(rig);
     CU_ASSERT_EQUAL(result->reason, CYC_REASON_CURRENT);

@@ -10,8 +10,8 @@ static struct rig *heating(void)
     rig->cell.cooling_K_per_s = 0.02;
     make_cc(rig, 1.0);
     cut_capacity(rig, 0.1); /* 360 s of charging */
-    struct cyc_cutoff *hot = cutoff(
-        rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 45), CYC_REASON_TEMPERATURE);
+    struct cyc_cutoff *hot =
+        cutoff(rig, compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_GT, 45), CYC_REASON_TEMPERATURE);
     hot->entry = CYC_ENTRY_BEFORE;
     hot->action = CYC_FOLLOW_PAUSE;
     hot->resume = compare(rig, CYC_SIGNAL_TEMPERATURE, CYC_OP_LT, 30);
@@ -267,7 +267,8 @@ static void pausing_and_resuming_without_end_is_a_fault(void)
     rig_free(rig);
 }
 
-/* ---- The operator -------------------------------------------------------------------------------- */
+/* ---- The operator
+ * -------------------------------------------------------------------------------- */
 
 static struct rig *charging_for_10_s(void)
 {
@@ -347,9 +348,8 @@ static void words_that_do_not_apply_do_nothing(void)
     CU_ASSERT_EQUAL(rig->paused_count, 1);
     rig_operator(rig, CYC_OPERATOR_SKIP);
     CU_ASSERT_EQUAL(cyc_core_state(&rig->core), CYC_STATE_IDLE);
-    const enum cyc_operator idle[] = {CYC_OPERATOR_PAUSE, CYC_OPERATOR_RESUME,
-                                      CYC_OPERATOR_SKIP, CYC_OPERATOR_ANSWER,
-                                      CYC_OPERATOR_ACKNOWLEDGE};
+    const enum cyc_operator idle[] = {CYC_OPERATOR_PAUSE, CYC_OPERATOR_RESUME, CYC_OPERATOR_SKIP,
+                                      CYC_OPERATOR_ANSWER, CYC_OPERATOR_ACKNOWLEDGE};
     for (unsigned i = 0; i < 5; i++) {
         rig_operator(rig, idle[i]);
         CU_ASSERT_EQUAL(rig->actions.count, 0);

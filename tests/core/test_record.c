@@ -22,8 +22,7 @@ static void rows_lie_on_a_grid_from_the_steps_start(void)
     CYC_NEAR(at_s(rig, 3), 157, 0); /* the last sample, always */
     for (unsigned i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL(rig->records[i].index, i + 1);
-        CU_ASSERT_EQUAL(rig->records[i].step_time_ns,
-                        rig->records[i].sample.t_ns - 7 * SECOND);
+        CU_ASSERT_EQUAL(rig->records[i].step_time_ns, rig->records[i].sample.t_ns - 7 * SECOND);
     }
     rig_free(rig);
 }

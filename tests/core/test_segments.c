@@ -156,7 +156,7 @@ static void sweep_walks_its_list(void)
 {
     struct rig *rig = rig_new(0.5);
     make_sweep(rig);
-    segment(rig, 0, 100, CYC_CONTROL_VOLTAGE, 3.6, 0.001); /* to 3.7 */
+    segment(rig, 0, 100, CYC_CONTROL_VOLTAGE, 3.6, 0.001);  /* to 3.7 */
     segment(rig, 1, 200, CYC_CONTROL_VOLTAGE, 3.7, -0.001); /* to 3.5 */
     const struct cyc_result *result = rig_run(rig);
     CU_ASSERT_EQUAL(result->reason, CYC_REASON_PROFILE);

@@ -3,8 +3,8 @@
 
 static void add_slope(struct rig *rig, enum cyc_signal signal, double window_s)
 {
-    rig->step.slopes[rig->step.slope_count++] = (struct cyc_slope){
-        .signal = (uint8_t)signal, .window_ns = (int64_t)(window_s * 1e9)};
+    rig->step.slopes[rig->step.slope_count++] =
+        (struct cyc_slope){.signal = (uint8_t)signal, .window_ns = (int64_t)(window_s * 1e9)};
 }
 
 /* abs(slope index) < per_s */

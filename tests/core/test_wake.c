@@ -44,9 +44,8 @@ static void a_setpoint_asks_for_a_sample_at_once(void)
 static void full(struct rig *rig)
 {
     make_cccv(rig, 1.0, 4.1);
-    rig->step.record = (struct cyc_record_rule){.every_ns = 60 * SECOND,
-                                                .voltage_V = 0.1,
-                                                .capacity_Ah = 0.5};
+    rig->step.record =
+        (struct cyc_record_rule){.every_ns = 60 * SECOND, .voltage_V = 0.1, .capacity_Ah = 0.5};
     rig->step.timeout_ns = 10 * HOUR;
     limit(rig, CYC_SIGNAL_VOLTAGE, 3.0, 4.3, CYC_LEVEL_PROTOCOL);
     limit(rig, CYC_SIGNAL_CURRENT, -2, 2, CYC_LEVEL_PROTOCOL);
@@ -125,10 +124,10 @@ static void strict_comparisons_are_watched_just_behind_their_bound(void)
     unsigned beyond = 0;
     for (unsigned i = 0; i < rig->actions.watch_count; i++) {
         const struct cyc_watch *watch = &rig->actions.watches[i];
-        beyond += watch->signal == CYC_SIGNAL_VOLTAGE && watch->value > 3.7 &&
-                  watch->value < 3.7 + 1e-12;
-        beyond += watch->signal == CYC_SIGNAL_VOLTAGE && watch->value < 3.5 &&
-                  watch->value > 3.5 - 1e-12;
+        beyond +=
+            watch->signal == CYC_SIGNAL_VOLTAGE && watch->value > 3.7 && watch->value < 3.7 + 1e-12;
+        beyond +=
+            watch->signal == CYC_SIGNAL_VOLTAGE && watch->value < 3.5 && watch->value > 3.5 - 1e-12;
         beyond += watch->signal == CYC_SIGNAL_CAPACITY && watch->value > 0.5 &&
                   watch->value < 0.5 + 1e-12;
     }
@@ -165,8 +164,8 @@ static void times(struct rig *rig)
     op(rig, CYC_OP_GT);
     op(rig, CYC_OP_AND);
     cutoff(rig, condition(rig), CYC_REASON_CONDITION);
-    cutoff(rig, compare(rig, CYC_SIGNAL_VOLTAGE, CYC_OP_GT, 4.05), CYC_REASON_VOLTAGE)
-        ->after_ns = 40 * SECOND;
+    cutoff(rig, compare(rig, CYC_SIGNAL_VOLTAGE, CYC_OP_GT, 4.05), CYC_REASON_VOLTAGE)->after_ns =
+        40 * SECOND;
 }
 
 static void every_change_of_a_time_is_a_deadline(void)
