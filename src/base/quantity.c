@@ -125,10 +125,11 @@ int cyc_quantity_resolve(const struct cyc_quantity *quantity, const struct cyc_c
         return cyc_err_set(err, CYC_E_INPUT, "%s needs %s; state it in the cell", what, lacking);
     }
     if (isnan(cell->one_c.value) && isnan(cell->nominal_capacity.value)) {
-        return cyc_err_set(err, CYC_E_INPUT, 
-                           "%s needs cell.one_c or cell.nominal_capacity; for example, cell: {one_c: "
-                           "200 mA/g, active_mass: 9 mg}",
-                           what);
+        return cyc_err_set(
+            err, CYC_E_INPUT,
+            "%s needs cell.one_c or cell.nominal_capacity; for example, cell: {one_c: "
+            "200 mA/g, active_mass: 9 mg}",
+            what);
     }
     return cyc_err_set(err, problem.status, "%s: %s; state it in the cell", what, problem.text);
 }

@@ -33,7 +33,8 @@ void cyc_checker_init(struct cyc_checker *checker, const struct cyc_cell_facts *
     }
 }
 
-/* ---- Atoms and places -------------------------------------------------------------------------- */
+/* ---- Atoms and places --------------------------------------------------------------------------
+ */
 
 bool cyc_check_next_atom(const struct cyc_step *step, const struct cyc_condition *condition,
                          unsigned *at, struct cyc_check_atom *atom)
@@ -158,7 +159,8 @@ double cyc_check_current_A(const struct cyc_step *step)
     return most_A;
 }
 
-/* ---- Steps in their order ------------------------------------------------------------------------ */
+/* ---- Steps in their order
+ * ------------------------------------------------------------------------ */
 
 /* The voltage at which a charge or discharge ends; NaN: by something else. */
 static double end_voltage(const struct cyc_check_view *view, struct cyc_pos *pos)
@@ -224,8 +226,8 @@ static void check_edge(const struct cyc_check_view *view, double end_V, struct c
     }
 }
 
-/* A full cell that is charged on, an empty one that is discharged on, with no less current and to no
- * voltage further on. */
+/* A full cell that is charged on, an empty one that is discharged on, with no less current and to
+ * no voltage further on. */
 static void check_again(const struct cyc_check_view *view, double end_V)
 {
     struct cyc_checker *const checker = view->checker;
@@ -234,10 +236,10 @@ static void check_again(const struct cyc_check_view *view, double end_V)
     const bool reaches = cyc_check_edge(step, end_V) == (step->charging ? 1 : -1);
     const bool further = step->charging ? end_V > checker->full_V : end_V < checker->full_V;
     if (step->charging == checker->full_charging && current_A >= checker->full_A && !further) {
-        struct cyc_diag *const diag = cyc_diags_add(
-            checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
-            step->charging ? "this charge begins with a full cell"
-                           : "this discharge begins with an empty cell");
+        struct cyc_diag *const diag =
+            cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+                          step->charging ? "this charge begins with a full cell"
+                                         : "this discharge begins with an empty cell");
         diag->hint = "is it a charge or a discharge?";
         diag->related = checker->full_pos;
         diag->related_text = "it came to its end here";
@@ -255,11 +257,11 @@ static void check_hold_after(const struct cyc_check_view *view)
     if (fabs(checker->cc_end_V - hold_V) > 1e-6) { /* false with NaN */
         char here[CYC_CHECK_TEXT];
         char there[CYC_CHECK_TEXT];
-        struct cyc_diag *const diag = cyc_diags_add(
-            checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
-            "this hold is at %s, but the step before ends at %s",
-            cyc_check_value(here, CYC_SIGNAL_VOLTAGE, hold_V),
-            cyc_check_value(there, CYC_SIGNAL_VOLTAGE, checker->cc_end_V));
+        struct cyc_diag *const diag =
+            cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+                          "this hold is at %s, but the step before ends at %s",
+                          cyc_check_value(here, CYC_SIGNAL_VOLTAGE, hold_V),
+                          cyc_check_value(there, CYC_SIGNAL_VOLTAGE, checker->cc_end_V));
         diag->hint = "write one step, `charge: …` with `hold: …`, or make the two voltages equal";
         diag->related = checker->cc_end_pos;
         diag->related_text = "the step before ends here";
@@ -340,7 +342,8 @@ void cyc_check_step(struct cyc_checker *checker, const struct cyc_step_plan *pla
     check_order(&view);
 }
 
-/* ---- The plan -------------------------------------------------------------------------------------- */
+/* ---- The plan
+ * -------------------------------------------------------------------------------------- */
 
 static void on_step(void *context, const struct cyc_plan_step *plan,
                     const struct cyc_resolver *resolver)
@@ -410,7 +413,8 @@ static void on_finally(void *context)
     forget(context);
 }
 
-/* ---- What is never reached ---------------------------------------------------------------------------- */
+/* ---- What is never reached
+ * ---------------------------------------------------------------------------- */
 
 struct target_search {
     const struct cyc_plan_node *wanted;
@@ -444,9 +448,8 @@ static void on_flow(void *context, const struct cyc_plan_node *node)
     struct target_search search = {next, false};
     cyc_plan_walk(checker->method, find_target, &search);
     if (!search.found) {
-        struct cyc_diag *const diag =
-            cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, cyc_plan_pos(next),
-                          "this step is never reached");
+        struct cyc_diag *const diag = cyc_diags_add(
+            checker->diags, CYC_SEVERITY_WARNING, cyc_plan_pos(next), "this step is never reached");
         diag->related = cyc_plan_pos(node);
         diag->related_text = "the run goes elsewhere here";
     }
@@ -468,7 +471,8 @@ static void check_stated(const struct cyc_checker *checker, const struct cyc_pla
     const bool current = states(&plan->rules.limits, CYC_SIGNAL_CURRENT);
     if (checker->moves && (!voltage || !current)) {
         cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, cyc_plan_pos(plan->method),
-                      "limits.%s stands only in included protocols", voltage ? "current" : "voltage")
+                      "limits.%s stands only in included protocols",
+                      voltage ? "current" : "voltage")
             ->hint = "state the limits of the whole protocol beside its method";
     }
 }

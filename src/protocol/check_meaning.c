@@ -5,19 +5,21 @@
  */
 #include "protocol/check_int.h"
 
-/* ---- Setpoints and limits ------------------------------------------------------------------------ */
+/* ---- Setpoints and limits
+ * ------------------------------------------------------------------------ */
 
 static void refuse_setpoint(const struct cyc_check_view *view, unsigned limit, const char *what,
                             double value)
 {
     const struct cyc_limit *const bound = &view->step->limits[limit];
     char text[CYC_CHECK_TEXT];
-    struct cyc_diag *const diag = cyc_diags_add(
-        view->checker->diags, CYC_SEVERITY_ERROR, view->plan->pos,
-        "%s of %s lies outside limits.%s", what, cyc_check_value(text, bound->signal, value),
-        cyc_signal_name(bound->signal));
-    diag->hint = "the run would end in a breach; change the setpoint or, if the cell allows it, the "
-                 "limit";
+    struct cyc_diag *const diag =
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_ERROR, view->plan->pos,
+                      "%s of %s lies outside limits.%s", what,
+                      cyc_check_value(text, bound->signal, value), cyc_signal_name(bound->signal));
+    diag->hint =
+        "the run would end in a breach; change the setpoint or, if the cell allows it, the "
+        "limit";
     diag->related = view->resolver->limit_pos[limit];
     diag->related_text = "the limit is set here";
 }
@@ -40,7 +42,11 @@ static void check_segment(const struct cyc_check_view *view, unsigned limit,
     const double value =
         sweep ? part->value + part->slope_per_s * (double)part->duration_ns / 1e9 : part->value;
     if ((current || power || voltage) && outside(bound, value)) {
-        refuse_setpoint(view, limit, current ? "a current" : power ? "a power" : "a voltage", value);
+        refuse_setpoint(view, limit,
+                        current ? "a current"
+                        : power ? "a power"
+                                : "a voltage",
+                        value);
     }
 }
 
@@ -49,8 +55,8 @@ static void check_setpoints(const struct cyc_check_view *view)
     const struct cyc_step *const step = view->step;
     for (unsigned i = 0; i < step->limit_count; i++) {
         const unsigned before = view->checker->diags->error_count;
-        for (uint32_t k = 0;
-             k < step->segment_count && view->checker->diags->error_count == before; k++) {
+        for (uint32_t k = 0; k < step->segment_count && view->checker->diags->error_count == before;
+             k++) {
             check_segment(view, i, &step->segments[k]);
         }
         const uint8_t signal = step->limits[i].signal;
@@ -73,7 +79,8 @@ static void check_setpoints(const struct cyc_check_view *view)
     }
 }
 
-/* ---- Cutoffs and limits -------------------------------------------------------------------------- */
+/* ---- Cutoffs and limits
+ * -------------------------------------------------------------------------- */
 
 static void check_cutoff_limits(const struct cyc_check_view *view, unsigned cutoff,
                                 const struct cyc_check_atom *atom)
@@ -85,11 +92,10 @@ static void check_cutoff_limits(const struct cyc_check_view *view, unsigned cuto
             continue;
         }
         char text[CYC_CHECK_TEXT];
-        struct cyc_diag *const diag =
-            cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING,
-                          cyc_check_cutoff_pos(view, cutoff), "a cutoff at %s lies outside limits.%s",
-                          cyc_check_value(text, atom->signal, atom->value),
-                          cyc_signal_name(atom->signal));
+        struct cyc_diag *const diag = cyc_diags_add(
+            view->checker->diags, CYC_SEVERITY_WARNING, cyc_check_cutoff_pos(view, cutoff),
+            "a cutoff at %s lies outside limits.%s",
+            cyc_check_value(text, atom->signal, atom->value), cyc_signal_name(atom->signal));
         diag->hint = "the limit would end the run before the cutoff ends the step";
         diag->related = view->resolver->limit_pos[i];
         diag->related_text = "the limit is set here";
@@ -97,7 +103,8 @@ static void check_cutoff_limits(const struct cyc_check_view *view, unsigned cuto
     }
 }
 
-/* ---- Cutoffs and the step's own setpoint ----------------------------------------------------------- */
+/* ---- Cutoffs and the step's own setpoint
+ * ----------------------------------------------------------- */
 
 enum verdict { OPEN, MET, NEVER };
 
@@ -117,12 +124,13 @@ static enum verdict of_constant(const struct cyc_check_atom *atom, double value)
 static enum verdict of_sum(const struct cyc_check_atom *atom, const struct cyc_check_view *view)
 {
     const struct cyc_step *const step = view->step;
-    const bool charge = atom->signal == CYC_SIGNAL_CHARGE_CAPACITY ||
-                        atom->signal == CYC_SIGNAL_CHARGE_ENERGY;
+    const bool charge =
+        atom->signal == CYC_SIGNAL_CHARGE_CAPACITY || atom->signal == CYC_SIGNAL_CHARGE_ENERGY;
     const bool discharge = atom->signal == CYC_SIGNAL_DISCHARGE_CAPACITY ||
                            atom->signal == CYC_SIGNAL_DISCHARGE_ENERGY;
     const bool timed = atom->signal == CYC_SIGNAL_TIME || atom->signal == CYC_SIGNAL_HOLD_TIME;
-    const bool one_way = view->plan->kind == CYC_STEP_CHARGE || view->plan->kind == CYC_STEP_DISCHARGE;
+    const bool one_way =
+        view->plan->kind == CYC_STEP_CHARGE || view->plan->kind == CYC_STEP_DISCHARGE;
     const bool open = step->mode == CYC_MODE_REST || step->mode == CYC_MODE_TEMPERATURE ||
                       step->mode == CYC_MODE_PRESSURE || step->mode == CYC_MODE_ASK;
     if (cyc_check_holds(atom, 0.0)) {
@@ -218,19 +226,19 @@ static void check_direction(const struct cyc_check_view *view, unsigned cutoff,
                             const struct cyc_check_atom *atom)
 {
     const struct cyc_step *const step = view->step;
-    const bool drives = view->plan->kind == CYC_STEP_CHARGE || view->plan->kind == CYC_STEP_DISCHARGE;
+    const bool drives =
+        view->plan->kind == CYC_STEP_CHARGE || view->plan->kind == CYC_STEP_DISCHARGE;
     const enum cyc_follow_up action = step->cutoffs[cutoff].action;
-    const bool wrong =
-        step->charging ? cyc_check_downward(atom) : cyc_check_upward(atom);
+    const bool wrong = step->charging ? cyc_check_downward(atom) : cyc_check_upward(atom);
     if (!drives || !wrong || atom->signal != CYC_SIGNAL_VOLTAGE || action == CYC_FOLLOW_FAIL ||
         action == CYC_FOLLOW_STOP || action == CYC_FOLLOW_PAUSE ||
         step->cutoffs[cutoff].after_ns > 0) {
         return;
     }
-    struct cyc_diag *const diag = cyc_diags_add(
-        view->checker->diags, CYC_SEVERITY_ERROR, cyc_check_cutoff_pos(view, cutoff),
-        "the voltage %s during a %s: this cutoff has the impossible direction",
-        step->charging ? "rises" : "falls", step->charging ? "charge" : "discharge");
+    struct cyc_diag *const diag =
+        cyc_diags_add(view->checker->diags, CYC_SEVERITY_ERROR, cyc_check_cutoff_pos(view, cutoff),
+                      "the voltage %s during a %s: this cutoff has the impossible direction",
+                      step->charging ? "rises" : "falls", step->charging ? "charge" : "discharge");
     diag->hint = step->charging ? "write `voltage >= …`, or `action: fail` if it guards the cell"
                                 : "write `voltage <= …`, or `action: fail` if it guards the cell";
 }
@@ -242,17 +250,18 @@ static void check_trivial(const struct cyc_check_view *view, unsigned cutoff,
 {
     const struct cyc_step *const step = view->step;
     const int edge = atom->signal == CYC_SIGNAL_VOLTAGE ? cyc_check_edge(step, atom->value) : 0;
-    const bool judged = view->resolver->owners[cutoff] < 0 && view->plan->kind <= CYC_STEP_DISCHARGE &&
+    const bool judged = view->resolver->owners[cutoff] < 0 &&
+                        view->plan->kind <= CYC_STEP_DISCHARGE &&
                         step->cutoffs[cutoff].action != CYC_FOLLOW_FAIL; /* as the step's end */
-    const bool everywhere = !judged && ((edge < 0 && cyc_check_upward(atom)) ||
-                                        (edge > 0 && cyc_check_downward(atom)));
+    const bool everywhere =
+        !judged && ((edge < 0 && cyc_check_upward(atom)) || (edge > 0 && cyc_check_downward(atom)));
     const bool slope = atom->signal == CYC_SIGNAL_SLOPE && cyc_check_upward(atom) &&
                        (step->mode == CYC_MODE_REST || step->mode == CYC_MODE_CV);
     if (everywhere || slope) {
-        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING,
-                      cyc_check_cutoff_pos(view, cutoff),
-                      slope ? "a cell at rest or in a hold changes ever more slowly: this ends it at once"
-                            : "this holds at nearly every voltage inside the limits")
+        cyc_diags_add(
+            view->checker->diags, CYC_SEVERITY_WARNING, cyc_check_cutoff_pos(view, cutoff),
+            slope ? "a cell at rest or in a hold changes ever more slowly: this ends it at once"
+                  : "this holds at nearly every voltage inside the limits")
             ->hint = "is the comparison the right way round?";
     }
 }
@@ -269,8 +278,8 @@ static void check_pause(const struct cyc_check_view *view, unsigned cutoff,
         return;
     }
     const bool same_way = cyc_check_upward(when) == cyc_check_upward(&resume);
-    const bool apart = cyc_check_upward(when) ? resume.value <= when->value
-                                              : resume.value >= when->value;
+    const bool apart =
+        cyc_check_upward(when) ? resume.value <= when->value : resume.value >= when->value;
     if (same_way || !apart) {
         cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING,
                       cyc_check_cutoff_pos(view, cutoff),
@@ -279,7 +288,8 @@ static void check_pause(const struct cyc_check_view *view, unsigned cutoff,
     }
 }
 
-/* ---- Cutoffs and the step's bound ------------------------------------------------------------------ */
+/* ---- Cutoffs and the step's bound
+ * ------------------------------------------------------------------ */
 
 /* The step time at which a cutoff is met at the latest, s; NaN: not known. */
 static double time_to(const struct cyc_step *step, const struct cyc_check_atom *atom)
@@ -301,7 +311,8 @@ static void check_bound(const struct cyc_check_view *view, unsigned cutoff,
                         const struct cyc_check_atom *atom)
 {
     const struct cyc_step *const step = view->step;
-    const double bound_s = step->timeout_ns == CYC_NEVER ? INFINITY : (double)step->timeout_ns / 1e9;
+    const double bound_s =
+        step->timeout_ns == CYC_NEVER ? INFINITY : (double)step->timeout_ns / 1e9;
     if (!(time_to(step, atom) > bound_s)) {
         return;
     }
@@ -313,9 +324,10 @@ static void check_bound(const struct cyc_check_view *view, unsigned cutoff,
         cyc_check_value(when, CYC_SIGNAL_TIME, time_to(step, atom)),
         step->timeout_derived ? "derived bound" : "timeout",
         cyc_check_value(bound, CYC_SIGNAL_TIME, bound_s));
-    diag->hint = step->timeout_derived
-                     ? "reaching the bound is a fault; state `timeout` if it is meant to take so long"
-                     : "reaching the timeout is a fault; lengthen it or shorten the cutoff";
+    diag->hint =
+        step->timeout_derived
+            ? "reaching the bound is a fault; state `timeout` if it is meant to take so long"
+            : "reaching the timeout is a fault; lengthen it or shorten the cutoff";
 }
 
 /* A slope that is known only after the step's bound. */
@@ -326,7 +338,8 @@ static void check_slopes(const struct cyc_check_view *view)
     struct cyc_check_atom atom;
     for (unsigned i = 0; i < step->cutoff_count; i++) {
         if (cyc_check_only_atom(step, &step->cutoffs[i].when, &atom) &&
-            atom.signal == CYC_SIGNAL_TIME && atom.scope == CYC_SCOPE_STEP && fabs(atom.value) < 9e9) {
+            atom.signal == CYC_SIGNAL_TIME && atom.scope == CYC_SCOPE_STEP &&
+            fabs(atom.value) < 9e9) {
             const int64_t time_ns = (int64_t)(atom.value * 1e9);
             end_ns = time_ns < end_ns ? time_ns : end_ns;
         }
@@ -345,9 +358,9 @@ static bool reads_voltage(const struct cyc_step *step)
 {
     bool reads = false;
     for (unsigned i = 0; i < step->op_count; i++) {
-        reads = reads || (step->ops[i].code == CYC_OP_SIGNAL &&
-                          (step->ops[i].signal == CYC_SIGNAL_VOLTAGE ||
-                           step->ops[i].signal == CYC_SIGNAL_PEAK));
+        reads = reads ||
+                (step->ops[i].code == CYC_OP_SIGNAL && (step->ops[i].signal == CYC_SIGNAL_VOLTAGE ||
+                                                        step->ops[i].signal == CYC_SIGNAL_PEAK));
     }
     return reads;
 }
@@ -356,7 +369,8 @@ static bool reads_voltage(const struct cyc_step *step)
 static void check_ends(const struct cyc_check_view *view)
 {
     const struct cyc_step *const step = view->step;
-    const bool drives = view->plan->kind == CYC_STEP_CHARGE || view->plan->kind == CYC_STEP_DISCHARGE;
+    const bool drives =
+        view->plan->kind == CYC_STEP_CHARGE || view->plan->kind == CYC_STEP_DISCHARGE;
     const bool unheld = (drives || step->mode == CYC_MODE_PROFILE) && isnan(step->hold_V);
     if (view->resolver->unknown_cutoffs > 0) {
         return;
@@ -372,10 +386,12 @@ static void check_ends(const struct cyc_check_view *view)
                       "this step has no cutoff of its own: only those around it end it")
             ->hint = "for example, cutoff: 30 min";
     } else if (unheld && !reads_voltage(step)) {
-        cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
-                      "no cutoff looks at the voltage here: a full or empty cell ends in a breach of "
-                      "limits.voltage")
-            ->hint = "add a cutoff, for example voltage <= 2.5 V, to the step or the block around it";
+        cyc_diags_add(
+            view->checker->diags, CYC_SEVERITY_WARNING, view->plan->pos,
+            "no cutoff looks at the voltage here: a full or empty cell ends in a breach of "
+            "limits.voltage")
+            ->hint =
+            "add a cutoff, for example voltage <= 2.5 V, to the step or the block around it";
     }
 }
 
@@ -393,7 +409,8 @@ static void check_soak(const struct cyc_check_view *view)
     }
 }
 
-/* ---- All of them ------------------------------------------------------------------------------------ */
+/* ---- All of them
+ * ------------------------------------------------------------------------------------ */
 
 void cyc_check_meaning(const struct cyc_check_view *view)
 {

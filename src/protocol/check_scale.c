@@ -10,8 +10,8 @@
 #define CAPACITIES_LEAST   0.5    /* as a limit */
 #define CAPACITY_LEAST     0.002  /* as a cutoff */
 #define LIMIT_MOST_V       100.0
-#define MEAN_VOLTAGE_MOST  5.0    /* V, for energies */
-#define TEMPERATURE_MOST   150.0  /* degC */
+#define MEAN_VOLTAGE_MOST  5.0   /* V, for energies */
+#define TEMPERATURE_MOST   150.0 /* degC */
 #define TEMPERATURE_LEAST  (-60.0)
 #define PRESSURE_MOST      1e9 /* Pa */
 #define PRESSURE_LEAST     1e3
@@ -21,15 +21,15 @@
 #define VOLTAGE_LEAST      0.05 /* V: above zero and below this is a slip of mV for V */
 #define FREQUENCY_MOST     1e7
 #define FREQUENCY_LEAST    1e-5
-#define HOLD_CURRENT_MOST  10.0     /* × the current of the step */
-#define HOLD_CURRENT_LEAST 0.001    /* C */
-#define SLOPE_MOST_V_PER_S 1e-4     /* 0.36 V/h, as the sign of a relaxed cell */
-#define LIMIT_CURRENT_MOST 100.0    /* × the largest current of the protocol */
-#define LIMIT_VOLTAGE_FAR  2.0      /* V above the voltages of the protocol */
-#define LIMIT_VOLTAGE_LOW  5.0      /* V below them */
+#define HOLD_CURRENT_MOST  10.0  /* × the current of the step */
+#define HOLD_CURRENT_LEAST 0.001 /* C */
+#define SLOPE_MOST_V_PER_S 1e-4  /* 0.36 V/h, as the sign of a relaxed cell */
+#define LIMIT_CURRENT_MOST 100.0 /* × the largest current of the protocol */
+#define LIMIT_VOLTAGE_FAR  2.0   /* V above the voltages of the protocol */
+#define LIMIT_VOLTAGE_LOW  5.0   /* V below them */
 
-static struct cyc_diag *warn(const struct cyc_checker *checker, struct cyc_pos pos,
-                             unsigned signal, double value, const char *what)
+static struct cyc_diag *warn(const struct cyc_checker *checker, struct cyc_pos pos, unsigned signal,
+                             double value, const char *what)
 {
     char text[CYC_CHECK_TEXT];
     struct cyc_diag *const diag = cyc_diags_add(checker->diags, CYC_SEVERITY_WARNING, pos, what,
@@ -38,7 +38,8 @@ static struct cyc_diag *warn(const struct cyc_checker *checker, struct cyc_pos p
     return diag;
 }
 
-/* ---- Setpoints ------------------------------------------------------------------------------------- */
+/* ---- Setpoints
+ * ------------------------------------------------------------------------------------- */
 
 static void check_rate(const struct cyc_check_view *view)
 {
@@ -51,7 +52,8 @@ static void check_rate(const struct cyc_check_view *view)
             least_A = fmin(least_A, fabs(step->segments[i].value));
         }
     }
-    if ((step->mode == CYC_MODE_SWEEP || step->mode == CYC_MODE_CV) && isfinite(step->current_max_A)) {
+    if ((step->mode == CYC_MODE_SWEEP || step->mode == CYC_MODE_CV) &&
+        isfinite(step->current_max_A)) {
         current_A = least_A = step->current_max_A;
     }
     const double rate = current_A / checker->one_c_A;
@@ -123,7 +125,8 @@ static void check_climate(const struct cyc_check_view *view)
     }
 }
 
-/* ---- Cutoffs --------------------------------------------------------------------------------------- */
+/* ---- Cutoffs
+ * --------------------------------------------------------------------------------------- */
 
 static void check_hold_current(const struct cyc_check_view *view, struct cyc_pos pos,
                                const struct cyc_check_atom *atom)
@@ -133,8 +136,9 @@ static void check_hold_current(const struct cyc_check_view *view, struct cyc_pos
         return;
     }
     if (isfinite(set_A) && set_A > 0.0 && atom->value > HOLD_CURRENT_MOST * set_A) {
-        (void)warn(view->checker, pos, CYC_SIGNAL_CURRENT, atom->value,
-                   "a hold that ends at %s, more than ten times the current of the step, ends at once");
+        (void)warn(
+            view->checker, pos, CYC_SIGNAL_CURRENT, atom->value,
+            "a hold that ends at %s, more than ten times the current of the step, ends at once");
     } else if (atom->value < HOLD_CURRENT_LEAST * view->checker->one_c_A) {
         (void)warn(view->checker, pos, CYC_SIGNAL_CURRENT, atom->value,
                    "a hold that ends at %s, less than C/1000, may never end");
@@ -163,8 +167,7 @@ static void check_time(const struct cyc_check_view *view, struct cyc_pos pos,
     const double passed_Ah = cyc_check_current_A(step) * atom->value / 3600.0;
     const bool timeout = !step->timeout_derived && step->timeout_ns != CYC_NEVER;
     if (step->mode != CYC_MODE_PROFILE && step->mode != CYC_MODE_PULSE &&
-        passed_Ah > CAPACITIES_MOST * view->checker->nominal_Ah &&
-        step->mode != CYC_MODE_CCCV) {
+        passed_Ah > CAPACITIES_MOST * view->checker->nominal_Ah && step->mode != CYC_MODE_CCCV) {
         (void)warn(view->checker, pos, CYC_SIGNAL_TIME, atom->value,
                    "in %s this current would pass more than three times what the cell holds");
     } else if ((isnan(cyc_check_current_A(step)) && atom->value > REST_MOST_S && !timeout) ||
@@ -181,10 +184,10 @@ static void check_slope(const struct cyc_check_view *view, struct cyc_pos pos,
     if (slope->signal == CYC_SIGNAL_VOLTAGE && atom->value > SLOPE_MOST_V_PER_S &&
         cyc_check_downward(atom) && view->step->mode == CYC_MODE_REST) {
         char text[CYC_CHECK_TEXT];
-        struct cyc_diag *const diag = cyc_diags_add(
-            view->checker->diags, CYC_SEVERITY_WARNING, pos,
-            "a voltage that changes by less than %s says little about rest",
-            cyc_quantity_text(text, sizeof text, atom->value, CYC_KIND_VOLTAGE_RATE));
+        struct cyc_diag *const diag =
+            cyc_diags_add(view->checker->diags, CYC_SEVERITY_WARNING, pos,
+                          "a voltage that changes by less than %s says little about rest",
+                          cyc_quantity_text(text, sizeof text, atom->value, CYC_KIND_VOLTAGE_RATE));
         diag->hint = "is the unit right? 1 mV/h is common";
     }
 }
@@ -310,9 +313,9 @@ void cyc_check_scale(const struct cyc_check_view *view)
     for (unsigned i = 0; i < step->cutoff_count; i++) {
         unsigned at = step->cutoffs[i].when.first;
         while (cyc_check_next_atom(step, &step->cutoffs[i].when, &at, &atom)) {
-            const bool climate = (step->mode == CYC_MODE_TEMPERATURE ||
-                                  step->mode == CYC_MODE_PRESSURE) &&
-                                 view->resolver->cutoffs[i] == NULL;
+            const bool climate =
+                (step->mode == CYC_MODE_TEMPERATURE || step->mode == CYC_MODE_PRESSURE) &&
+                view->resolver->cutoffs[i] == NULL;
             if (!climate) { /* its own band was judged with the setpoint */
                 check_atom(view, cyc_check_cutoff_pos(view, i), &atom);
             }
@@ -320,7 +323,8 @@ void cyc_check_scale(const struct cyc_check_view *view)
     }
 }
 
-/* ---- Limits ---------------------------------------------------------------------------------------- */
+/* ---- Limits
+ * ---------------------------------------------------------------------------------------- */
 
 static void check_limit(const struct cyc_checker *checker, const struct cyc_limit_plan *limit)
 {
@@ -329,8 +333,8 @@ static void check_limit(const struct cyc_checker *checker, const struct cyc_limi
     switch (limit->signal) {
     case CYC_SIGNAL_VOLTAGE:
         if ((fabs(low) < VOLTAGE_LEAST && low != 0.0) || fabs(high) < VOLTAGE_LEAST) {
-            (void)warn(checker, limit->pos, limit->signal,
-                       fabs(low) < VOLTAGE_LEAST ? low : high, "a limit of %s");
+            (void)warn(checker, limit->pos, limit->signal, fabs(low) < VOLTAGE_LEAST ? low : high,
+                       "a limit of %s");
         } else if (fabs(low) > LIMIT_MOST_V && isfinite(low)) {
             (void)warn(checker, limit->pos, limit->signal, low, "a limit of %s protects no cell");
         } else if (high > LIMIT_MOST_V && isfinite(high)) {
@@ -338,13 +342,15 @@ static void check_limit(const struct cyc_checker *checker, const struct cyc_limi
         } else if (high > checker->high_V + LIMIT_VOLTAGE_FAR) {
             (void)warn(checker, limit->pos, limit->signal, high,
                        "the upper limit of %s lies far beyond every voltage of this protocol");
-        } else if (low < checker->low_V - LIMIT_VOLTAGE_LOW || (low < 0.0 && checker->low_V > 0.2)) {
+        } else if (low < checker->low_V - LIMIT_VOLTAGE_LOW ||
+                   (low < 0.0 && checker->low_V > 0.2)) {
             (void)warn(checker, limit->pos, limit->signal, low,
                        "the lower limit of %s lies far beyond every voltage of this protocol");
         }
         break;
     case CYC_SIGNAL_CURRENT:
-        if (high > LIMIT_CURRENT_MOST * checker->most_A || high > 5 * RATE_MOST * checker->one_c_A) {
+        if (high > LIMIT_CURRENT_MOST * checker->most_A ||
+            high > 5 * RATE_MOST * checker->one_c_A) {
             (void)warn(checker, limit->pos, limit->signal, high,
                        "the limit of %s lies far beyond every current of this protocol");
         }

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Lists of `each` inside one another multiply; beyond this the rest is as the beginning. */
+#define VISITS_MAX 200000u
+
 struct visit {
     struct cyc_preview *preview;
     const struct cyc_cell_facts *cell;
@@ -14,9 +17,16 @@ struct visit {
     const struct cyc_rules *rules[2 * CYC_BLOCKS_MAX + 1];
     unsigned rule_count;
     const struct cyc_plan_visitor *visitor;
+    unsigned left; /* nodes and passes that are still looked at */
 };
 
 static void visit_list(struct visit *visit, const struct cyc_plan_node *list);
+
+static bool spend(struct visit *visit)
+{
+    visit->left -= visit->left > 0 ? 1 : 0;
+    return visit->left > 0;
+}
 
 static void visit_step(struct visit *visit, const struct cyc_plan_step *plan)
 {
@@ -58,7 +68,7 @@ static void visit_passes(struct visit *visit, const struct cyc_plan_block *block
     struct cyc_preview *const preview = visit->preview;
     const unsigned all = block->each_count > 0 ? block->each_length : 1;
     const unsigned passes = visit->visitor->once && all > 1 ? 1 : all;
-    for (unsigned pass = 0; pass < passes; pass++) {
+    for (unsigned pass = 0; pass < passes && spend(visit); pass++) {
         for (unsigned i = 0; i < block->each_count; i++) {
             preview->values[block->each[i].variable] =
                 cyc_preview_value(preview, &block->each[i].values[pass]);
@@ -123,7 +133,7 @@ static void visit_flow(struct visit *visit, const struct cyc_plan_node *node)
 
 static void visit_list(struct visit *visit, const struct cyc_plan_node *list)
 {
-    for (const struct cyc_plan_node *node = list; node != NULL; node = node->next) {
+    for (const struct cyc_plan_node *node = list; node != NULL && spend(visit); node = node->next) {
         if (cyc_step_kind_is_electrical((enum cyc_step_kind)node->kind)) {
             visit_step(visit, cyc_plan_as_step(node));
         } else if (cyc_step_kind_is_block((enum cyc_step_kind)node->kind)) {
@@ -141,8 +151,11 @@ int cyc_plan_visit(const struct cyc_plan *plan, const struct cyc_cell_facts *cel
 {
     struct cyc_preview preview;
     struct cyc_resolver resolver;
-    struct visit visit = {
-        .preview = &preview, .cell = cell, .resolver = &resolver, .visitor = visitor};
+    struct visit visit = {.preview = &preview,
+                          .cell = cell,
+                          .resolver = &resolver,
+                          .visitor = visitor,
+                          .left = VISITS_MAX};
     const int status = cyc_plan_preview_init(&preview, plan, cell, err);
     if (status != CYC_OK) {
         return status;

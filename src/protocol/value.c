@@ -48,6 +48,17 @@ static void note_ref(void *context, const struct cyc_ref *ref)
     }
 }
 
+/* What to write for a voltage whose reference electrode is not that of the cell. */
+static const char *which_reference(struct cyc_build *build, const char *voltage)
+{
+    if (build->cell->reference[0] == '\0') {
+        return "this cell names no reference electrode: it is a full cell, and this protocol is for "
+               "half cells";
+    }
+    return cyc_diags_format(build->diags, "say which: %s vs Li/Li+ (the cell has %s)", voltage,
+                            build->cell->reference);
+}
+
 const struct cyc_expr *cyc_build_expr(struct cyc_build *build, const struct cyc_node *node,
                                       size_t skip)
 {
@@ -73,9 +84,7 @@ const struct cyc_expr *cyc_build_expr(struct cyc_build *build, const struct cyc_
                 build, node->pos,
                 "a voltage without vs, but this cell is measured against another electrode than "
                 "the protocol's");
-            diag->hint =
-                cyc_diags_format(build->diags, "say which: 4.6 V vs Li/Li+ (the cell has %s)",
-                                 build->cell->reference);
+            diag->hint = which_reference(build, "4.6 V");
             return NULL;
         }
     }
@@ -331,8 +340,7 @@ static bool check_reference(struct cyc_build *build, const struct cyc_node *node
             build, node->pos,
             "a voltage without vs, but this cell is measured against another electrode than the "
             "protocol's");
-        diag->hint = cyc_diags_format(build->diags, "say which: %s vs Li/Li+ (the cell has %s)",
-                                      node->text, build->cell->reference);
+        diag->hint = which_reference(build, node->text);
         return false;
     }
     if (!is_potential(key) && named) {

@@ -1,6 +1,6 @@
 /* Families of hostile files, in this process and counted:
  *
- *   hostile [-v] [NAME]    each family at two sizes, one twice the other, and once at 16 MiB
+ *   hostile [-v] [NAME]    each family at two sizes, one twice the other, and at 1.25 MiB
  *   hostile write FOLDER SIZE    writes each family as a file of about that size; prints for each:
  *                          name of the file, tab, "lawful" or "hostile", tab, name of the family
  *
@@ -16,8 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SIZE      ((size_t)96 << 10)
-#define SIZE_MAX_ ((size_t)16 << 20)
+#define SIZE      ((size_t)64 << 10)
+#define SIZE_MOST ((size_t)1280 << 10) /* about where plans become too large */
 #define PEAK_MAX  ((size_t)32 << 20)
 
 /* Above 2: what is sorted, and tables that double. */
@@ -121,7 +121,7 @@ static bool try_family(const struct family *family, bool verbose)
     (void)read_family(family, 1000); /* what is allocated once is allocated now */
     const struct outcome once = read_family(family, SIZE);
     const struct outcome twice = read_family(family, 2 * SIZE);
-    const struct outcome most = read_family(family, SIZE_MAX_);
+    const struct outcome most = read_family(family, SIZE_MOST);
     bool fine = judge(family, &once);
     fine = judge(family, &twice) && fine;
     fine = judge(family, &most) && fine;
@@ -133,7 +133,7 @@ static bool try_family(const struct family *family, bool verbose)
         fine = complain(family, "refused at a lawful size");
     }
     if (verbose || !fine) {
-        (void)printf("%-28s %s work %9llu x %.2f, at 16 MiB %11llu, peak %5zu KiB, %5zu KiB\n",
+        (void)printf("%-28s %s work %9llu x %.2f, at most %11llu, peak %5zu KiB, %5zu KiB\n",
                      family->name, once.status == CYC_OK ? "accepted" : "refused ",
                      (unsigned long long)once.work, ratio, (unsigned long long)most.work,
                      twice.peak >> 10, most.peak >> 10);

@@ -27,7 +27,8 @@ static uint8_t *read_all(const char *path, size_t *size)
         exit(2);
     }
     *size = (size_t)status.st_size;
-    uint8_t *const data = malloc(*size > 0 ? *size : 1); /* no byte more: a sanitizer sees the end */
+    uint8_t *const data =
+        malloc(*size > 0 ? *size : 1); /* no byte more: a sanitizer sees the end */
     if (data == NULL || fread(data, 1, *size, file) != *size) {
         (void)fprintf(stderr, "cannot read %s\n", path);
         exit(2);
@@ -59,7 +60,6 @@ static void replay(const char *path)
         failed_count++;
     }
 }
-
 
 static void replay_folder(const char *folder)
 {

@@ -1,5 +1,5 @@
-/* Work, counted and not timed: the branches that the instrumented libraries take, and what they have
- * the C library search, compare and copy. The same input gives the same count. */
+/* Work, counted and not timed: the branches that the instrumented libraries take, and what they
+ * have the C library search, compare and copy. The same input gives the same count. */
 #ifndef CYC_TESTS_FUZZ_WORK_H
 #define CYC_TESTS_FUZZ_WORK_H
 

@@ -1,4 +1,5 @@
-/* A YAML protocol, read, checked and walked. Beside it stand a protocol to include and a profile. */
+/* A YAML protocol, read, checked and walked. Beside it stand a protocol to include and a profile.
+ */
 #include "fuzz.h"
 
 #include <string.h>

@@ -82,7 +82,8 @@ static void put_row(struct cyc_text *out, const struct cyc_schema_row *row)
 
 static void put_place(struct cyc_text *out, unsigned place, const char *title)
 {
-    cyc_text_format(out, "\n**%s**\n\n| key | value | default | meaning |\n|---|---|---|---|\n", title);
+    cyc_text_format(out, "\n**%s**\n\n| key | value | default | meaning |\n|---|---|---|---|\n",
+                    title);
     for (unsigned key = 0; key < CYC_KEY_COUNT; key++) {
         if ((cyc_schema[key].where & CYC_AT(place)) != 0 && !cyc_schema[key].step_key) {
             put_row(out, &cyc_schema[key]);
@@ -170,8 +171,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*put)(struct cyc_text *out);
-    } tables[] = {{"file", put_file}, {"steps", put_steps}, {"cells", put_cells},
-                  {"units", put_units}};
+    } tables[] = {
+        {"file", put_file}, {"steps", put_steps}, {"cells", put_cells}, {"units", put_units}};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (argc == 2 && strcmp(argv[1], tables[i].name) == 0) {
             struct cyc_text out = {0};
