@@ -2,6 +2,7 @@
 #include "check/check.h"
 #include "mock.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HEAD                                                                                       \
@@ -73,6 +74,24 @@ static void each_walks_its_lists_side_by_side(void)
                              "    steps: [{rest: 1 h}]\n",
                         9),
              "5:37 `end_V` has 1 values, the list before it has 2");
+}
+
+/* 40 to the fifth passes would be looked at for hours. */
+static void lists_inside_one_another_are_looked_at_with_an_end(void)
+{
+    static char text[8192];
+    size_t used = (size_t)snprintf(text, sizeof text, HEAD "method:\n");
+    for (int depth = 0; depth < 5; depth++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%*s- each: {r%d: [1 C",
+                                 2 + 4 * depth, "", depth);
+        for (int i = 1; i < 40; i++) {
+            used += (size_t)snprintf(text + used, sizeof text - used, ", 1 C");
+        }
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "]}\n%*ssteps:\n", 4 + 4 * depth, "");
+    }
+    (void)snprintf(text + used, sizeof text - used, "%*s- {charge: = r4, cutoff: 4.2 V}\n", 22, "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(mock_trace(text, 3), "1 CC_CHG 1; 1 CC_CHG 1;"));
 }
 
 static void branches_are_chosen_when_they_are_reached(void)
@@ -397,6 +416,7 @@ const struct cyc_check cyc_check_flow[] = {
     CYC_CHECK(settings_change_parameters),
     CYC_CHECK(a_setting_must_fit_its_parameter),
     CYC_CHECK(each_walks_its_lists_side_by_side),
+    CYC_CHECK(lists_inside_one_another_are_looked_at_with_an_end),
     CYC_CHECK(branches_are_chosen_when_they_are_reached),
     CYC_CHECK(a_condition_on_what_does_not_exist_is_false),
     CYC_CHECK(variables_hold_what_was_measured),
