@@ -23,6 +23,7 @@
 #include <string.h>
 
 #define ROUNDING (4 * DBL_EPSILON)
+#define FEW      8 /* watches of most steps */
 
 /* ---- The deadline
  * -------------------------------------------------------------------------------- */
@@ -269,7 +270,10 @@ static bool remains(const struct cyc_core *core, const struct cyc_sum_watch *fro
 static void give_watches(const struct cyc_core *core, struct cyc_actions *out)
 {
     unsigned count = core->watch_count;
-    memcpy(out->watches, core->watches, count * sizeof out->watches[0]);
+    memcpy(out->watches, core->watches, FEW * sizeof out->watches[0]); /* of fixed size: fast */
+    if (count > FEW) {
+        memcpy(out->watches + FEW, core->watches + FEW, (count - FEW) * sizeof out->watches[0]);
+    }
     for (unsigned i = 0; i < core->sum_count; i++) {
         const struct cyc_sum_watch *from = &core->sum_watches[i];
         struct cyc_watch *to = &out->watches[count];
