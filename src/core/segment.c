@@ -46,7 +46,7 @@ static int64_t sweep_in(struct cyc_turn *turn, const struct cyc_segment *segment
     const double way_V = end_V - core->sweep_from_V;
     core->sweep_slope_V_per_s = way_V < 0 ? -rate : rate;
     const double ns = fabs(way_V) / rate * 1e9;
-    return ns < 9e18 ? (int64_t)ns : CYC_NEVER;
+    return ns < 9e18 ? (int64_t)(ns + 0.5) : CYC_NEVER;
 }
 
 static void pulse_begin(struct cyc_turn *turn)
