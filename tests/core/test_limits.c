@@ -328,24 +328,35 @@ static void exact_host_and_sampling_host_trip_alike(void)
     }
 }
 
+static void is_refused(struct rig *rig)
+{
+    rig_step(rig);
+    CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->kind, CYC_FAULT_INVARIANT);
+    CU_ASSERT_EQUAL(rig->setpoint_count, 0);
+    rig_free(rig);
+}
+
 static void malformed_limits_are_refused(void)
 {
-    for (int i = 0; i < 5; i++) {
-        struct rig *rig = rig_new(0.5);
-        limit(rig,
-              i == 0   ? CYC_SIGNAL_SLOPE
-              : i == 1 ? CYC_SIGNAL_COUNT
-                       : CYC_SIGNAL_VOLTAGE,
-              i == 2 ? NAN : 1, i == 3 ? NAN : 2, CYC_LEVEL_STEP);
-        for (unsigned k = 0; i == 4 && k < CYC_SIGNAL_COUNT; k++) {
-            if (k < CYC_DIRECT || k > CYC_SIGNAL_HOLD_TIME) { /* more than there are bands */
-                limit(rig, (enum cyc_signal)k, -INFINITY, INFINITY, CYC_LEVEL_STEP);
-            }
-        }
-        rig_step(rig);
-        CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->kind, CYC_FAULT_INVARIANT);
-        rig_free(rig);
+    static const struct {
+        enum cyc_signal signal;
+        double low, high;
+    } rows[] = {{CYC_SIGNAL_AUX, 1, 2},       {CYC_SIGNAL_SLOPE, 1, 2},
+                {CYC_SIGNAL_HOLD_TIME, 1, 2}, {CYC_SIGNAL_COUNT, 1, 2},
+                {CYC_SIGNAL_VOLTAGE, NAN, 2}, {CYC_SIGNAL_VOLTAGE, 1, NAN}};
+    struct rig *rig;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rig = rig_new(0.5);
+        limit(rig, rows[i].signal, rows[i].low, rows[i].high, CYC_LEVEL_STEP);
+        is_refused(rig);
     }
+    rig = rig_new(0.5); /* more signals than there are bands */
+    for (unsigned k = 0; k < CYC_SIGNAL_COUNT; k++) {
+        if (k < CYC_DIRECT || k > CYC_SIGNAL_HOLD_TIME) {
+            limit(rig, (enum cyc_signal)k, -INFINITY, INFINITY, CYC_LEVEL_STEP);
+        }
+    }
+    is_refused(rig);
 }
 
 const struct cyc_check cyc_check_limits[] = {
