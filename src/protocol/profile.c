@@ -326,7 +326,7 @@ static bool finish(struct table *table, struct cyc_profile *profile)
 
 const struct cyc_profile *cyc_profile_read(struct cyc_build *build, const struct cyc_node *node)
 {
-    struct cyc_file *const file = cyc_files_take(build, node, CYC_PROFILES_SIZE_MAX);
+    struct cyc_file *const file = cyc_files_take(build, node, CYC_PROFILE_SIZE_MAX);
     if (file == NULL) {
         return NULL;
     }

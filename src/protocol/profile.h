@@ -6,7 +6,7 @@
 
 #define CYC_FILES_MAX          64
 #define CYC_PROFILE_POINTS_MAX 200000
-#define CYC_PROFILES_SIZE_MAX  (8u << 20) /* of all profile files together */
+#define CYC_PROFILE_SIZE_MAX   (4u << 20) /* of a profile file */
 
 /* Every file read, once each; texts are owned by the arena of the protocol. */
 struct cyc_files {
@@ -21,7 +21,6 @@ struct cyc_files {
     } items[CYC_FILES_MAX];
     unsigned count;
     bool closed; /* nothing more is read: a run keeps to what was there when it was checked */
-    size_t profile_size;
 };
 
 /* Reads a whole file into the arena, terminated. */

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TREE_SIZE_MAX (12u << 20) /* of the nodes of the protocol itself */
-#define PLAN_SIZE_MAX (24u << 20) /* of all else */
+#define TREE_SIZE_MAX (11u << 20) /* of the nodes of the protocol itself */
+#define PLAN_SIZE_MAX (16u << 20) /* of all else */
 
 /* Folder of a path with its slash, and the name after it. */
 static const char *split_path(const char *path, struct cyc_arena *arena, const char **folder)
