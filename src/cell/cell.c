@@ -12,7 +12,8 @@
  *   base when a setpoint changes, or at once where the model's steps are exact anyway.
  * - A watch has a side at the start of the call, below or above its value. The first nanosecond
  *   on the other side (microsecond, where the steps are not exact) is found by trying the same step
- *   with other spans (root.c); the state there is that of a step, not an interpolation. The earliest of several watches wins.
+ *   with other spans (root.c); the state there is that of a step, not an interpolation. The
+ * earliest of several watches wins.
  * - A watch that stands exactly on its value at the start is crossed when it leaves it.
  * - Between two instants on one side a voltage may have been on the other for a while; where the
  *   model's bounds say so, shorter steps are tried down to 1 s.

@@ -2,6 +2,7 @@
 #ifndef CYC_CELL_LINEAR_H
 #define CYC_CELL_LINEAR_H
 
+#include "cell/cell.h"
 #include "cell/climate.h"
 
 #include <stdbool.h>
@@ -22,14 +23,11 @@ struct cyc_linear_values {
 #undef CYC_LINEAR_FIELD
 };
 
-#define CYC_LINEAR_RC_MAX  8
-#define CYC_LINEAR_OCV_MAX 512
-
 struct cyc_linear_state {
     double soc;
     double ocv_V;
     double hysteresis; /* h: -1 … 1 */
-    double rc_V[CYC_LINEAR_RC_MAX];
+    double rc_V[CYC_RC_MAX];
     uint32_t segment; /* of the OCV table, last used */
 };
 
@@ -46,12 +44,12 @@ struct cyc_linear_modes {
     double rho_ohm;
     double factor;
     unsigned count;
-    unsigned first;                     /* 1 where the OCV is flat: its mode is left out */
-    double rate[CYC_LINEAR_RC_MAX + 1]; /* 1/s */
-    double gap[CYC_LINEAR_RC_MAX + 1][CYC_LINEAR_RC_MAX + 1]; /* [state][mode] own rate - mode's */
-    double norm[CYC_LINEAR_RC_MAX + 1];
+    unsigned first;                             /* 1 where the OCV is flat: its mode is left out */
+    double rate[CYC_RC_MAX + 1];                /* 1/s */
+    double gap[CYC_RC_MAX + 1][CYC_RC_MAX + 1]; /* [state][mode] own rate - mode's */
+    double norm[CYC_RC_MAX + 1];
     /* From the base state: */
-    double amplitude_A[CYC_LINEAR_RC_MAX + 1];
+    double amplitude_A[CYC_RC_MAX + 1];
     double steady_A, steady_A_per_s;
 };
 
@@ -59,19 +57,19 @@ struct cyc_linear {
     struct cyc_linear_values values;
     double capacity_C;
     unsigned rc_count;
-    double rc_ohm[CYC_LINEAR_RC_MAX]; /* at 25 degC; time constants fall, no two are the same */
-    double rc_tau_s[CYC_LINEAR_RC_MAX];
+    double rc_ohm[CYC_RC_MAX]; /* at 25 degC; time constants fall, no two are the same */
+    double rc_tau_s[CYC_RC_MAX];
     unsigned ocv_count;
-    double soc[CYC_LINEAR_OCV_MAX], ocv_V[CYC_LINEAR_OCV_MAX];
-    double slope_V[CYC_LINEAR_OCV_MAX]; /* per unit of SOC, of the segment that begins here */
-    double area_V[CYC_LINEAR_OCV_MAX];  /* integral of the OCV over SOC from the first point */
+    double soc[CYC_OCV_MAX], ocv_V[CYC_OCV_MAX];
+    double slope_V[CYC_OCV_MAX]; /* per unit of SOC, of the segment that begins here */
+    double area_V[CYC_OCV_MAX];  /* integral of the OCV over SOC from the first point */
     double initial_soc;
 
     /* At the base state: */
     double factor; /* of all resistances, by temperature */
     double factor_degC;
     double r0_ohm;
-    double r_ohm[CYC_LINEAR_RC_MAX];
+    double r_ohm[CYC_RC_MAX];
     enum cyc_linear_drive drive;
     double drive_value, drive_slope; /* A, V or W; per s */
     double load_ohm;                 /* outside the terminals */
@@ -80,9 +78,9 @@ struct cyc_linear {
     bool lasting;                    /* a constant current: nothing to look at before a step */
     /* Exponentials of the last span asked for. */
     int64_t span_ns;
-    double decay[CYC_LINEAR_RC_MAX];
+    double decay[CYC_RC_MAX];
     int64_t bound_ns; /* the same for the modes */
-    double bound_decay[CYC_LINEAR_RC_MAX + 1];
+    double bound_decay[CYC_RC_MAX + 1];
     struct cyc_linear_modes modes;
 };
 

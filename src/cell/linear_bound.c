@@ -56,7 +56,7 @@ static double secular(const struct cyc_linear *linear, const struct cyc_linear_m
 /* The mode between state m and the next: secular rises from minus to plus infinity (or rho). */
 static void find_mode(const struct cyc_linear *linear, struct cyc_linear_modes *modes, unsigned m)
 {
-    double gap[CYC_LINEAR_RC_MAX + 1];
+    double gap[CYC_RC_MAX + 1];
     double derivative = 0;
     unsigned pole = m;
     double low = 0;
@@ -151,7 +151,7 @@ static void steady(struct cyc_linear *linear, const struct cyc_linear_state *fro
 void cyc_linear_bound_prepare(struct cyc_linear *linear, const struct cyc_linear_state *from)
 {
     struct cyc_linear_modes *modes = &linear->modes;
-    double off_V[CYC_LINEAR_RC_MAX + 1];
+    double off_V[CYC_RC_MAX + 1];
     const double wanted_A = cyc_linear_wanted_A(linear, cyc_linear_rest_V(linear, from), 0);
     find_modes(linear,
                cyc_linear_segment(linear, from, wanted_A != 0 ? wanted_A : linear->drive_slope));
@@ -212,7 +212,7 @@ void cyc_linear_bound_step(struct cyc_linear *linear, const struct cyc_linear_st
     }
     double current_A = modes->steady_A + modes->steady_A_per_s * h;
     double charge_C = h * (modes->steady_A + modes->steady_A_per_s * h / 2);
-    double mode_A[CYC_LINEAR_RC_MAX + 1];
+    double mode_A[CYC_RC_MAX + 1];
     for (unsigned j = 0; j < modes->count; j++) {
         const double gone = linear->bound_decay[j];
         mode_A[j] = modes->amplitude_A[j] * (1 + gone);

@@ -24,9 +24,9 @@ struct parabola {
  * the hysteresis, and its derivatives by the unknown currents. */
 struct place {
     double part; /* of h: 1/2 or 1 */
-    double decay[CYC_LINEAR_RC_MAX];
-    double weight[CYC_LINEAR_RC_MAX][3]; /* V/A for the coefficients of the parabola */
-    double rc_by[2];                     /* d(sum of RC voltages) / d(current at h/2, at h) */
+    double decay[CYC_RC_MAX];
+    double weight[CYC_RC_MAX][3]; /* V/A for the coefficients of the parabola */
+    double rc_by[2];              /* d(sum of RC voltages) / d(current at h/2, at h) */
     double charge_by[2];
     struct cyc_linear_state state;
     double charge_C;

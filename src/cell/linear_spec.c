@@ -24,9 +24,9 @@ void cyc_linear_spec_defaults(struct cyc_cell_spec *spec)
 static int take_ocv(struct cyc_linear *linear, const struct cyc_cell_spec *spec,
                     struct cyc_err *err)
 {
-    if (spec->ocv_count < 2 || spec->ocv_count > CYC_LINEAR_OCV_MAX) {
-        return cyc_err_set(err, CYC_E_INPUT, "the OCV needs 2 to %d points, not %u",
-                           CYC_LINEAR_OCV_MAX, spec->ocv_count);
+    if (spec->ocv_count < 2 || spec->ocv_count > CYC_OCV_MAX) {
+        return cyc_err_set(err, CYC_E_INPUT, "the OCV needs 2 to %d points, not %u", CYC_OCV_MAX,
+                           spec->ocv_count);
     }
     linear->ocv_count = spec->ocv_count;
     for (unsigned i = 0; i < spec->ocv_count; i++) {
@@ -55,8 +55,8 @@ static int take_ocv(struct cyc_linear *linear, const struct cyc_cell_spec *spec,
 static int take_rc(struct cyc_linear *linear, const struct cyc_cell_spec *spec, double factor,
                    struct cyc_err *err)
 {
-    if (spec->rc_count > CYC_LINEAR_RC_MAX) {
-        return cyc_err_set(err, CYC_E_INPUT, "at most %d RC pairs, not %u", CYC_LINEAR_RC_MAX,
+    if (spec->rc_count > CYC_RC_MAX) {
+        return cyc_err_set(err, CYC_E_INPUT, "at most %d RC pairs, not %u", CYC_RC_MAX,
                            spec->rc_count);
     }
     for (unsigned i = 0; i < spec->rc_count; i++) {

@@ -489,6 +489,42 @@ static void shorter_steps_change_little(void)
     CYC_NEAR(capacities[0], capacities[1], 5e-4 * capacities[1]);
 }
 
+/* Nothing presses the powders together: the resistance grows, but stays a number. */
+static void without_pressure_contact_is_all_but_lost(void)
+{
+    struct probe probe;
+    probe_lmro(&probe, 30);
+    probe_start(&probe);
+    formation(&probe, 1, in_li_in);
+    probe_current(&probe, to_A(&probe, 0.05));
+    probe_wait(&probe, 600);
+    const double pressed_V = probe.sample.voltage_V;
+    const struct cyc_environment released = {
+        .temperature_degC = NAN, .ramp_K_per_s = NAN, .pressure_Pa = NAN, .pressure_off = true};
+    cyc_cell_environment(probe.cell, &released);
+    probe_wait(&probe, 600);
+    CU_ASSERT(probe.sample.voltage_V > pressed_V + 0.5);
+    CU_ASSERT(probe.sample.voltage_V < 100);
+    probe_end(&probe);
+}
+
+/* Far beyond where the model means anything it still counts and ends. */
+static void an_absurd_voltage_does_no_harm(void)
+{
+    struct probe probe;
+    probe_lmro(&probe, 60);
+    probe_start(&probe);
+    probe_hold(&probe, 30, 0, to_A(&probe, 1));
+    probe_wait(&probe, 86400);
+    CYC_NEAR(probe.sample.voltage_V, 30, 1e-6);
+    CU_ASSERT(per_g(&probe, probe.sums.charge_Ah) > 1000); /* the side reaction takes it */
+    CU_ASSERT(per_g(&probe, probe.sums.charge_Ah) < 24 * ONE_C);
+    probe_current(&probe, -to_A(&probe, 0.1));
+    (void)probe_until(&probe, CYC_SIGNAL_VOLTAGE, 1.38);
+    CU_ASSERT(per_g(&probe, probe.sums.discharge_Ah) > 100);
+    probe_end(&probe);
+}
+
 static void a_sweep_goes_where_it_is_told(void)
 {
     struct probe probe;
@@ -523,5 +559,7 @@ const struct cyc_check cyc_check_lmro[] = {
     CYC_CHECK(a_ramp_passes_its_charge),
     CYC_CHECK(energy_is_the_integral_of_power),
     CYC_CHECK(shorter_steps_change_little),
+    CYC_CHECK(without_pressure_contact_is_all_but_lost),
+    CYC_CHECK(an_absurd_voltage_does_no_harm),
     CYC_CHECK(a_sweep_goes_where_it_is_told),
     {0}};

@@ -84,6 +84,30 @@ static void sums_count_from_the_call(void)
     probe_end(&probe);
 }
 
+/* From -1 A to 1 A in 200 s: 50 As out, then 50 As in. */
+static void every_sum_can_be_watched(void)
+{
+    static const struct {
+        enum cyc_signal signal;
+        double value_As, time_s;
+    } rows[] = {{CYC_SIGNAL_DISCHARGE_CAPACITY, 37.5, 50}, {CYC_SIGNAL_NET_CAPACITY, -37.5, 50},
+                {CYC_SIGNAL_CHARGE_CAPACITY, 12.5, 150},   {CYC_SIGNAL_CAPACITY, 62.5, 150},
+                {CYC_SIGNAL_DISCHARGE_ENERGY, 150, 50},    {CYC_SIGNAL_NET_ENERGY, -150, 50},
+                {CYC_SIGNAL_CHARGE_ENERGY, 50, 150},       {CYC_SIGNAL_ENERGY, 250, 150}};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct probe probe;
+        probe_linear(&probe, 0, 0.5);
+        probe.spec.ocv_V[0] = 4; /* flat, next to no resistance: energy is 4 V times charge */
+        probe.spec.ocv_V[1] = 4;
+        probe_parameter(&probe, "R0", 1e-9);
+        probe_start(&probe);
+        probe_ramp(&probe, CYC_CONTROL_CURRENT, -1, 0.01);
+        CYC_NEAR(probe_until(&probe, rows[i].signal, rows[i].value_As / 3600), rows[i].time_s,
+                 1e-5);
+        probe_end(&probe);
+    }
+}
+
 static void time_moves_by_a_nanosecond_at_least_and_never_too_far(void)
 {
     struct probe probe;
@@ -160,6 +184,37 @@ static void a_crossing_there_and_back_within_a_step_is_found(void)
     CU_ASSERT(found_s < lowest_s && found_s > 0);
     CU_ASSERT(probe.sample.voltage_V <= lowest_V + 1e-5);
     probe_end(&probe);
+}
+
+/* After a charge the pairs relax while a hold goes on: its current first rises, then falls. */
+static void a_current_there_and_back_within_a_step_is_found(void)
+{
+    for (int sign = -1; sign <= 1; sign += 2) {
+        struct probe probe;
+        double most_A = 0;
+        double most_s = 0;
+        for (unsigned pass = 0; pass < 2; pass++) {
+            start(&probe, 0.5, 2.5 * sign);
+            probe_wait(&probe, 300);
+            probe_open(&probe);
+            probe_hold(&probe, probe.sample.voltage_V + 0.01 * sign, -10, 10);
+            if (pass == 1) {
+                break;
+            }
+            for (double t = 1; t < 400; t += 1) {
+                probe_wait(&probe, 1);
+                if (fabs(probe.sample.current_A) > most_A) {
+                    most_A = fabs(probe.sample.current_A);
+                    most_s = t;
+                }
+            }
+            probe_end(&probe);
+        }
+        CU_ASSERT(most_s > 10 && most_s < 300);
+        const double found_s = probe_until_magnitude(&probe, CYC_SIGNAL_CURRENT, most_A - 1e-5);
+        CU_ASSERT(found_s > 1 && found_s < most_s);
+        probe_end(&probe);
+    }
 }
 
 static void a_hold_at_compliance_is_a_given_current(void)
@@ -329,10 +384,12 @@ const struct cyc_check cyc_check_time[] = {
     CYC_CHECK(a_crossing_is_the_first_nanosecond_beyond),
     CYC_CHECK(the_earliest_of_several_watches_wins),
     CYC_CHECK(sums_count_from_the_call),
+    CYC_CHECK(every_sum_can_be_watched),
     CYC_CHECK(time_moves_by_a_nanosecond_at_least_and_never_too_far),
     CYC_CHECK(a_held_voltage_never_crosses_itself),
     CYC_CHECK(magnitudes_are_watched_in_both_directions),
     CYC_CHECK(a_crossing_there_and_back_within_a_step_is_found),
+    CYC_CHECK(a_current_there_and_back_within_a_step_is_found),
     CYC_CHECK(a_hold_at_compliance_is_a_given_current),
     CYC_CHECK(a_sweep_that_meets_its_compliance_falls_behind),
     CYC_CHECK(a_hold_that_may_not_pass_current_is_open),
