@@ -15,9 +15,7 @@
  * then counts for the pass of that discharge. For a negative electrode under test the two change
  * places. What an instrument's noise passes in a rest (under 0.1 %) is no change of direction.
  */
-#include "protocol/history.h"
-
-#include "protocol/names.h"
+#include "protocol/history_int.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +30,7 @@ static double ratio(double a, double b)
     return b > 0.0 ? a / b : NAN;
 }
 
-static void put_sums(const struct cyc_sums *sums, double time_s, struct cyc_outcome *outcome)
+void cyc_outcome_sums(const struct cyc_sums *sums, double time_s, struct cyc_outcome *outcome)
 {
     double *const field = outcome->field;
     field[CYC_FIELD_TIME] = time_s;
@@ -61,7 +59,7 @@ void cyc_outcome_of_result(const struct cyc_step *step, const struct cyc_result 
     (void)step;
     (void)cell;
     nothing(outcome);
-    put_sums(&result->sums, (double)result->step_time_ns / S_NS, outcome);
+    cyc_outcome_sums(&result->sums, (double)result->step_time_ns / S_NS, outcome);
     field[CYC_FIELD_VOLTAGE] = result->voltage_V;
     field[CYC_FIELD_CURRENT] = result->current_A;
     field[CYC_FIELD_POWER] = result->voltage_V * result->current_A;
@@ -161,7 +159,7 @@ static void tally(struct cyc_tally *into, const struct cyc_sums *sums,
     add(&into->before, before);
 }
 
-static struct cyc_step_slot **find_slot(const struct cyc_history *history, const char *id)
+struct cyc_step_slot **cyc_history_slot(const struct cyc_history *history, const char *id)
 {
     uint32_t at = (uint32_t)cyc_hash(id, strlen(id)) & (history->slot_capacity - 1);
     while (history->slots[at] != NULL && strcmp(history->slots[at]->id, id) != 0) {
@@ -183,7 +181,7 @@ static bool grow_slots(struct cyc_history *history)
     }
     for (uint32_t i = 0; i < old_capacity; i++) {
         if (old[i] != NULL) {
-            *find_slot(history, old[i]->id) = old[i];
+            *cyc_history_slot(history, old[i]->id) = old[i];
         }
     }
     free(old);
@@ -195,7 +193,7 @@ static struct cyc_step_slot *slot_for(struct cyc_history *history, const char *i
     if (history->slot_count * 2 >= history->slot_capacity && !grow_slots(history)) {
         return NULL;
     }
-    struct cyc_step_slot **const slot = find_slot(history, id);
+    struct cyc_step_slot **const slot = cyc_history_slot(history, id);
     if (*slot == NULL) {
         *slot = cyc_arena_alloc(&history->arena, sizeof **slot);
         if (*slot == NULL) {
@@ -300,7 +298,7 @@ static unsigned bucket_of(const void *key, const char *id)
     return (unsigned)(hash % CYC_HISTORY_BUCKETS);
 }
 
-static struct cyc_passes *find_block(const struct cyc_history *history, const void *key,
+struct cyc_passes *cyc_history_block(const struct cyc_history *history, const void *key,
                                      const char *id)
 {
     struct cyc_passes *block = history->blocks[bucket_of(key, id)];
@@ -318,7 +316,8 @@ static struct cyc_passes *find_block(const struct cyc_history *history, const vo
 
 static struct cyc_passes *block_for(struct cyc_history *history, const void *key, const char *id)
 {
-    struct cyc_passes *block = key == NULL && id == NULL ? NULL : find_block(history, key, id);
+    struct cyc_passes *block =
+        key == NULL && id == NULL ? NULL : cyc_history_block(history, key, id);
     if (block != NULL) {
         return block;
     }
@@ -399,7 +398,7 @@ static void outcome_of_cycle(const struct cyc_cycle *cycle, struct cyc_outcome *
 {
     double *const field = outcome->field;
     nothing(outcome);
-    put_sums(&cycle->sums, (double)(cycle->end_ns - cycle->start_ns) / S_NS, outcome);
+    cyc_outcome_sums(&cycle->sums, (double)(cycle->end_ns - cycle->start_ns) / S_NS, outcome);
     field[CYC_FIELD_NUMBER] = cycle->number;
     field[CYC_FIELD_PASS] = cycle->pass;
     field[CYC_FIELD_COULOMBIC_EFFICIENCY] = cycle->coulombic_efficiency;
@@ -476,276 +475,4 @@ void cyc_history_pass_judged(struct cyc_history *history)
 void cyc_history_leave(struct cyc_history *history)
 {
     history->depth--;
-}
-
-/* ---- soc ------------------------------------------------------------------------------------- */
-
-static double net_Ah(const struct cyc_history *history)
-{
-    return history->test.sums.charge_Ah - history->test.sums.discharge_Ah;
-}
-
-void cyc_history_set_soc(struct cyc_history *history, double soc)
-{
-    history->soc_base = soc;
-    history->soc_net_Ah = net_Ah(history);
-    history->soc_known = true;
-}
-
-double cyc_history_soc(const struct cyc_history *history)
-{
-    if (!history->soc_known) {
-        return NAN;
-    }
-    return history->soc_base + (net_Ah(history) - history->soc_net_Ah) / history->full_capacity_Ah;
-}
-
-/* ---- What expressions ask -------------------------------------------------------------------- */
-
-static const struct cyc_outcome *pass_outcome(const struct cyc_history *history,
-                                              enum cyc_subject subject)
-{
-    if (history->depth == 0) {
-        return NULL;
-    }
-    const struct cyc_passes *const passes = history->levels[history->depth - 1].passes;
-    const uint32_t before = subject == CYC_SUBJECT_PREVIOUS || subject == CYC_SUBJECT_BEST ? 1 : 0;
-    if (passes->completed <= before) {
-        return NULL;
-    }
-    switch (subject) {
-    case CYC_SUBJECT_PASS:
-        return &passes->judged;
-    case CYC_SUBJECT_FIRST:
-        return &passes->first;
-    case CYC_SUBJECT_PREVIOUS:
-        return &passes->previous;
-    case CYC_SUBJECT_BEST:
-        return &passes->best;
-    case CYC_SUBJECT_LAST:
-    case CYC_SUBJECT_LAST_CHARGE:
-    case CYC_SUBJECT_LAST_DISCHARGE:
-    case CYC_SUBJECT_STEP:
-    case CYC_SUBJECT_CYCLES_FIRST:
-    case CYC_SUBJECT_CYCLES_LAST:
-    case CYC_SUBJECT_CYCLES_BEST:
-    case CYC_SUBJECT_CYCLES_INDEX:
-    case CYC_SUBJECT_PASS_COUNT:
-        break;
-    }
-    return NULL;
-}
-
-static const struct cyc_outcome *block_outcome(const struct cyc_history *history,
-                                               const struct cyc_ref *ref, double index)
-{
-    const bool numbered = ref->subject == CYC_SUBJECT_CYCLES_INDEX;
-    const uint32_t at = index >= 1.0 && index < 4e9 ? (uint32_t)index : 0;
-    if (numbered && ref->id == NULL) {
-        return at > 0 && at < history->cycle_capacity ? &history->cycles[at] : NULL;
-    }
-    const struct cyc_passes *const block = find_block(history, NULL, ref->id);
-    if (block == NULL || block->completed == 0) {
-        return NULL;
-    }
-    if (numbered) {
-        return at > 0 && at < block->all_capacity ? &block->all[at] : NULL;
-    }
-    return ref->subject == CYC_SUBJECT_CYCLES_FIRST  ? &block->first
-           : ref->subject == CYC_SUBJECT_CYCLES_LAST ? &block->last
-                                                     : &block->best;
-}
-
-static const struct cyc_outcome *step_outcome(const struct cyc_history *history, const char *id)
-{
-    if (history->slot_capacity == 0 || id == NULL) {
-        return NULL;
-    }
-    const struct cyc_step_slot *const slot = *find_slot(history, id);
-    return slot != NULL && slot->ended ? &slot->outcome : NULL;
-}
-
-/* cycle.number and cycle.pass outside leave_when: the cycle that is running. */
-static bool running_cycle(const struct cyc_history *history, const struct cyc_ref *ref,
-                          double *value)
-{
-    if (ref->subject != CYC_SUBJECT_PASS || !history->cycle_running) {
-        return false;
-    }
-    for (unsigned i = history->depth; i-- > 0;) {
-        const struct cyc_level_state *const level = &history->levels[i];
-        if (level->passes->counts_cycles) {
-            *value = ref->field == CYC_FIELD_NUMBER ? level->cycle_number : level->pass;
-            return true;
-        }
-    }
-    return false;
-}
-
-static const struct cyc_outcome *find_outcome(const struct cyc_history *history,
-                                              const struct cyc_ref *ref, double index)
-{
-    switch (ref->subject) {
-    case CYC_SUBJECT_LAST:
-        return history->any ? &history->last : NULL;
-    case CYC_SUBJECT_LAST_CHARGE:
-        return history->any_charge ? &history->last_charge : NULL;
-    case CYC_SUBJECT_LAST_DISCHARGE:
-        return history->any_discharge ? &history->last_discharge : NULL;
-    case CYC_SUBJECT_STEP:
-        return step_outcome(history, ref->id);
-    case CYC_SUBJECT_PASS:
-    case CYC_SUBJECT_FIRST:
-    case CYC_SUBJECT_PREVIOUS:
-    case CYC_SUBJECT_BEST:
-        return pass_outcome(history, ref->subject);
-    case CYC_SUBJECT_CYCLES_FIRST:
-    case CYC_SUBJECT_CYCLES_LAST:
-    case CYC_SUBJECT_CYCLES_BEST:
-    case CYC_SUBJECT_CYCLES_INDEX:
-        return block_outcome(history, ref, index);
-    case CYC_SUBJECT_PASS_COUNT:
-        break;
-    }
-    return NULL;
-}
-
-int cyc_history_reference(void *context, const struct cyc_ref *ref, double index, double *value,
-                          struct cyc_err *err)
-{
-    const struct cyc_history *const history = context;
-    (void)err;
-    if (ref->subject == CYC_SUBJECT_PASS_COUNT) {
-        *value =
-            history->depth == 0 ? (double)NAN : (double)history->levels[history->depth - 1].pass;
-        return CYC_OK;
-    }
-    if (running_cycle(history, ref, value)) {
-        return CYC_OK;
-    }
-    const struct cyc_outcome *const outcome = find_outcome(history, ref, index);
-    *value = outcome == NULL ? NAN : outcome->field[ref->field];
-    return CYC_OK;
-}
-
-static const struct cyc_tally *tally_of(const struct cyc_history *history, unsigned scope)
-{
-    if (scope == CYC_SCOPE_TEST) {
-        return &history->test;
-    }
-    if (scope == CYC_SCOPE_CYCLE) {
-        return &history->cycle;
-    }
-    const unsigned depth = scope - CYC_SCOPE_BLOCK;
-    return scope >= CYC_SCOPE_BLOCK && depth < history->depth ? &history->levels[depth].block
-                                                              : NULL;
-}
-
-static double present_value(const struct cyc_history *history, const struct cyc_op *signal)
-{
-    switch ((enum cyc_signal)signal->signal) {
-    case CYC_SIGNAL_VOLTAGE:
-        return history->present_V;
-    case CYC_SIGNAL_CURRENT:
-        return history->present_A;
-    case CYC_SIGNAL_POWER:
-        return history->present_V * history->present_A;
-    case CYC_SIGNAL_TEMPERATURE:
-        return history->present_degC;
-    case CYC_SIGNAL_AMBIENT:
-        return history->present_ambient_degC;
-    case CYC_SIGNAL_PRESSURE:
-        return history->present_Pa;
-    case CYC_SIGNAL_PEAK:
-        return history->present_peak_V;
-    case CYC_SIGNAL_AUX:
-    case CYC_SIGNAL_SLOPE:
-    case CYC_SIGNAL_TIME:
-    case CYC_SIGNAL_HOLD_TIME:
-    case CYC_SIGNAL_CHARGE_CAPACITY:
-    case CYC_SIGNAL_DISCHARGE_CAPACITY:
-    case CYC_SIGNAL_NET_CAPACITY:
-    case CYC_SIGNAL_CAPACITY:
-    case CYC_SIGNAL_CHARGE_ENERGY:
-    case CYC_SIGNAL_DISCHARGE_ENERGY:
-    case CYC_SIGNAL_NET_ENERGY:
-    case CYC_SIGNAL_ENERGY:
-    case CYC_SIGNAL_COUNT:
-        break;
-    }
-    return NAN;
-}
-
-static double tally_value(const struct cyc_history *history, const struct cyc_tally *from,
-                          unsigned signal)
-{
-    struct cyc_outcome outcome;
-    static const struct {
-        enum cyc_signal signal;
-        enum cyc_field field;
-    } fields[] = {
-        {CYC_SIGNAL_TIME, CYC_FIELD_TIME},
-        {CYC_SIGNAL_CHARGE_CAPACITY, CYC_FIELD_CHARGE_CAPACITY},
-        {CYC_SIGNAL_DISCHARGE_CAPACITY, CYC_FIELD_DISCHARGE_CAPACITY},
-        {CYC_SIGNAL_NET_CAPACITY, CYC_FIELD_NET_CAPACITY},
-        {CYC_SIGNAL_CAPACITY, CYC_FIELD_CAPACITY},
-        {CYC_SIGNAL_CHARGE_ENERGY, CYC_FIELD_CHARGE_ENERGY},
-        {CYC_SIGNAL_DISCHARGE_ENERGY, CYC_FIELD_DISCHARGE_ENERGY},
-        {CYC_SIGNAL_ENERGY, CYC_FIELD_ENERGY},
-    };
-    put_sums(&from->sums, (double)(history->now_ns - from->start_ns) / S_NS, &outcome);
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (fields[i].signal == signal) {
-            return outcome.field[fields[i].field];
-        }
-    }
-    return signal == CYC_SIGNAL_NET_ENERGY ? from->sums.charge_Wh - from->sums.discharge_Wh : NAN;
-}
-
-int cyc_history_present(void *context, const struct cyc_op *signal, double *value,
-                        struct cyc_err *err)
-{
-    const struct cyc_history *const history = context;
-    if (signal->signal < CYC_SIGNAL_TIME) {
-        *value = present_value(history, signal);
-        return CYC_OK;
-    }
-    const struct cyc_tally *const from = tally_of(history, signal->scope);
-    if (from == NULL) {
-        return cyc_err_set(err, CYC_E_INPUT,
-                           "%s counts within a step, and no step is running here; write last.%s",
-                           cyc_signal_name(signal->signal), cyc_signal_name(signal->signal));
-    }
-    *value = tally_value(history, from, signal->signal);
-    return CYC_OK;
-}
-
-int cyc_history_variable(void *context, int index, double *value, struct cyc_err *err)
-{
-    const struct cyc_history *const history = context;
-    *value = index == CYC_NAME_FULL_CAPACITY ? history->full_capacity_Ah
-             : index == CYC_NAME_ONE_C       ? history->one_c_A
-             : index < history->value_count  ? history->values[index]
-                                             : (double)NAN;
-    if (!isnan(*value)) {
-        return CYC_OK;
-    }
-    return index == CYC_NAME_FULL_CAPACITY
-               ? cyc_err_set(err, CYC_E_INPUT,
-                             "full_capacity is not known: set it with let, or "
-                             "state cell.nominal_capacity")
-           : index == CYC_NAME_ONE_C
-               ? cyc_err_set(err, CYC_E_INPUT, "one_c is not known: state cell.one_c")
-               : cyc_err_set(err, CYC_E_INPUT, "a variable has no value yet");
-}
-
-void cyc_history_env(struct cyc_history *history, struct cyc_expr_env *env)
-{
-    env->variable = cyc_history_variable;
-    env->reference = cyc_history_reference;
-    env->present = cyc_history_present;
-    env->context = history;
-    env->soc_at_start = cyc_history_soc(history);
-    env->full_capacity_Ah = history->full_capacity_Ah;
-    env->one_c_A = history->one_c_A;
 }
