@@ -22,6 +22,7 @@ extern const struct cyc_check cyc_check_pause[];
 extern const struct cyc_check cyc_check_faults[];
 extern const struct cyc_check cyc_check_wake[];
 extern const struct cyc_check cyc_check_hosts[];
+extern const struct cyc_check cyc_check_random[];
 extern const struct cyc_check cyc_check_words[];
 
 int main(int argc, char **argv)
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
         {"faults", cyc_check_faults},
         {"wake", cyc_check_wake},
         {"hosts", cyc_check_hosts},
+        {"random", cyc_check_random},
         {"words", cyc_check_words},
         {0},
     };
