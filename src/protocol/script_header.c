@@ -45,6 +45,8 @@ static bool compile_finally(struct cyc_compiler *compiler, const struct cyc_node
     struct cyc_build *const build = compiler->build;
     struct cyc_plan *const plan = compiler->plan;
     struct cyc_ids ids = {NULL, 0, 0};
+    const bool charge_bounded = build->charge_bounded;
+    const bool bounded = build->bounded;
     bool sound = true;
     build->ids = &ids;
     if (header->node[CYC_KEY_FINALLY] != NULL) {
@@ -53,6 +55,8 @@ static bool compile_finally(struct cyc_compiler *compiler, const struct cyc_node
                                  &plan->finally) &&
                 cyc_compile_link(compiler);
     }
+    build->charge_bounded = charge_bounded;
+    build->bounded = bounded;
     build->ids = NULL;
     build->refs = NULL;
     cyc_ids_release(&ids);

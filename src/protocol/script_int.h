@@ -43,6 +43,7 @@ struct cyc_script_loop {
     const char *id;
     uint32_t reference_pass;
     uint32_t line;
+    bool charge_bounded, bounded;   /* of the build outside the loop */
     double charge_Ah, discharge_Ah; /* of the test when the pass began */
 };
 

@@ -164,10 +164,15 @@ static void enter(lua_State *L, struct cyc_script_source *source)
     source->rule_count = 2;
     source->build.scope.block_depth = 1;
     source->build.scope.in_cycle = true;
+    loop->charge_bounded = source->build.charge_bounded;
+    loop->bounded = source->build.bounded;
+    cyc_compile_bounds(&source->build, &loop->rules.cutoffs);
 }
 
 static void leave_scope(struct cyc_script_source *source)
 {
+    source->build.charge_bounded = source->loop.charge_bounded;
+    source->build.bounded = source->loop.bounded;
     source->rule_count = 1;
     source->build.scope.block_depth = 0;
     source->build.scope.in_cycle = false;

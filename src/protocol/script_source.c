@@ -39,7 +39,7 @@ uint32_t cyc_script_number(struct cyc_script_source *source, uint32_t line, uint
         at = (at + 1) % CYC_SCRIPT_SITES_MAX;
     }
     struct cyc_script_site *const site = &source->sites[at];
-    if (site->line == 0 && source->site_count + 1 < CYC_SCRIPT_SITES_MAX) {
+    if (site->line == 0 && source->site_count < CYC_SCRIPT_SITES_MAX / 4 * 3) {
         source->site_count++;
         *site = (struct cyc_script_site){line, kind, source->step_count + 1};
     }
@@ -410,6 +410,7 @@ static void adopt_header(struct cyc_script_source *source)
     source->variable_count = source->base.protocol->plan.variable_count;
     cyc_build_cell_known(&source->build);
     source->build.bare_voltage_refused = script->bare_voltage_refused;
+    cyc_compile_bounds(&source->build, &source->base.protocol->plan.rules.cutoffs);
     source->step_count = source->base.protocol->plan.step_count;
     source->build.step_count = source->step_count;
 }

@@ -202,6 +202,24 @@ static void a_block_cutoff_may_pause_stop_or_fail(void)
              "2:46 a cutoff of a program cannot leave a block");
 }
 
+static void cutoffs_around_a_step_spare_it_its_own(void)
+{
+    const char *const head =
+        "protocol { cell = { one_c = '1 A', nominal_capacity = '1 Ah' }, limits = { voltage = { '2 "
+        "V', '5 V' }, current = '3 C' }, cutoff = 'voltage <= 2.5 V', finally = { { rest = '1 h' } } "
+        "}\n";
+    char text[800];
+    (void)snprintf(text, sizeof text, "%s%s", head, "discharge('1 C', { cutoff = '30 min' })");
+    CYC_SAME(said(text), "");
+    CYC_SAME(run(text), "2 CC_DCH -1; 1 REST; END done");
+    CYC_SAME(run(HEAD "for _ in cycles(1, { cutoff = { when = 'voltage <= 2.5 V', action = 'fail' } }) "
+                      "do discharge('1 C', { cutoff = '30 min' }) end"),
+             "1 CC_DCH -1; (cycle 1 pass 1) END done");
+    CYC_SAME(said(HEAD "for _ in cycles(1, { cutoff = { when = 'voltage <= 2.5 V', action = 'fail' } "
+                       "}) do rest('1 h') end discharge('1 C', { cutoff = '30 min' })"),
+             "2:110 a discharge needs an end by voltage, charge or energy, or `hold`");
+}
+
 /* ---- Ends --------------------------------------------------------------------------------------------- */
 
 static void stop_and_fail_do_not_return(void)
@@ -575,6 +593,7 @@ const struct cyc_check cyc_check_lua_script[] = {
     CYC_CHECK(leave_when_is_a_condition_or_a_function),
     CYC_CHECK(cycles_stand_alone),
     CYC_CHECK(a_block_cutoff_may_pause_stop_or_fail),
+    CYC_CHECK(cutoffs_around_a_step_spare_it_its_own),
     CYC_CHECK(stop_and_fail_do_not_return),
     CYC_CHECK(finally_follows_every_end_but_a_fault),
     CYC_CHECK(cutoffs_may_end_the_run),
