@@ -66,6 +66,7 @@ struct cyc_build {
     struct cyc_ids *ids;         /* for uniqueness; NULL: not asked (scripts) */
     struct cyc_ref_note *refs;   /* references to ids, to be looked up when all are known */
     uint32_t step_count;         /* steps numbered so far */
+    uint32_t block_count;        /* blocks met so far */
     struct {
         const char *key; /* NULL: an index */
         unsigned index;

@@ -26,8 +26,9 @@ struct cyc_pos cyc_expr_place(const struct cyc_expr_parser *parser, const char *
         pos.column += ((unsigned char)*p & 0xc0u) != 0x80u ? 1u : 0u;
     }
     pos.width = 0;
-    for (size_t i = 0; i < size; i++) {
-        pos.width += ((unsigned char)at[i] & 0xc0u) != 0x80u ? 1u : 0u;
+    const size_t left = (size_t)(parser->text + parser->size - at);
+    for (size_t i = 0; i < size; i++) { /* what breaks off is one wide, with nothing there */
+        pos.width += i >= left || ((unsigned char)at[i] & 0xc0u) != 0x80u ? 1u : 0u;
     }
     return pos;
 }

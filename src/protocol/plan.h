@@ -10,6 +10,8 @@
 
 #include "protocol/step.h"
 
+#define CYC_PLAN_BLOCKS_MAX 4096u /* of one plan: a run keeps the passes of each */
+
 /* Any item of a list of steps; `kind` says which of the structs below it begins. */
 struct cyc_plan_node {
     uint8_t kind;   /* enum cyc_step_kind */

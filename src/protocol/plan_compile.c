@@ -51,6 +51,12 @@ static bool enter_block(struct cyc_build *build, const struct cyc_node *node)
         (void)cyc_build_error(build, node->pos, "blocks are nested deeper than %d", CYC_BLOCKS_MAX);
         return false;
     }
+    if (++build->block_count > CYC_PLAN_BLOCKS_MAX) {
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos, "more than %u blocks", CYC_PLAN_BLOCKS_MAX);
+        diag->hint = "a run keeps the passes of each; let one block repeat, or use `each`";
+        return false;
+    }
     build->scope.block_depth++;
     return true;
 }
