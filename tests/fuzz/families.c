@@ -135,7 +135,7 @@ const struct family families[] = {
     {"notes of a program", "p.lua",
      TEXTS("protocol {name = \"x\", limits = {voltage = {\"1 V\", \"5 V\"}, current = \"1 A\"}}\n",
            "note(\"x\")\n", ""),
-     false},
+     true},
     {"steps of a program", "p.lua",
      TEXTS("protocol {name = \"x\", limits = {voltage = {\"1 V\", \"5 V\"}, current = \"1 A\"}}\n",
            "rest(\"1 s\")\n", ""),
