@@ -92,8 +92,7 @@ void cyc_core_trip_kind(struct cyc_turn *turn, enum cyc_fault_kind kind)
     cyc_core_trip(turn, &fault);
 }
 
-/* ---- Samples
- * ------------------------------------------------------------------------------------- */
+/* ---- Samples --------------------------------------------------------------------------------- */
 
 static uint8_t validity_of(double value, int64_t age_ns)
 {
@@ -227,8 +226,7 @@ static void on_sample(struct cyc_turn *turn, const struct cyc_sample *sample)
     core->dull_count = dull ? (uint8_t)(core->dull_count + (core->dull_count < UINT8_MAX)) : 0;
 }
 
-/* ---- Other events
- * -------------------------------------------------------------------------------- */
+/* ---- Other events ---------------------------------------------------------------------------- */
 
 static void on_step(struct cyc_turn *turn)
 {

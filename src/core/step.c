@@ -22,8 +22,7 @@
  */
 #include "core/core_int.h"
 
-/* ---- Time
- * ---------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 void cyc_core_step_clock(struct cyc_turn *turn, bool own)
 {
@@ -39,8 +38,7 @@ void cyc_core_step_clock(struct cyc_turn *turn, bool own)
     core->clock_ns = turn->t_ns;
 }
 
-/* ---- Cutoffs
- * ------------------------------------------------------------------------------------- */
+/* ---- Cutoffs --------------------------------------------------------------------------------- */
 
 static bool is_active(const struct cyc_core *core, const struct cyc_cutoff *cutoff)
 {
@@ -98,8 +96,7 @@ static int judge_entry(const struct cyc_turn *turn, bool open)
     return -1;
 }
 
-/* ---- End, pause, resume
- * -------------------------------------------------------------------------- */
+/* ---- End, pause, resume ---------------------------------------------------------------------- */
 
 static uint32_t result_flags(const struct cyc_core *core)
 {
@@ -225,8 +222,7 @@ static void carry_out(struct cyc_turn *turn, int cutoff)
     }
 }
 
-/* ---- Entry
- * --------------------------------------------------------------------------------------- */
+/* ---- Entry ----------------------------------------------------------------------------------- */
 
 static bool crosses_over(const struct cyc_step *step)
 {
@@ -335,8 +331,7 @@ void cyc_core_step_begin(struct cyc_turn *turn)
     try_entry(turn);
 }
 
-/* ---- Samples
- * ------------------------------------------------------------------------------------- */
+/* ---- Samples --------------------------------------------------------------------------------- */
 
 static void paused(struct cyc_turn *turn, bool own)
 {

@@ -25,8 +25,7 @@
 #define ROUNDING (4 * DBL_EPSILON)
 #define FEW      8 /* watches of most steps */
 
-/* ---- The deadline
- * -------------------------------------------------------------------------------- */
+/* ---- The deadline ---------------------------------------------------------------------------- */
 
 static void sooner(int64_t *wake_ns, int64_t now_ns, int64_t candidate_ns)
 {
@@ -130,8 +129,7 @@ static int64_t earliest(const struct cyc_turn *turn)
     return wake_ns;
 }
 
-/* ---- The watches
- * --------------------------------------------------------------------------------- */
+/* ---- The watches ----------------------------------------------------------------------------- */
 
 /* Without room for a watch the host has to sample. */
 static void watch(struct cyc_core *core, unsigned signal, unsigned scope, double value)
@@ -286,8 +284,7 @@ static void give_watches(const struct cyc_core *core, struct cyc_actions *out)
     out->watch_count = count;
 }
 
-/* ---- Both
- * ---------------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 static int64_t settle_wake(const struct cyc_core *core)
 {

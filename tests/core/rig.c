@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-/* ---- The bench
- * ----------------------------------------------------------------------------------- */
+/* ---- The bench ------------------------------------------------------------------------------- */
 
 struct rig *rig_new(double z)
 {
@@ -220,8 +219,7 @@ const struct cyc_result *rig_result(const struct rig *rig)
     return rig->result_count == 0 ? &none : &rig->results[rig->result_count - 1];
 }
 
-/* ---- Building steps
- * ------------------------------------------------------------------------------ */
+/* ---- Building steps -------------------------------------------------------------------------- */
 
 void make_step(struct rig *rig, enum cyc_mode mode, enum cyc_control control, double value)
 {
@@ -374,8 +372,7 @@ void limit(struct rig *rig, enum cyc_signal signal, double low, double high, enu
         .signal = (uint8_t)signal, .level = (uint8_t)level, .low = low, .high = high};
 }
 
-/* ---- Looking at actions
- * -------------------------------------------------------------------------- */
+/* ---- Looking at actions ---------------------------------------------------------------------- */
 
 bool did(const struct rig *rig, enum cyc_action_kind kind)
 {

@@ -14,8 +14,7 @@
 #define MINUTE (60 * CYC_S_NS)
 #define HOUR   (3600 * CYC_S_NS)
 
-/* ---- The log
- * ------------------------------------------------------------------------------------- */
+/* ---- The log --------------------------------------------------------------------------------- */
 
 #define RIG_RESULTS_MAX   256
 #define RIG_RECORDS_MAX   8192
@@ -74,8 +73,7 @@ struct cyc_sample rig_peek(const struct rig *rig);
 /* Moves the cell and the clock without telling the executor. */
 void rig_pass(struct rig *rig, int64_t ns);
 
-/* ---- Building steps
- * ------------------------------------------------------------------------------ */
+/* ---- Building steps -------------------------------------------------------------------------- */
 
 /* An empty step of a mode with one segment; protocol-like defaults, recording nothing by time. */
 void make_step(struct rig *rig, enum cyc_mode mode, enum cyc_control control, double value);
@@ -106,8 +104,7 @@ struct cyc_cutoff *cut_capacity(struct rig *rig, double capacity_Ah);
 struct cyc_cutoff *cut_energy(struct rig *rig, double energy_Wh);
 void limit(struct rig *rig, enum cyc_signal signal, double low, double high, enum cyc_level level);
 
-/* ---- Looking at actions
- * -------------------------------------------------------------------------- */
+/* ---- Looking at actions ---------------------------------------------------------------------- */
 
 bool did(const struct rig *rig, enum cyc_action_kind kind); /* in the last call */
 bool watches(const struct rig *rig, enum cyc_signal signal, double value);

@@ -34,8 +34,7 @@ static bool ends(void (*make)(struct rig *rig), double voltage_V, double current
     return ended;
 }
 
-/* ---- Single comparisons
- * -------------------------------------------------------------------------- */
+/* ---- Single comparisons ---------------------------------------------------------------------- */
 
 static enum cyc_op_code code_under_test;
 static double bound_under_test;
@@ -112,8 +111,7 @@ static void magnitudes_against_negative_numbers_are_settled(void)
     CU_ASSERT_FALSE(ends(magnitude_compared, 3.4, 0, 25));
 }
 
-/* ---- Scaled and shifted signals
- * ------------------------------------------------------------------ */
+/* ---- Scaled and shifted signals -------------------------------------------------------------- */
 
 /* 2 * (voltage - 3) / -0.5 + 1 > -1, that is: voltage < 3.5 */
 static void scaled(struct rig *rig)
@@ -336,8 +334,7 @@ static void other_forms_are_calculated(void)
     CU_ASSERT_FALSE(ends(two_signals, 3.5, 3.6, 25));
 }
 
-/* ---- Arithmetic
- * ---------------------------------------------------------------------------------- */
+/* ---- Arithmetic ------------------------------------------------------------------------------ */
 
 static enum cyc_op_code operation;
 static double left_number, right_number, expected_number;
@@ -479,8 +476,7 @@ static void what_does_not_exist_yet_is_not_true(void)
     CU_ASSERT_TRUE(ends(only_numbers, 3.5, 0, 25));
 }
 
-/* ---- and, or, not
- * -------------------------------------------------------------------------------- */
+/* ---- and, or, not ---------------------------------------------------------------------------- */
 
 static bool with_not;
 static enum cyc_op_code joined_by;
@@ -556,8 +552,7 @@ static void unknown_and_bad_together_are_not_true(void)
     CU_ASSERT_FALSE(ends(bad_and_unknown, 3.5, 0, 50));
 }
 
-/* ---- Signals
- * ------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static void every_signal_is_read(void)
 {

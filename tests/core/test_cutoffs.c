@@ -15,8 +15,7 @@ static void voltage_compared(struct rig *rig)
     op(rig, CYC_OP_GT);
 }
 
-/* ---- In written order
- * ---------------------------------------------------------------------------- */
+/* ---- In written order ------------------------------------------------------------------------ */
 
 static void the_first_cutoff_in_written_order_wins(void)
 {
@@ -89,8 +88,7 @@ static void cutoff_without_a_condition_is_none(void)
     rig_free(rig);
 }
 
-/* ---- Malformed conditions
- * ------------------------------------------------------------------------ */
+/* ---- Malformed conditions -------------------------------------------------------------------- */
 
 static void is_refused(struct rig *rig)
 {

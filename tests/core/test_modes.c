@@ -295,6 +295,18 @@ static void constant_power_with_hold_crosses_over(void)
     rig_free(rig);
 }
 
+static void each_step_has_its_own_peak(void)
+{
+    struct rig *rig = rig_new(0.5);
+    make_cc(rig, 2.5);
+    cut_voltage(rig, CYC_OP_GE, 4.0);
+    CYC_NEAR(rig_run(rig)->peak_V, 4.0, 1e-9);
+    make_cc(rig, -2.5); /* from 3.9 V */
+    cut_time(rig, 60);
+    CYC_NEAR(rig_run(rig)->peak_V, 3.9, 1e-9);
+    rig_free(rig);
+}
+
 static void rest_is_open_circuit_for_a_time(void)
 {
     struct rig *rig = rig_new(0.5);
@@ -427,6 +439,7 @@ const struct cyc_check cyc_check_modes[] = {
     CYC_CHECK(hold_alone_lets_current_flow_either_way),
     CYC_CHECK(constant_power_and_load_are_passed_on),
     CYC_CHECK(constant_power_with_hold_crosses_over),
+    CYC_CHECK(each_step_has_its_own_peak),
     CYC_CHECK(rest_is_open_circuit_for_a_time),
     CYC_CHECK(a_step_without_segments_is_a_rest_without_end),
     CYC_CHECK(temperature_step_sets_the_chamber_and_soaks),

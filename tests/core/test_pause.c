@@ -267,8 +267,7 @@ static void pausing_and_resuming_without_end_is_a_fault(void)
     rig_free(rig);
 }
 
-/* ---- The operator
- * -------------------------------------------------------------------------------- */
+/* ---- The operator ---------------------------------------------------------------------------- */
 
 static struct rig *charging_for_10_s(void)
 {

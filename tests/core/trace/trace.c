@@ -15,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Random numbers: splitmix64 (Steele, Lea, Flood 2014)
- * ----------------------------------------- */
+/* ---- Random numbers: splitmix64 (Steele, Lea, Flood 2014) ------------------------------------ */
 
 static uint64_t state;
 
@@ -50,8 +49,7 @@ int cyc_assert_failed(const char *condition, const char *file, int line)
     abort();
 }
 
-/* ---- Steps
- * --------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static struct cyc_step step;
 static struct cyc_segment segments[8];
@@ -192,8 +190,7 @@ static void make_step(void)
     make_cutoffs();
 }
 
-/* ---- Printing
- * ------------------------------------------------------------------------------------ */
+/* ---- Printing -------------------------------------------------------------------------------- */
 
 static void print_sums(const struct cyc_sums *sums)
 {
@@ -274,8 +271,7 @@ static void print_actions(const struct cyc_core *core, const struct cyc_actions 
     }
 }
 
-/* ---- Events
- * -------------------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 static struct cyc_sample sample = {.voltage_V = 3.5,
                                    .temperature_degC = 25,
