@@ -2,7 +2,7 @@
  *
  *   yaml_events FILE REPEAT
  *
- * Prints the number of events and the seconds that one pass took, the fastest of all. */
+ * Prints the number of events and the CPU seconds of one pass, the fastest of all. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 static double now_s(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
