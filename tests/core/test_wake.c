@@ -323,6 +323,11 @@ static void sampled_when_a_condition_is_no_threshold(void)
     rig_until(rig, HOUR);
     /* 3.62 W + 1 A * k t: 600 s; on the next sample */
     CYC_NEAR((double)rig_result(rig)->end_ns / 1e9, 605, 5.0001);
+    make_rest(rig); /* and no more when it is over */
+    rig_step(rig);
+    rig_sample(rig);
+    CU_ASSERT_FALSE(rig->actions.sampled);
+    CU_ASSERT_EQUAL(rig->actions.deadline_ns, CYC_NEVER);
     rig_free(rig);
 }
 
