@@ -52,7 +52,8 @@ static void note_ref(void *context, const struct cyc_ref *ref)
 static const char *which_reference(struct cyc_build *build, const char *voltage)
 {
     if (build->cell->reference[0] == '\0') {
-        return "this cell names no reference electrode: it is a full cell, and this protocol is for "
+        return "this cell names no reference electrode: it is a full cell, and this protocol is "
+               "for "
                "half cells";
     }
     return cyc_diags_format(build->diags, "say which: %s vs Li/Li+ (the cell has %s)", voltage,
