@@ -1,7 +1,7 @@
 /* Files that hang together, and files cut short:
  *
- *   pieces FILE…   each protocol, cut behind each of its bytes; then includes that double, that form
- *                  a ring, and a chain of more files than are allowed
+ *   pieces FILE…   each protocol, cut behind each of its bytes; then includes that double, that
+ * form a ring, and a chain of more files than are allowed
  *
  * Each is accepted, or refused with words, within 32 MiB, and gives back what it took. */
 #include "fuzz.h"
@@ -103,8 +103,10 @@ int main(int argc, char **argv)
     }
     expect(true, includes(3, 2, "  - {rest: 1 s}\n", "a few includes"), "a few includes");
     expect(false, includes(40, 2, "  - {rest: 1 s}\n", "doubling"), "includes that double");
-    expect(false, includes(40, 2, "  - let: {x: 1}\n", "doubling"), "includes of nothing that double");
-    expect(false, includes(3, 1, "  - {include: f0.yaml, id: x}\n", "a ring"), "a ring of includes");
+    expect(false, includes(40, 2, "  - let: {x: 1}\n", "doubling"),
+           "includes of nothing that double");
+    expect(false, includes(3, 1, "  - {include: f0.yaml, id: x}\n", "a ring"),
+           "a ring of includes");
     expect(false, includes(100, 1, "  - {rest: 1 s}\n", "a chain"), "a chain of 100 files");
     (void)printf("pieces: %u failed\n", failed_count);
     return failed_count > 0;
