@@ -80,7 +80,8 @@ static const char *said(const char *text)
     return kept;
 }
 
-/* ---- Steps ------------------------------------------------------------------------------------------- */
+/* ---- Steps
+ * ------------------------------------------------------------------------------------------- */
 
 static void a_program_hands_out_its_steps(void)
 {
@@ -130,9 +131,10 @@ static void steps_have_the_number_of_their_place_in_the_text(void)
              "1 CC_CHG 0.5; 2 CC_DCH -1; 1 CC_CHG 0.5; 2 CC_DCH -1; 1 CC_CHG 0.1; END done");
 }
 
-/* ---- Cycles ------------------------------------------------------------------------------------------ */
+/* ---- Cycles
+ * ------------------------------------------------------------------------------------------ */
 
-#define CYCLE "charge('1 C', { cutoff = '4.2 V' }) discharge('1 C', { cutoff = '3 V' }) "
+#define CYCLE       "charge('1 C', { cutoff = '4.2 V' }) discharge('1 C', { cutoff = '3 V' }) "
 #define CYCLE_TRACE "1 CC_CHG 1; 2 CC_DCH -1; "
 
 static void cycles_count_their_passes(void)
@@ -163,12 +165,14 @@ static void leave_when_is_a_condition_or_a_function(void)
 {
     CYC_SAME(run(HEAD "for _ in cycles(9, { leave_when = 'cycle.number >= 2' }) do " CYCLE "end"),
              CYCLE_TRACE "(cycle 1 pass 1) " CYCLE_TRACE "(cycle 2 pass 2) END done");
-    CYC_SAME(run(HEAD "local seen = 0\nfor _ in cycles(9, { leave_when = function(cycle, first, "
-                      "previous, best)\n  if previous and best.number == 1 then seen = seen + 1 "
-                      "end\n  return cycle.number >= 3 and first.retention == q('100 %') end }) do "
-                      CYCLE "end note(seen)"),
-             CYCLE_TRACE "(cycle 1 pass 1) " CYCLE_TRACE "(cycle 2 pass 2) " CYCLE_TRACE
-                         "(cycle 3 pass 3) {2} END done");
+    CYC_SAME(
+        run(HEAD
+            "local seen = 0\nfor _ in cycles(9, { leave_when = function(cycle, first, "
+            "previous, best)\n  if previous and best.number == 1 then seen = seen + 1 "
+            "end\n  return cycle.number >= 3 and first.retention == q('100 %') end }) do " CYCLE
+            "end note(seen)"),
+        CYCLE_TRACE "(cycle 1 pass 1) " CYCLE_TRACE "(cycle 2 pass 2) " CYCLE_TRACE
+                    "(cycle 3 pass 3) {2} END done");
     CYC_SAME(said(HEAD "for _ in cycles(3, { leave_when = function() rest('1 h') end }) do " CYCLE
                        "end"),
              "2:1 leave_when only judges: no steps inside it");
@@ -206,21 +210,25 @@ static void cutoffs_around_a_step_spare_it_its_own(void)
 {
     const char *const head =
         "protocol { cell = { one_c = '1 A', nominal_capacity = '1 Ah' }, limits = { voltage = { '2 "
-        "V', '5 V' }, current = '3 C' }, cutoff = 'voltage <= 2.5 V', finally = { { rest = '1 h' } } "
+        "V', '5 V' }, current = '3 C' }, cutoff = 'voltage <= 2.5 V', finally = { { rest = '1 h' } "
+        "} "
         "}\n";
     char text[800];
     (void)snprintf(text, sizeof text, "%s%s", head, "discharge('1 C', { cutoff = '30 min' })");
     CYC_SAME(said(text), "");
     CYC_SAME(run(text), "2 CC_DCH -1; 1 REST; END done");
-    CYC_SAME(run(HEAD "for _ in cycles(1, { cutoff = { when = 'voltage <= 2.5 V', action = 'fail' } }) "
-                      "do discharge('1 C', { cutoff = '30 min' }) end"),
+    CYC_SAME(run(HEAD
+                 "for _ in cycles(1, { cutoff = { when = 'voltage <= 2.5 V', action = 'fail' } }) "
+                 "do discharge('1 C', { cutoff = '30 min' }) end"),
              "1 CC_DCH -1; (cycle 1 pass 1) END done");
-    CYC_SAME(said(HEAD "for _ in cycles(1, { cutoff = { when = 'voltage <= 2.5 V', action = 'fail' } "
-                       "}) do rest('1 h') end discharge('1 C', { cutoff = '30 min' })"),
+    CYC_SAME(said(HEAD
+                  "for _ in cycles(1, { cutoff = { when = 'voltage <= 2.5 V', action = 'fail' } "
+                  "}) do rest('1 h') end discharge('1 C', { cutoff = '30 min' })"),
              "2:110 a discharge needs an end by voltage, charge or energy, or `hold`");
 }
 
-/* ---- Ends --------------------------------------------------------------------------------------------- */
+/* ---- Ends
+ * --------------------------------------------------------------------------------------------- */
 
 static void stop_and_fail_do_not_return(void)
 {
@@ -266,7 +274,8 @@ static void cutoffs_may_end_the_run(void)
              "1 REST; 2 CC_CHG 1; END failed: step 2: cutoff of time, action fail");
 }
 
-/* ---- Lists -------------------------------------------------------------------------------------------- */
+/* ---- Lists
+ * -------------------------------------------------------------------------------------------- */
 
 static void an_include_runs_with_the_history_of_the_script(void)
 {
@@ -299,7 +308,8 @@ static void let_sets_soc_capacity_one_c_and_names(void)
                                                            "the") != NULL);
 }
 
-/* ---- Mistakes ------------------------------------------------------------------------------------------ */
+/* ---- Mistakes
+ * ------------------------------------------------------------------------------------------ */
 
 static void mistakes_are_shown_where_they_are_written(void)
 {
@@ -344,8 +354,7 @@ static void q_reads_quantities_and_computes(void)
              "meaning; "
              "set cell.reference");
     CU_ASSERT(strstr(said(HEAD "q('1 mAh/g')"), "1 mAh/g needs cell.active_mass") != NULL);
-    CYC_SAME(said(HEAD "local x = q('1 V') / q('0 V')"),
-             "2:1 a value came out that is not finite");
+    CYC_SAME(said(HEAD "local x = q('1 V') / q('0 V')"), "2:1 a value came out that is not finite");
     CYC_SAME(said(HEAD "local x = q('1 V') + nil"),
              "2:1 a quantity cannot be combined with nil: this value does not exist");
     CYC_SAME(said(HEAD "local x = q('20 degC') * 2"),
@@ -359,8 +368,7 @@ static void the_header_comes_first_and_once(void)
     CYC_SAME(said("local x = 1"), "1:1 the script never called protocol{…}");
     CYC_SAME(said(HEAD "protocol {}"), "2:1 protocol{…} is called once");
     CYC_SAME(said("protocol { nmae = 'x' }"), "1:12 unknown key `nmae` in the protocol");
-    CYC_SAME(said("protocol { method = { } }"),
-             "1:12 a program has no method: it is the method");
+    CYC_SAME(said("protocol { method = { } }"), "1:12 a program has no method: it is the method");
     CYC_SAME(said("protocol { cell = { one_c = '1 A' } }\ncharge('1 C', { cutoff = '4 V', timeout "
                   "= "
                   "'9 h' })"),
@@ -376,7 +384,7 @@ static void static_checks_see_the_steps_of_the_path(void)
 static void a_mistake_in_a_loop_is_said_once(void)
 {
     CYC_SAME(said(HEAD "for i = 1, 100 do\n  charge('1 C', { cutoff = '5.2 V' })\n"
-                      "  discharge('9 C', { cutoff = '3 V' })\n  rest('1 H')\nend"),
+                       "  discharge('9 C', { cutoff = '3 V' })\n  rest('1 H')\nend"),
              "3:28 warning: a cutoff at 5.2 V lies outside limits.voltage | 4:13 a current of -9 A "
              "lies outside limits.current | 5:8 unknown unit 'H'");
 }
@@ -450,7 +458,8 @@ static void hostile_programs_are_refused(void)
     }
 }
 
-/* ---- Determinism --------------------------------------------------------------------------------------- */
+/* ---- Determinism
+ * --------------------------------------------------------------------------------------- */
 
 static void vary(void *context, const struct cyc_step *step, struct cyc_result *result)
 {
@@ -462,13 +471,13 @@ static void vary(void *context, const struct cyc_step *step, struct cyc_result *
 
 static void the_same_results_give_the_same_steps(void)
 {
-    const char *const text = HEAD
-        "local seen = { a = 1, b = 2, c = 3, d = 4 }\nlocal best = q('0 Ah')\n"
-        "for k in cycles(20, { id = 'x' }) do\n"
-        "  charge(q('1 C') * (0.5 + 0.5 * random()), { cutoff = '4.2 V' })\n"
-        "  local d = discharge('1 C', { cutoff = '3 V' }).capacity\n"
-        "  if d < best and random(3) == 1 then break end\n  best = max(best, d)\n"
-        "  for name, n in pairs(seen) do if k % n == 0 then note(name) end end\nend\n";
+    const char *const text =
+        HEAD "local seen = { a = 1, b = 2, c = 3, d = 4 }\nlocal best = q('0 Ah')\n"
+             "for k in cycles(20, { id = 'x' }) do\n"
+             "  charge(q('1 C') * (0.5 + 0.5 * random()), { cutoff = '4.2 V' })\n"
+             "  local d = discharge('1 C', { cutoff = '3 V' }).capacity\n"
+             "  if d < best and random(3) == 1 then break end\n  best = max(best, d)\n"
+             "  for name, n in pairs(seen) do if k % n == 0 then note(name) end end\nend\n";
     static char first[sizeof kept];
     unsigned count = 0;
     (void)cyc_copy(first, sizeof first, run_with(text, NULL, 0, vary, &count));
@@ -561,8 +570,7 @@ static void the_file_for_editors_has_the_whole_vocabulary_and_nothing_else(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
     file[fread(file, 1, sizeof file - 1, stream)] = '\0';
     (void)fclose(stream);
-    size_t used = (size_t)snprintf(script, sizeof script,
-                                   "%slocal known = {}\n", HEAD);
+    size_t used = (size_t)snprintf(script, sizeof script, "%slocal known = {}\n", HEAD);
     for (const char *at = file; (at = strstr(at, "\nfunction ")) != NULL; at++) {
         const char *const name = at + strlen("\nfunction ");
         const size_t size = strcspn(name, "(");
