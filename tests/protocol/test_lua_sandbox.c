@@ -49,6 +49,7 @@ static const char *run_sized(struct room *room, const char *script, size_t size)
         status = cyc_lua_resume(&room->lua, 0, &yielded, &room->line, &room->err);
     }
     CU_ASSERT_TRUE(room->lua.bytes <= CYC_LUA_BYTES_MAX);
+    CU_ASSERT_TRUE(room->lua.work <= 2 * CYC_LUA_WORK_MAX); /* one call may count all at once */
     cyc_lua_close(&room->lua);
     CU_ASSERT_EQUAL(room->lua.bytes, 0);
     if (status != CYC_OK) {
@@ -180,7 +181,11 @@ static void numbers_are_read_and_written_without_the_locale(void)
     const char *const before = setlocale(LC_ALL, NULL);
     char kept[64];
     (void)cyc_copy(kept, sizeof kept, before != NULL ? before : "C");
-    (void)setlocale(LC_COLLATE, "");
+    (void)setlocale(LC_ALL, "de_DE.UTF-8"); /* where there is one; else it stays as it is */
+    CYC_SAME(run(&room, "say(1.5) say(2.5 .. '') say(string.format('%s', 0.25)) say('1.5' + 0 == 1.5)"),
+             "1: the text \"1.5\" has no value to calculate with; write q(\"1.5\")");
+    CYC_SAME(run(&room, "say(1.5) say(2.5 .. '') say(string.format('%s', 0.25)) say('Z' < 'a')"),
+             "1.5 2.5 0.25 true");
     CYC_SAME(run(&room, "say(string.format('%.2f|%5d|%-4s|%g', 1.5, 42, 'ab', 0.1)) say(1.5) "
                         "say(tonumber('2.25')) say(('Ii'):lower() .. ('iI'):upper())"),
              "1.50|   42|ab  |0.1 1.5 2.25 iiII");
@@ -214,6 +219,55 @@ static void a_pcall_cannot_catch_the_budget(void)
     CU_ASSERT(stopped_by_budget("local t = {} pcall(function() while true do t[#t + 1] = {} end "
                                 "end) "
                                 "t = nil say('on')"));
+}
+
+static void what_escapes_lua_itself_does_not_exist(void)
+{
+    static const char *const scripts[] = {
+        /* a loop in a coroutine, and a coroutine that takes the place of the host */
+        "local co = coroutine.create(function() while true do end end) coroutine.resume(co)",
+        "local co = coroutine.wrap(function() charge('1 A') end) say(co())",
+        /* a finalizer, for which Lua lets go of its hooks; keys that vanish */
+        "setmetatable({}, {__gc = function() while true do end end}) collectgarbage()",
+        "local t = setmetatable({}, {__mode = 'k'})",
+        "local t = setmetatable({}, {__index = function(t, k) return t[k] end}) say(t.x)",
+        /* patterns that go back and back */
+        "say(('a'):rep(30):find(('a*'):rep(25) .. 'b'))",
+        "say((('x'):rep(2000)):match('.-.-.-.-b'))",
+        "say((('x'):rep(2000)):gsub('.-.-.-.-b', ''))",
+        "for w in ('x'):rep(2000):gmatch('.-b') do end",
+        /* the library of all texts */
+        "getmetatable('').__index.rep = function() return 'mine' end",
+        /* bytecode */
+        "local f = load(string.dump(function() end)) f()",
+        "load('while true do end', 'x', 'b')()",
+        "debug.sethook() while true do end",
+        "debug.getregistry()['cyc.thread'] = nil",
+        "local ok = xpcall(function() while true do end end, function() while true do end end)",
+    };
+    static struct room room;
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        (void)run(&room, scripts[i]);
+        if (room.err.status != CYC_E_SCRIPT || strstr(room.err.text, "does not exist") == NULL) {
+            CYC_SAME(room.said, scripts[i]);
+        }
+    }
+}
+
+static void a_script_that_was_stopped_says_nothing_more(void)
+{
+    static struct room room;
+    (void)run(&room, "local ok, why = pcall(function() while true do end end) say('caught')");
+    CU_ASSERT_PTR_NULL(strstr(room.said, "caught"));
+    (void)run(&room, "for i = 1, 9 do pcall(function() local s = 'x' while true do s = s .. s end "
+                     "end) say('caught') end");
+    CU_ASSERT_PTR_NULL(strstr(room.said, "caught"));
+    (void)run(&room, "table.sort({1, 2, 3}, function(a, b) pcall(function() while true do end end) "
+                     "say('caught') return a < b end)");
+    CU_ASSERT_PTR_NULL(strstr(room.said, "caught"));
+    (void)run(&room, "string.format('%s', {}) pcall(string.rep, 'x', 1 << 40) say('caught')");
+    CU_ASSERT_PTR_NULL(strstr(room.said, "caught"));
+    CU_ASSERT_EQUAL(room.err.status, CYC_E_BUDGET);
 }
 
 static void memory_is_bounded(void)
@@ -356,6 +410,8 @@ const struct cyc_check cyc_check_lua_sandbox[] = {
     CYC_CHECK(numbers_are_read_and_written_without_the_locale),
     CYC_CHECK(endless_loops_are_stopped_with_their_line),
     CYC_CHECK(a_pcall_cannot_catch_the_budget),
+    CYC_CHECK(what_escapes_lua_itself_does_not_exist),
+    CYC_CHECK(a_script_that_was_stopped_says_nothing_more),
     CYC_CHECK(memory_is_bounded),
     CYC_CHECK(work_hidden_in_one_instruction_is_counted),
     CYC_CHECK(c_functions_refuse_what_would_run_long),
