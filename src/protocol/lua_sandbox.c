@@ -12,6 +12,8 @@
  *     work. Here texts, values and blocks are bounded, and the allocator counts what it hands out.
  *   - finalizers run with hooks off, and a metatable changes what the program text says. Here
  *     scripts cannot set metatables.
+ *   - Lua reads and writes numbers, and compares texts, as the locale has it. Here it runs in the
+ *     locale "C", whatever the program around it has set (for this thread only).
  *   - the order of pairs, the text of an address and a sort of equal keys differ from run to run.
  *     Here keys are visited in order, tables and functions have no address, sort is stable.
  *
@@ -170,8 +172,10 @@ int cyc_lua_open(struct cyc_lua *lua, const char *name, uint64_t seed, struct cy
 {
     *lua = (struct cyc_lua){.random_state = seed};
     (void)cyc_copy(lua->chunk, sizeof lua->chunk, name);
-    lua->state = lua_newstate(allocate, lua);
+    lua->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    lua->state = lua->locale != (locale_t)0 ? lua_newstate(allocate, lua) : NULL;
     if (lua->state == NULL) {
+        cyc_lua_close(lua);
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a Lua state");
     }
     memcpy(lua_getextraspace(lua->state), &lua, sizeof lua);
@@ -189,6 +193,10 @@ void cyc_lua_close(struct cyc_lua *lua)
         lua->armed = false;
         lua_close(lua->state);
         lua->state = NULL;
+    }
+    if (lua->locale != (locale_t)0) {
+        freelocale(lua->locale);
+        lua->locale = (locale_t)0;
     }
 }
 
@@ -231,7 +239,9 @@ int cyc_lua_load(struct cyc_lua *lua, const char *text, size_t size, int *line,
     lua->work = 0;
     *line = 0;
     lua_sethook(lua->thread, count_hook, LUA_MASKCOUNT, HOOK_COUNT);
+    const locale_t outside = uselocale(lua->locale);
     const int status = luaL_loadbufferx(lua->thread, text, size, name, "t");
+    (void)uselocale(outside);
     if (status == LUA_OK) {
         return CYC_OK;
     }
@@ -250,7 +260,9 @@ int cyc_lua_resume(struct cyc_lua *lua, int argument_count, bool *yielded, int *
         *line = cyc_lua_line(lua->thread);
         return explain(lua, lua->thread, LUA_ERRRUN, line, err);
     }
+    const locale_t outside = uselocale(lua->locale);
     const int status = lua_resume(lua->thread, NULL, argument_count, &result_count);
+    (void)uselocale(outside);
     *yielded = status == LUA_YIELD;
     if ((status == LUA_OK || status == LUA_YIELD) && !lua->tripped) {
         lua_pop(lua->thread, result_count);

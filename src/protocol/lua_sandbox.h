@@ -20,6 +20,7 @@
 #include "base/status.h"
 
 #include <lauxlib.h>
+#include <locale.h>
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,7 @@
 struct cyc_lua {
     lua_State *state;  /* owned */
     lua_State *thread; /* the script's own; anchored in the registry */
+    locale_t locale;   /* "C": what numbers look like while the script runs; owned */
     void *owner;       /* for the functions of lua_script.c; borrowed */
     const struct cyc_cell_basis *cell; /* for x:to("mAh/g"); borrowed; NULL before protocol{…} */
     char chunk[64];    /* name of the script in Lua's messages */
