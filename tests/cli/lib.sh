@@ -1,5 +1,6 @@
 # Shared by the tests of the command line; to be sourced with: <cyclostat> <source folder>
 set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 cyclostat=$1 source=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -16,6 +16,7 @@
 #
 # --write replaces `expected` by what came out; read it before you commit it.
 set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 cyclostat=$1 case=$2
 cd "$case" || exit 2
 folder=$(mktemp -d)

@@ -3,6 +3,7 @@
 # (```yaml method, put into a protocol for a 3 Ah cell) pass without a warning, wrong ones (```yaml wrong) do not pass.
 #   examples.sh <cyclostat> <protocols folder>
 set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 cyclostat=$1 protocols=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,6 +3,7 @@
 # readme shows.
 #   readme.sh <cyclostat> <source folder>
 set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 cyclostat=$1 source=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -2,6 +2,7 @@
 # The tables of the manual are those of the schema. With --update they are written anew.
 #   tables.sh <manual_tables> <manual> [--update]
 set -euo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 program=$1 manual=$2 mode=${3:-}
 fresh=$(mktemp)
 trap 'rm -f "$fresh"' EXIT

@@ -4,6 +4,7 @@
 # Tolerances: 0.5 mAh/g, 0.3 % of retention, 0.005 MPa, 2 mV.
 #   paper.sh <cyclostat> <source folder> <case>
 set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 cyclostat=$1 case=$3
 cd "$2" || exit 1
 folder=$(mktemp -d)

@@ -4,6 +4,7 @@
 # 36 s; there the trapezoid is right to 5e-4 only.
 #   bookkeeping.sh <cyclostat> <source folder>
 set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 cyclostat=$1
 cd "$2" || exit 1
 folder=$(mktemp -d)

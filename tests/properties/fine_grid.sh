@@ -2,6 +2,7 @@
 # Crossings are found where they are: each step ends within 0.05 s of where it ends when the cell is looked at every 10 ms.
 #   fine_grid.sh <cyclostat> <source folder>
 set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 cyclostat=$1
 cd "$2" || exit 1
 folder=$(mktemp -d)

@@ -4,6 +4,7 @@
 # The rows by bdf_check.awk; here what awk cannot see: bytes, the last line feed, the sidecar.
 # Exit code 0: lawful, 1: not, 2: nothing to check.
 set -u
+awk() { LC_ALL=C command awk "$@"; } # mawk would take the decimal comma of the locale
 export LC_ALL=C
 here=$(dirname "${BASH_SOURCE[0]}")
 gaps=0
