@@ -13,8 +13,11 @@
 
 void cyc_n_lmro_attempt(struct cyc_n_lmro_attempt *attempt, double current)
 {
-    cyc_n_lmro_step(attempt->model, attempt->from, current, attempt->time_h, attempt->to,
+    const bool ramp = attempt->control == CYC_CONTROL_VOLTAGE;
+    attempt->mean = ramp ? (attempt->from->current + current) / 2 : current;
+    cyc_n_lmro_step(attempt->model, attempt->from, attempt->mean, attempt->time_h, attempt->to,
                     &attempt->volt_hours);
+    attempt->to->current = current;
     attempt->voltage_V =
         cyc_n_lmro_rest_V(attempt->model, attempt->to) + current * attempt->model->rates.r0;
 }

@@ -1,8 +1,9 @@
 /* The N-LMRO model under a setpoint: the current of each step, and the steps themselves.
  *
- * Under voltage, power or load the current is the one with which the relation holds after the step,
- * as a fully implicit method has it (n_lmro_current.c). A hold at compliance stops the search
- * there.
+ * Under voltage, power or load the current is the one with which the relation holds after the step
+ * (n_lmro_current.c). Under power and load it is that of the whole step, as a fully implicit method
+ * has it; in a hold it is reached in a ramp from the current before, which passes their mean, so
+ * that a trapezoid over the samples gives the charge. A hold at compliance stops the search there.
  *
  * The model goes its own steps: after a new setpoint 3.6 s (1 s under voltage), then growing to
  * step_max. What is asked for in between is the same step cut short, looked at and not kept, so
@@ -217,8 +218,9 @@ static int step(struct cyc_cell *cell, int64_t span_ns, struct cyc_cell_state *t
         fmin(from->model.n_lmro.next_step_s * GROWTH, model->values.step_max);
     double end_A = 1e-3 * current * model->mass_g;
     double voltage_V = held ? cyc_cell_target(cell, span_ns) : attempt.voltage_V;
-    point->net_Ah = end_A * attempt.time_h;
-    point->net_Wh = end_A * attempt.volt_hours;
+    const double mean_A = 1e-3 * attempt.mean * model->mass_g;
+    point->net_Ah = mean_A * attempt.time_h;
+    point->net_Wh = mean_A * attempt.volt_hours;
     if (cell->setpoint.control == CYC_CONTROL_CURRENT && cell->setpoint.slope_per_s != 0) {
         const double ramped_A = cyc_cell_target(cell, span_ns);
         voltage_V += 1e3 * model->rates.r0 / model->mass_g * (ramped_A - end_A);
@@ -242,8 +244,16 @@ static void applied(struct cyc_cell *cell)
 {
     struct cyc_cell_state *base = cyc_cell_base(cell);
     freeze(cell);
-    base->model.n_lmro.next_step_s =
-        cell->setpoint.control == CYC_CONTROL_VOLTAGE ? FIRST_HOLD_STEP_S : FIRST_STEP_S;
+    base->model.n_lmro.next_step_s = FIRST_STEP_S;
+    if (cell->setpoint.control == CYC_CONTROL_VOLTAGE) {
+        double current_A = 0; /* a hold begins its ramp with the current that it draws at once */
+        base->model.n_lmro.next_step_s = FIRST_HOLD_STEP_S;
+        if (current_at_once(cell, &base->model.n_lmro, &current_A) == CYC_OK) {
+            current_A = fmax(current_A, cell->setpoint.current_min_A);
+            current_A = fmin(current_A, cell->setpoint.current_max_A);
+            base->model.n_lmro.current = 1e3 * current_A / cell->of.n_lmro.mass_g;
+        }
+    }
 }
 
 static int64_t reach_ns(struct cyc_cell *cell, int64_t limit_ns)

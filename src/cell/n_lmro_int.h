@@ -37,10 +37,11 @@ struct cyc_n_lmro_attempt {
     double time_h;
     enum cyc_control control;
     double target;     /* V, W/g, ohm g: per gram */
+    double mean;       /* current that passed, mA/g: in a hold it goes in a ramp from that before */
     double voltage_V;  /* after the step */
     double volt_hours; /* integral of the voltage */
 };
-/* Tries a current, mA/g. */
+/* Tries a current at the end of the step, mA/g. */
 void cyc_n_lmro_attempt(struct cyc_n_lmro_attempt *attempt, double current);
 /* The current with which the setpoint holds after the step, or the one of `least` and `most` that
  * stands in the way; the last attempt is with that one. CYC_E_INFEASIBLE where no current does:

@@ -232,7 +232,8 @@ static void lithium_ion_cell_fades_in_100_cycles(void)
     for (unsigned i = 2; i <= 100; i++) {
         last = cycle(&probe, 0.5, true, in_li);
     }
-    CYC_NEAR(100 * last.discharge / first.discharge, 68.9, 0.15);
+    /* calibrated to 68.9 with a hold of first order; of second order it converges to 68.64 */
+    CYC_NEAR(100 * last.discharge / first.discharge, 68.64, 0.1);
     CYC_NEAR(cyc_cell_inner(probe.cell, "voltage_decay_V"), 0.202, 0.005);
     probe_end(&probe);
 }
