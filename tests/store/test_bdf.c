@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Runs the checker; its output goes to `output`. Returns its exit code. */
 static int check(const char *target, char *output, size_t size)
@@ -94,7 +95,10 @@ static void each_broken_rule_is_told(void)
 {
     char output[4000], command[1400];
     const char *folder = make_run();
-    const char *target = "/tmp/LAB__X__20260101_001.bdf.csv";
+    char home[] = "/tmp/cyclostat-bdf-XXXXXX"; /* its own: runs of this test may meet */
+    char target[80];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(home));
+    (void)snprintf(target, sizeof target, "%s/LAB__X__20260101_001.bdf.csv", home);
     for (size_t i = 0; i < sizeof breaches / sizeof breaches[0]; i++) {
         (void)snprintf(command, sizeof command, "sed '%s' %s/*.bdf.csv > %s", breaches[i].edit,
                        folder, target);
@@ -106,6 +110,7 @@ static void each_broken_rule_is_told(void)
         CU_ASSERT_EQUAL(code, 1);
     }
     (void)remove(target);
+    (void)rmdir(home);
     maker_remove();
 }
 
