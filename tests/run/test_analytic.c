@@ -162,7 +162,9 @@ static void constant_power_ends_on_time(void)
     char method[128];
     lab_init(&lab, 0);
     const double end_V = 1.6 + sqrt(1.6 * 1.6 - 0.020 * 10.0);
-    (void)snprintf(method, sizeof method, "  - {discharge: 10 W, cutoff: %.12f V}\n", end_V);
+    char number[CYC_NUMBER_SIZE]; /* printf would take the decimal comma of the locale */
+    (void)snprintf(method, sizeof method, "  - {discharge: 10 W, cutoff: %s V}\n",
+                   cyc_number_exact(number, end_V));
     lab_run(&lab, method);
     CYC_NEAR(lab_time_s(&lab, 1), 2733.575685, SECOND);
     CYC_NEAR(lab_step(&lab, 1)->sums.discharge_Ah, 1.0 / 1.2 * 2.5, 1e-8);
