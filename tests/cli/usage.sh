@@ -13,7 +13,7 @@ for verb in check dry-run runs show cycles cells schema; do
 done
 for code in 0 1 2 3 4 5 130; do
     checked=$((checked + 1))
-    tr '\n' ' ' <<< "$out" | grep -qE " $code [a-z]" || { bad=1; echo "--help does not speak of exit code $code"; }
+    tr '\n' ' ' <<< "$out" | LC_ALL=C grep -qE " $code [a-z]" || { bad=1; echo "--help does not speak of exit code $code"; }
 done
 for verb in check dry-run runs show cycles cells schema; do
     try 0 $verb --help

@@ -28,7 +28,7 @@ for name in "$run"/*.bdf.csv "$run"/*.metadata.json "$run/journal.sqlite" "$run/
 done
 # so are its exit codes
 while read -r code; do
-    "$cyclostat" --help | tr '\n' ' ' | grep -qE "[ ;]$code [a-z]" || { bad=1; echo "--help does not know exit code $code"; }
+    "$cyclostat" --help | tr '\n' ' ' | LC_ALL=C grep -qE "[ ;]$code [a-z]" || { bad=1; echo "--help does not know exit code $code"; }
 done < <(awk -F'[| ]+' '/^## /{ on = /Exit codes/ } on && $2 ~ /^[0-9]+$/ { print $2 }' "$source/README.md")
 # and what it and the manual link to is there
 while read -r page link; do
