@@ -31,6 +31,7 @@
 #ifndef CYC_CORE_CORE_H
 #define CYC_CORE_CORE_H
 
+#include "base/quantity.h"
 #include "core/types.h"
 
 #define CYC_ACTIONS_MAX   8
@@ -153,8 +154,12 @@ const char *cyc_mode_name(enum cyc_mode mode);
 const char *cyc_reason_name(enum cyc_reason reason);
 const char *cyc_follow_up_name(enum cyc_follow_up action);
 const char *cyc_signal_name(unsigned signal); /*, for example "charge_capacity" */
+const char *cyc_control_name(enum cyc_control control);
 const char *cyc_state_name(enum cyc_state state);
 const char *cyc_fault_name(enum cyc_fault_kind kind);
 const char *cyc_finish_name(enum cyc_finish finish);
+
+/* The kind of a signal, for its unit in messages; NUMBER where it depends (sensors, slopes). */
+enum cyc_kind cyc_signal_kind(unsigned signal);
 
 #endif

@@ -178,3 +178,56 @@ const char *cyc_finish_name(enum cyc_finish finish)
     }
     return "?";
 }
+
+const char *cyc_control_name(enum cyc_control control)
+{
+    switch (control) {
+    case CYC_CONTROL_OPEN:
+        return "open";
+    case CYC_CONTROL_CURRENT:
+        return "current";
+    case CYC_CONTROL_VOLTAGE:
+        return "voltage";
+    case CYC_CONTROL_POWER:
+        return "power";
+    case CYC_CONTROL_LOAD:
+        return "load";
+    }
+    return "?";
+}
+
+enum cyc_kind cyc_signal_kind(unsigned signal)
+{
+    switch ((enum cyc_signal)signal) {
+    case CYC_SIGNAL_VOLTAGE:
+    case CYC_SIGNAL_PEAK:
+        return CYC_KIND_VOLTAGE;
+    case CYC_SIGNAL_CURRENT:
+        return CYC_KIND_CURRENT;
+    case CYC_SIGNAL_POWER:
+        return CYC_KIND_POWER;
+    case CYC_SIGNAL_TEMPERATURE:
+    case CYC_SIGNAL_AMBIENT:
+        return CYC_KIND_TEMPERATURE;
+    case CYC_SIGNAL_PRESSURE:
+        return CYC_KIND_PRESSURE;
+    case CYC_SIGNAL_TIME:
+    case CYC_SIGNAL_HOLD_TIME:
+        return CYC_KIND_TIME;
+    case CYC_SIGNAL_CHARGE_CAPACITY:
+    case CYC_SIGNAL_DISCHARGE_CAPACITY:
+    case CYC_SIGNAL_NET_CAPACITY:
+    case CYC_SIGNAL_CAPACITY:
+        return CYC_KIND_CAPACITY;
+    case CYC_SIGNAL_CHARGE_ENERGY:
+    case CYC_SIGNAL_DISCHARGE_ENERGY:
+    case CYC_SIGNAL_NET_ENERGY:
+    case CYC_SIGNAL_ENERGY:
+        return CYC_KIND_ENERGY;
+    case CYC_SIGNAL_AUX:
+    case CYC_SIGNAL_SLOPE:
+    case CYC_SIGNAL_COUNT:
+        break;
+    }
+    return CYC_KIND_NUMBER;
+}

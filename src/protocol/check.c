@@ -94,35 +94,9 @@ bool cyc_check_is_step_sum(const struct cyc_check_atom *atom)
            atom->signal != CYC_SIGNAL_NET_CAPACITY && atom->signal != CYC_SIGNAL_NET_ENERGY;
 }
 
-enum cyc_kind cyc_check_kind(unsigned signal)
-{
-    static const uint8_t kinds[CYC_SIGNAL_COUNT] = {
-        [CYC_SIGNAL_VOLTAGE] = CYC_KIND_VOLTAGE,
-        [CYC_SIGNAL_CURRENT] = CYC_KIND_CURRENT,
-        [CYC_SIGNAL_POWER] = CYC_KIND_POWER,
-        [CYC_SIGNAL_TEMPERATURE] = CYC_KIND_TEMPERATURE,
-        [CYC_SIGNAL_AMBIENT] = CYC_KIND_TEMPERATURE,
-        [CYC_SIGNAL_PRESSURE] = CYC_KIND_PRESSURE,
-        [CYC_SIGNAL_AUX] = CYC_KIND_NUMBER,
-        [CYC_SIGNAL_PEAK] = CYC_KIND_VOLTAGE,
-        [CYC_SIGNAL_SLOPE] = CYC_KIND_NUMBER,
-        [CYC_SIGNAL_TIME] = CYC_KIND_TIME,
-        [CYC_SIGNAL_HOLD_TIME] = CYC_KIND_TIME,
-        [CYC_SIGNAL_CHARGE_CAPACITY] = CYC_KIND_CAPACITY,
-        [CYC_SIGNAL_DISCHARGE_CAPACITY] = CYC_KIND_CAPACITY,
-        [CYC_SIGNAL_NET_CAPACITY] = CYC_KIND_CAPACITY,
-        [CYC_SIGNAL_CAPACITY] = CYC_KIND_CAPACITY,
-        [CYC_SIGNAL_CHARGE_ENERGY] = CYC_KIND_ENERGY,
-        [CYC_SIGNAL_DISCHARGE_ENERGY] = CYC_KIND_ENERGY,
-        [CYC_SIGNAL_NET_ENERGY] = CYC_KIND_ENERGY,
-        [CYC_SIGNAL_ENERGY] = CYC_KIND_ENERGY,
-    };
-    return signal < CYC_SIGNAL_COUNT ? (enum cyc_kind)kinds[signal] : CYC_KIND_NUMBER;
-}
-
 const char *cyc_check_value(char text[CYC_CHECK_TEXT], unsigned signal, double value)
 {
-    return cyc_quantity_text(text, CYC_CHECK_TEXT, value, cyc_check_kind(signal));
+    return cyc_quantity_text(text, CYC_CHECK_TEXT, value, cyc_signal_kind(signal));
 }
 
 struct cyc_pos cyc_check_cutoff_pos(const struct cyc_check_view *view, unsigned cutoff)

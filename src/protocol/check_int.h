@@ -34,7 +34,6 @@ bool cyc_check_holds(const struct cyc_check_atom *atom, double value);
 /* Charge, energy or time counted since the step began. */
 bool cyc_check_is_step_sum(const struct cyc_check_atom *atom);
 
-enum cyc_kind cyc_check_kind(unsigned signal);
 const char *cyc_check_value(char text[CYC_CHECK_TEXT], unsigned signal, double value);
 /* Where a cutoff was written; the step's own place for those that it implies. */
 struct cyc_pos cyc_check_cutoff_pos(const struct cyc_check_view *view, unsigned cutoff);

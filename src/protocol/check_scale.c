@@ -149,7 +149,7 @@ static void check_amount(const struct cyc_check_view *view, struct cyc_pos pos,
                          const struct cyc_check_atom *atom)
 {
     const double capacity_Ah = CAPACITIES_MOST * view->checker->nominal_Ah;
-    const bool charge = cyc_check_kind(atom->signal) == CYC_KIND_CAPACITY;
+    const bool charge = cyc_signal_kind(atom->signal) == CYC_KIND_CAPACITY;
     const double most = charge ? capacity_Ah : capacity_Ah * MEAN_VOLTAGE_MOST;
     if (atom->value > most) {
         (void)warn(view->checker, pos, atom->signal, atom->value,
@@ -205,7 +205,7 @@ static void check_atom(const struct cyc_check_view *view, struct cyc_pos pos,
                        const struct cyc_check_atom *atom)
 {
     const bool step_sum = cyc_check_is_step_sum(atom);
-    switch (cyc_check_kind(atom->signal)) {
+    switch (cyc_signal_kind(atom->signal)) {
     case CYC_KIND_CURRENT:
         check_hold_current(view, pos, atom);
         break;

@@ -18,6 +18,5 @@ void cyc_describe_limit(const struct cyc_limit *limit, struct cyc_text *out);
 void cyc_describe_record(const struct cyc_record_rule *rule, struct cyc_text *out);
 /* A value with the unit of its kind; "?" for NaN. */
 void cyc_describe_value(double value, enum cyc_kind kind, struct cyc_text *out);
-enum cyc_kind cyc_signal_kind(unsigned signal);
 
 #endif

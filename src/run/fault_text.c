@@ -4,43 +4,6 @@
 
 #include <math.h>
 
-/* The kind of a signal, for its unit in messages. */
-static enum cyc_kind kind_of(enum cyc_signal signal)
-{
-    switch (signal) {
-    case CYC_SIGNAL_VOLTAGE:
-    case CYC_SIGNAL_PEAK:
-        return CYC_KIND_VOLTAGE;
-    case CYC_SIGNAL_CURRENT:
-        return CYC_KIND_CURRENT;
-    case CYC_SIGNAL_POWER:
-        return CYC_KIND_POWER;
-    case CYC_SIGNAL_TEMPERATURE:
-    case CYC_SIGNAL_AMBIENT:
-        return CYC_KIND_TEMPERATURE;
-    case CYC_SIGNAL_PRESSURE:
-        return CYC_KIND_PRESSURE;
-    case CYC_SIGNAL_TIME:
-    case CYC_SIGNAL_HOLD_TIME:
-        return CYC_KIND_TIME;
-    case CYC_SIGNAL_CHARGE_CAPACITY:
-    case CYC_SIGNAL_DISCHARGE_CAPACITY:
-    case CYC_SIGNAL_NET_CAPACITY:
-    case CYC_SIGNAL_CAPACITY:
-        return CYC_KIND_CAPACITY;
-    case CYC_SIGNAL_CHARGE_ENERGY:
-    case CYC_SIGNAL_DISCHARGE_ENERGY:
-    case CYC_SIGNAL_NET_ENERGY:
-    case CYC_SIGNAL_ENERGY:
-        return CYC_KIND_ENERGY;
-    case CYC_SIGNAL_AUX:
-    case CYC_SIGNAL_SLOPE:
-    case CYC_SIGNAL_COUNT:
-        return CYC_KIND_NUMBER;
-    }
-    return CYC_KIND_NUMBER;
-}
-
 static const char *level_name(uint8_t level)
 {
     switch ((enum cyc_level)level) {
@@ -58,7 +21,7 @@ static void put_limit(const struct cyc_fault *fault, struct cyc_text *out)
 {
     char value[64];
     char bound[64];
-    const enum cyc_kind kind = kind_of((enum cyc_signal)fault->signal);
+    const enum cyc_kind kind = cyc_signal_kind((enum cyc_signal)fault->signal);
     cyc_text_format(out, "%s of %s is %s the %s limit of %s", cyc_signal_name(fault->signal),
                     cyc_quantity_text(value, sizeof value, fault->value, kind),
                     fault->value > fault->bound ? "above" : "below", level_name(fault->level),

@@ -17,23 +17,6 @@ struct cyc_trace {
     bool failed;
 };
 
-static const char *control_name(enum cyc_control control)
-{
-    switch (control) {
-    case CYC_CONTROL_OPEN:
-        return "open";
-    case CYC_CONTROL_CURRENT:
-        return "current";
-    case CYC_CONTROL_VOLTAGE:
-        return "voltage";
-    case CYC_CONTROL_POWER:
-        return "power";
-    case CYC_CONTROL_LOAD:
-        return "load";
-    }
-    return "?";
-}
-
 static const char *reply_name(enum cyc_reply reply)
 {
     switch (reply) {
@@ -181,7 +164,7 @@ static void put_segments(struct cyc_text *line, const struct cyc_step *step)
 {
     for (uint32_t i = 0; i < step->segment_count; i++) {
         const struct cyc_segment *segment = &step->segments[i];
-        cyc_text_format(line, "  segment %s", control_name(segment->control));
+        cyc_text_format(line, "  segment %s", cyc_control_name(segment->control));
         put(line, "value", segment->value);
         put(line, "slope", segment->slope_per_s);
         put_time(line, "during", segment->duration_ns);
@@ -320,7 +303,7 @@ static void put_result(struct cyc_text *line, const struct cyc_result *result)
 static void put_setpoint(struct cyc_text *line, const struct cyc_setpoint *setpoint)
 {
     cyc_text_format(line, "< setpoint %" PRIu32 " %s", setpoint->number,
-                    control_name(setpoint->control));
+                    cyc_control_name(setpoint->control));
     put(line, "value", setpoint->value);
     put(line, "slope", setpoint->slope_per_s);
     put(line, "min", setpoint->current_min_A);

@@ -30,23 +30,6 @@ static const char *const op_words[] = {
     [CYC_OP_AND] = "and",     [CYC_OP_OR] = "or",         [CYC_OP_NOT] = "not",
 };
 
-static const char *control_name(enum cyc_control control)
-{
-    switch (control) {
-    case CYC_CONTROL_OPEN:
-        return "open";
-    case CYC_CONTROL_CURRENT:
-        return "current";
-    case CYC_CONTROL_VOLTAGE:
-        return "voltage";
-    case CYC_CONTROL_POWER:
-        return "power";
-    case CYC_CONTROL_LOAD:
-        return "load";
-    }
-    return "?";
-}
-
 /* ---- The two writers ------------------------------------------------------------------------- */
 
 /* Inline where there is room: a step has about a hundred fields. */
@@ -228,7 +211,7 @@ static void walk_segments(struct walker *walker, const struct cyc_step *step)
         const struct cyc_segment *segment = &step->segments[i];
         open_list(walker, NULL, '{');
         put_time(walker, "duration_ns", segment->duration_ns);
-        put_word(walker, "control", control_name(segment->control));
+        put_word(walker, "control", cyc_control_name(segment->control));
         put_number(walker, "value", segment->value);
         if (walker->bytes != NULL || segment->slope_per_s != 0.0) {
             put_number(walker, "slope_per_s", segment->slope_per_s);

@@ -65,9 +65,30 @@ static void size_is_that_of_the_state(void)
     CU_ASSERT_EQUAL(cyc_core_size(), sizeof(struct cyc_core));
 }
 
+static void every_signal_has_a_kind_and_every_control_a_word(void)
+{
+    static const enum cyc_kind kinds[CYC_SIGNAL_COUNT] = {
+        CYC_KIND_VOLTAGE,     CYC_KIND_CURRENT,  CYC_KIND_POWER,    CYC_KIND_TEMPERATURE,
+        CYC_KIND_TEMPERATURE, CYC_KIND_PRESSURE, CYC_KIND_NUMBER,   CYC_KIND_VOLTAGE,
+        CYC_KIND_NUMBER,      CYC_KIND_TIME,     CYC_KIND_TIME,     CYC_KIND_CAPACITY,
+        CYC_KIND_CAPACITY,    CYC_KIND_CAPACITY, CYC_KIND_CAPACITY, CYC_KIND_ENERGY,
+        CYC_KIND_ENERGY,      CYC_KIND_ENERGY,   CYC_KIND_ENERGY};
+    static const char *const words[] = {"open", "current", "voltage", "power", "load"};
+    for (unsigned signal = 0; signal < CYC_SIGNAL_COUNT; signal++) {
+        CU_ASSERT_EQUAL(cyc_signal_kind(signal), kinds[signal]);
+    }
+    CU_ASSERT_EQUAL(cyc_signal_kind(CYC_SIGNAL_COUNT), CYC_KIND_NUMBER);
+    CU_ASSERT_EQUAL(cyc_signal_kind(200), CYC_KIND_NUMBER);
+    for (unsigned control = CYC_CONTROL_OPEN; control <= CYC_CONTROL_LOAD; control++) {
+        CYC_SAME(cyc_control_name((enum cyc_control)control), words[control]);
+    }
+    CYC_SAME(cyc_control_name((enum cyc_control)99), "?");
+}
+
 const struct cyc_check cyc_check_words[] = {
     CYC_CHECK(all_words_are_there),
     CYC_CHECK(words_are_those_of_the_language),
     CYC_CHECK(size_is_that_of_the_state),
+    CYC_CHECK(every_signal_has_a_kind_and_every_control_a_word),
     {0},
 };
