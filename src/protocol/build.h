@@ -10,10 +10,10 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/tree.h"
 #include "protocol/expr.h"
 #include "protocol/protocol.h"
 #include "protocol/schema.h"
-#include "protocol/tree.h"
 
 #include <math.h>
 

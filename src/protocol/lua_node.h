@@ -3,9 +3,9 @@
 #ifndef CYC_PROTOCOL_LUA_NODE_H
 #define CYC_PROTOCOL_LUA_NODE_H
 
+#include "base/tree.h"
 #include "protocol/history.h"
 #include "protocol/lua_sandbox.h"
-#include "protocol/tree.h"
 
 #define CYC_LUA_NODES_MAX 20000 /* of one call */
 
@@ -26,8 +26,8 @@ struct cyc_node *cyc_lua_node(lua_State *L, int index, struct cyc_lua_nodes *nod
 struct cyc_node *cyc_lua_scalar(lua_State *L, const char *text, struct cyc_lua_nodes *nodes);
 /* An empty mapping at the call; and a child put at its end. */
 struct cyc_node *cyc_lua_mapping(lua_State *L, struct cyc_lua_nodes *nodes);
-void cyc_lua_append(lua_State *L, struct cyc_node *parent, const char *key,
-                    struct cyc_node *child, struct cyc_lua_nodes *nodes);
+void cyc_lua_append(lua_State *L, struct cyc_node *parent, const char *key, struct cyc_node *child,
+                    struct cyc_lua_nodes *nodes);
 
 /* Read-only results: of a step, with the resistances of a pulse train, or of a cycle. */
 void cyc_lua_push_outcome(lua_State *L, const struct cyc_outcome *outcome, bool of_cycle,

@@ -15,33 +15,6 @@
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-int cyc_file_read(const char *path, size_t size_max, struct cyc_arena *arena, char **text,
-                  size_t *size, struct cyc_err *err)
-{
-    FILE *const file = fopen(path, "rb");
-    if (file == NULL) {
-        return cyc_err_set(err, CYC_E_FILE, "cannot open %s: %m", path);
-    }
-    int status = CYC_OK;
-    long length = 0;
-    if (fseek(file, 0, SEEK_END) != 0 || (length = ftell(file)) < 0 ||
-        fseek(file, 0, SEEK_SET) != 0) {
-        status = cyc_err_set(err, CYC_E_FILE, "cannot read %s: %m", path);
-    } else if ((size_t)length > size_max) {
-        status = cyc_err_set(err, CYC_E_BOUND, "%s is larger than %zu MiB", path, size_max >> 20);
-    } else {
-        *text = cyc_arena_alloc(arena, (size_t)length + 1);
-        *size = (size_t)length;
-        if (*text == NULL) {
-            status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for %s", path);
-        } else if (fread(*text, 1, *size, file) != *size) {
-            status = cyc_err_set(err, CYC_E_FILE, "cannot read %s", path);
-        }
-    }
-    (void)fclose(file);
-    return status;
-}
-
 /* "a/b/../c" → "a/c"; false when it leads above the root. */
 static bool tidy(const char *path, char *out, size_t size)
 {

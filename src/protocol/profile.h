@@ -23,9 +23,6 @@ struct cyc_files {
     bool closed; /* nothing more is read: a run keeps to what was there when it was checked */
 };
 
-/* Reads a whole file into the arena, terminated. */
-int cyc_file_read(const char *path, size_t size_max, struct cyc_arena *arena, char **text,
-                  size_t *size, struct cyc_err *err);
 /* The file that a node names, relative to the folder of the file it stands in; read at most once.
  * NULL: diagnosed. */
 struct cyc_file *cyc_files_take(struct cyc_build *build, const struct cyc_node *node,

@@ -14,9 +14,6 @@
 #include "base/quantity.h"
 #include "core/core.h"
 
-#define CYC_FILE_SIZE_MAX  (16u << 20)
-#define CYC_TREE_DEPTH_MAX 64
-
 /* What a protocol has to know of the cell under test. */
 struct cyc_cell_facts {
     char name[64];

@@ -11,7 +11,7 @@
 #ifndef CYC_PROTOCOL_SENTENCE_H
 #define CYC_PROTOCOL_SENTENCE_H
 
-#include "protocol/tree.h"
+#include "base/tree.h"
 
 /* The mapping that the sentence stands for, as YAML would have given it, {charge: C/20, cutoff:
  * [3 h, 4.2 V], record: {every: 5 min}}, each node at its place in the text. NULL: the mistake is

@@ -9,15 +9,22 @@ extern const struct cyc_check check_hash[];
 extern const struct cyc_check check_unit[];
 extern const struct cyc_check check_quantity[];
 extern const struct cyc_check check_diag[];
+extern const struct cyc_check cyc_check_tree[];
 
 int main(int argc, char **argv)
 {
     static const struct cyc_check_suite suites[] = {
-        {"status", check_status}, {"arena", check_arena},
-        {"text", check_text},     {"number", check_number},
-        {"json", check_json},     {"hash", check_hash},
-        {"unit", check_unit},     {"quantity", check_quantity},
-        {"diag", check_diag},     {NULL, NULL},
+        {"status", check_status},
+        {"arena", check_arena},
+        {"text", check_text},
+        {"number", check_number},
+        {"json", check_json},
+        {"hash", check_hash},
+        {"unit", check_unit},
+        {"quantity", check_quantity},
+        {"diag", check_diag},
+        {"tree", cyc_check_tree},
+        {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
 }

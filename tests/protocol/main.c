@@ -6,7 +6,6 @@ extern const struct cyc_check cyc_check_expr[];
 extern const struct cyc_check cyc_check_flow[];
 extern const struct cyc_check cyc_check_sentence[];
 extern const struct cyc_check cyc_check_json_schema[];
-extern const struct cyc_check cyc_check_tree[];
 extern const struct cyc_check cyc_check_step_numbers[];
 extern const struct cyc_check cyc_check_header[];
 extern const struct cyc_check cyc_check_history[];
@@ -20,7 +19,6 @@ int main(int argc, char **argv)
         {"expr", cyc_check_expr},
         {"sentence", cyc_check_sentence},
         {"json_schema", cyc_check_json_schema},
-        {"tree", cyc_check_tree},
         {"flow", cyc_check_flow},
         {"step", cyc_check_step_numbers},
         {"header", cyc_check_header},

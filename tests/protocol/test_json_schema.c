@@ -1,7 +1,7 @@
 #include "check/check.h"
 #include "protocol/protocol.h"
 #include "protocol/schema.h"
-#include "protocol/tree.h"
+#include "base/tree.h"
 
 #include "base/text.h"
 

@@ -16,7 +16,7 @@ BEGIN {
     may["run"] = "base core cell protocol store"
     may["cli"] = "base core cell protocol store run"
 
-    owner["yaml.h"] = "protocol"
+    owner["yaml.h"] = "base"
     owner["lua.h"] = owner["lauxlib.h"] = owner["lualib.h"] = "protocol"
     owner["sqlite3.h"] = "store"
 

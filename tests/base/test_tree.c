@@ -1,6 +1,5 @@
+#include "base/tree.h"
 #include "check/check.h"
-#include "protocol/protocol.h"
-#include "protocol/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,10 +11,9 @@
  * linear in the size of the text. The first mistake of the YAML itself ends the reading, because
  * nothing after it can be trusted.
  */
-#include "protocol/tree.h"
+#include "base/tree.h"
 
-#include "protocol/protocol.h"
-
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -635,4 +634,33 @@ const char *cyc_node_type_name(enum cyc_node_type type)
         return "a mapping";
     }
     return "?";
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+int cyc_file_read(const char *path, size_t size_max, struct cyc_arena *arena, char **text,
+                  size_t *size, struct cyc_err *err)
+{
+    FILE *const file = fopen(path, "rb");
+    if (file == NULL) {
+        return cyc_err_set(err, CYC_E_FILE, "cannot open %s: %m", path);
+    }
+    int status = CYC_OK;
+    long length = 0;
+    if (fseek(file, 0, SEEK_END) != 0 || (length = ftell(file)) < 0 ||
+        fseek(file, 0, SEEK_SET) != 0) {
+        status = cyc_err_set(err, CYC_E_FILE, "cannot read %s: %m", path);
+    } else if ((size_t)length > size_max) {
+        status = cyc_err_set(err, CYC_E_BOUND, "%s is larger than %zu MiB", path, size_max >> 20);
+    } else {
+        *text = cyc_arena_alloc(arena, (size_t)length + 1);
+        *size = (size_t)length;
+        if (*text == NULL) {
+            status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for %s", path);
+        } else if (fread(*text, 1, *size, file) != *size) {
+            status = cyc_err_set(err, CYC_E_FILE, "cannot read %s", path);
+        }
+    }
+    (void)fclose(file);
+    return status;
 }
