@@ -27,6 +27,12 @@
     X(-31, IO, "input/output error")                                                               \
     X(-32, STALE, "stale data")                                                                    \
     X(-33, INFEASIBLE, "the cell cannot follow the setpoint")                                      \
+    X(-34, LOST, "the link is lost")                                                               \
+    X(-35, REPLY, "unexpected reply")                                                              \
+    X(-36, IDENTITY, "another instrument than expected")                                           \
+    X(-37, REFUSED, "refused by the instrument")                                                   \
+    X(-38, LATCHED, "latched until rearmed")                                                       \
+    X(-39, BUSY, "in use")                                                                         \
     /* whoever looks after the computer */                                                         \
     X(-50, NO_MEMORY, "out of memory")                                                             \
     X(-51, FILE, "file error")                                                                     \

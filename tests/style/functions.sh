@@ -54,4 +54,4 @@ FILENAME !~ /^src\/base\// && /[^a-z_](printf|fprintf|snprintf|vsnprintf|dprintf
 END { exit bad > 0 }
 '
 # shellcheck disable=SC2046
-awk "$strip_comments_and_strings $check" $(find src -name '*.[ch]' | sort)
+awk "$strip_comments_and_strings $check" $(find src drivers -name '*.[ch]' | sort)

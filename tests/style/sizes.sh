@@ -34,4 +34,4 @@ END {
     }
     exit bad > 0
 }
-' $(find src tests -name '*.[ch]' -not -path '*/build*' | sort)
+' $(find src drivers tests -name '*.[ch]' -not -path '*/build*' | sort)

@@ -29,4 +29,4 @@ FILENAME ~ /^src.*\.h$/ && $1 == "#ifndef" && !found {
     if ($2 != guard) complain("the guard is " $2 ", not " guard)
 }
 END { exit bad > 0 }
-' $(find src tests -name '*.[ch]' | sort)
+' $(find src drivers tests -name '*.[ch]' | sort)

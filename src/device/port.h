@@ -1,0 +1,51 @@
+/* The port process: owns one port and all instruments on it.
+ *
+ * It polls its instruments on a common grid of absolute deadlines, keeps the last minute of
+ * readings, holds a lease from the daemon, and checks the limits of the channels on what it
+ * measures itself, whatever the daemon says:
+ *
+ *   lease over, daemon gone            electrical outputs off; goes on measuring
+ *   supervisor gone or silent          electrical outputs off; ends
+ *   a channel limit broken             that channel's output off; where the output hangs on
+ *                                      another port: TRIP through the supervisor
+ *   setpoint outside the limits, channel not armed, latch set: refused
+ *   link lost                          opened again by its name, identified, then LINK; never
+ *                                      energises by itself
+ *
+ * Nothing is written to an instrument before it has been identified, but to make it safe.
+ */
+#ifndef CYC_DEVICE_PORT_H
+#define CYC_DEVICE_PORT_H
+
+#include "device/rig.h"
+
+struct cyc_port_options {
+    const struct cyc_rig *rig;
+    unsigned port;
+    const char *state_dir;
+    int supervisor_fd; /* -1: none (tests); else a SEQPACKET socket */
+    int stop_fd;       /* readable: end in the safe state; -1: none */
+};
+/* Runs until told to end. */
+int cyc_port_run(const struct cyc_port_options *options, struct cyc_err *err);
+
+/* Makes all electrical outputs of a port safe, on an inherited descriptor (fd >= 0) or by opening
+ * it. Any state, no identification. *report (may be NULL) gets a line per output. CYC_OK only when
+ * every output was seen to be off. */
+int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, int fd, struct cyc_text *report,
+                       struct cyc_err *err);
+
+/* ---- The latch: <state>/latch ------------------------------------------------------------------
+ *
+ * A file; while it is there nothing is energised. Written and synced before the outputs go off.
+ */
+int cyc_latch_set(const char *state_dir, const char *why, struct cyc_err *err);
+int cyc_latch_clear(const char *state_dir, struct cyc_err *err);
+/* Unreadable counts as set. *why (may be NULL, size >= 1) gets its text. */
+bool cyc_latch_is_set(const char *state_dir, char *why, size_t size);
+
+/* The state folder of a rig: $CYCLOSTAT_STATE, else $XDG_STATE_HOME/cyclostat, else
+ * ~/.local/state/cyclostat; in it a folder named after the rig file. Made if missing, mode 0700. */
+int cyc_state_dir(const char *rig_path, char *dir, size_t size, struct cyc_err *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* The supervisor: parent of the daemon and of all port processes, knows no instrument, holds a
+ * duplicate of every open port.
+ *
+ *   port process dies, or is silent for CYC_LEASE_NS:  SIGKILL, wait, `cyclostat safe` on the
+ *                                    duplicate, start it again
+ *   daemon dies or is silent:        SIGKILL, wait, start it again; the ports act on their lease
+ *   asked to make safe:              SAFE_ALL to every port; who does not confirm in time is killed
+ *                                    and made safe on the duplicate; the latch is set first
+ *   three restarts in ten minutes:   that process stays down, safe; the event log says so
+ *   itself gone:                     the ports make safe and end, the daemon ends; nobody restarts
+ */
+#ifndef CYC_RUN_SUPERVISOR_H
+#define CYC_RUN_SUPERVISOR_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+
+#define CYC_SUPERVISOR_SOCKET "supervisor.sock"
+#define CYC_DAEMON_SOCKET     "daemon.sock"
+
+struct cyc_supervisor_options {
+    const char *program; /* path of cyclostat, for children: `port`, `daemon`, `safe` */
+    const char *rig_path;
+    const char *state_dir;
+    const char *const *ports; /* names, ended by NULL */
+    const char *rate;         /* of the live host, handed to the daemon; NULL: 1 */
+};
+/* Runs in the foreground until told to end (END on its socket, SIGTERM); makes everything safe
+ * first. CYC_E_BUSY: another one runs on this rig. */
+int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_err *err);
+
+#endif

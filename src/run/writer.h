@@ -1,0 +1,56 @@
+/* The writer: one thread that owns the run folders of a daemon, so that no disk ever holds up a
+ * decision or an output going off.
+ *
+ * The loop posts copies; nothing here blocks it. Each post returns a ticket; what must be durable
+ * before a command goes out (the step as resolved) is posted with `intent` and is served before
+ * rows. Tickets of one run become durable in order. Errors of the disk do not come back from a
+ * post but from cyc_writer_poll().
+ */
+#ifndef CYC_RUN_WRITER_H
+#define CYC_RUN_WRITER_H
+
+#include "protocol/protocol.h"
+#include "store/store.h"
+
+struct cyc_writer;
+
+/* How often waiting rows are synced; 0: 10 s. */
+int cyc_writer_open(int64_t sync_ns, struct cyc_writer **writer, struct cyc_err *err);
+void cyc_writer_close(struct cyc_writer *writer); /* writes what waits, then ends the thread */
+/* Readable when cyc_writer_poll() has something to say. */
+int cyc_writer_fd(const struct cyc_writer *writer);
+
+struct cyc_writer_news {
+    unsigned slot;
+    uint64_t durable;        /* all tickets of this run up to this one are on the disk */
+    uint64_t reading_number; /* the number handed in with the latest durable row, for CONFIRM */
+    int status;              /* CYC_OK, or why this run's folder takes no more */
+    char text[256];
+};
+/* One piece of news; false: none. */
+bool cyc_writer_poll(struct cyc_writer *writer, struct cyc_writer_news *news);
+
+/* Hands a run over; *slot names it from now on. The writer ends it with cyc_writer_finish(). */
+int cyc_writer_add(struct cyc_writer *writer, struct cyc_run *run, unsigned *slot,
+                   struct cyc_err *err);
+/* Posts; each returns a ticket, 0 when the queue is full (a defined fault: reason `disk`). */
+uint64_t cyc_writer_row(struct cyc_writer *writer, unsigned slot, const struct cyc_record *record,
+                        const char *step_type, uint64_t reading_number);
+uint64_t cyc_writer_step_begin(struct cyc_writer *writer, unsigned slot,
+                               const struct cyc_step *step, uint32_t step_count, int64_t t_ns);
+uint64_t cyc_writer_step_end(struct cyc_writer *writer, unsigned slot, const struct cyc_step *step,
+                             const struct cyc_result *result);
+uint64_t cyc_writer_cycle(struct cyc_writer *writer, unsigned slot, const struct cyc_cycle *cycle);
+uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns, const char *who,
+                          const char *what, const char *why);
+uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
+                                const struct cyc_expectation *row);
+/* The executor's state that belongs to everything posted so far; goes into the next mark. */
+uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned slot, const struct cyc_core *core,
+                          uint64_t epoch, uint64_t reading_number);
+/* Makes all posted so far durable at once. */
+uint64_t cyc_writer_sync(struct cyc_writer *writer, unsigned slot);
+uint64_t cyc_writer_finish(struct cyc_writer *writer, unsigned slot, const char *end,
+                           const char *why, int64_t t_ns);
+
+#endif
