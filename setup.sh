@@ -5,7 +5,7 @@
 #   ./setup.sh demo        run the formation of a published cell at 60 and 30 °C on a simulated cell
 #   ./setup.sh test        run all tests
 #   ./setup.sh test all    the same, and again with clang, without optimisation, under sanitizers
-#                          and in foreign locales
+#                          (addresses, undefined behaviour, threads) and in foreign locales
 #
 # For Debian 12 with nothing but the base system. Ends with a line that says what passed, and fails
 # when anything failed.
@@ -144,8 +144,10 @@ test_all_builds() {
     check_build "clang" build/clang 'unit|golden' \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang
     check_build "gcc without optimisation" build/debug 'unit|golden' -DCMAKE_BUILD_TYPE=Debug
-    check_build "address and undefined-behaviour sanitizers" build/sanitize 'unit|errors|fuzz' \
+    check_build "address and undefined-behaviour sanitizers" build/sanitize 'unit|errors|fuzz|faults' \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DCYC_SANITIZE=address,undefined
+    check_build "thread sanitizer" build/thread 'live' \
+        -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DCYC_SANITIZE=thread
     check_locale de_DE
     check_locale tr_TR
 }
