@@ -10,10 +10,11 @@
  * sends nothing, keeps the modem lines as they are, and locks the port against other programs.
  *
  * After a time-out, a lost byte or an extra one, the bus is *out of step*: what arrives next may be
- * the late answer to an older question. It then refuses every exchange with CYC_E_STALE until
- * cyc_bus_drain() has found the line quiet and the driver has proved with a question of its own
- * that answers fit again (cyc_bus_in_step()). A write alone is never refused: a command that makes
- * safe always goes out.
+ * the late answer to an older question. So it is when it has just been opened: the last program may
+ * have died with a question unanswered. It then refuses every exchange with CYC_E_STALE until
+ * cyc_bus_drain() has found the line quiet and the driver has proved with a question of its own,
+ * asked with cyc_bus_write() and cyc_bus_read(), that answers fit again (cyc_bus_in_step()). These
+ * two are never refused: a command that makes safe always goes out.
  *
  * One thread per bus. Errors: CYC_E_TIMEOUT, CYC_E_IO, CYC_E_LOST (unplugged, hung up, closed by
  * the peer), CYC_E_STALE, CYC_E_REPLY (extra input, too long, broken frame), CYC_E_BUSY (locked by
@@ -31,6 +32,7 @@
 
 #define CYC_BUS_ADDRESS_SIZE 256
 #define CYC_BUS_REPLY_MAX    4096 /* bytes of one reply, whatever the frame: the byte budget */
+#define CYC_BUS_OPEN_MAX_NS  (400 * INT64_C(1000000)) /* opening takes no longer */
 
 enum cyc_parity { CYC_PARITY_NONE, CYC_PARITY_EVEN, CYC_PARITY_ODD };
 enum cyc_flow { CYC_FLOW_NONE, CYC_FLOW_XON_XOFF, CYC_FLOW_RTS_CTS };
@@ -99,7 +101,8 @@ int cyc_bus_exchange(struct cyc_bus *bus, const void *request, size_t request_si
                      int64_t deadline_ns, int64_t *middle_ns, struct cyc_err *err);
 /* Throws away input until none has come for quiet_ns. CYC_E_TIMEOUT: it babbles. */
 int cyc_bus_drain(struct cyc_bus *bus, int64_t quiet_ns, int64_t deadline_ns, struct cyc_err *err);
-/* The driver has seen an answer that can only belong to its present question. */
+/* The driver has seen an answer that can only belong to its present question. Without effect unless
+ * the line has been drained since it fell out of step. */
 void cyc_bus_in_step(struct cyc_bus *bus);
 void cyc_bus_out_of_step(struct cyc_bus *bus); /* the driver has seen one that does not fit */
 bool cyc_bus_is_in_step(const struct cyc_bus *bus);
@@ -132,6 +135,8 @@ int cyc_bus_record(struct cyc_bus *bus, const char *path, struct cyc_err *err);
 /* A bus that expects exactly the sent bytes of the file and answers with the received ones; any
  * other request is CYC_E_REPLY with both shown. In virtual time. */
 int cyc_bus_open_replay(const char *path, struct cyc_bus **bus, struct cyc_err *err);
+/* The line of the exchange file that comes next, from 1; 0: all of it was used. */
+unsigned cyc_bus_replay_line(const struct cyc_bus *bus);
 
 /* ---- Ports of this machine ----------------------------------------------------------------------
  */
