@@ -22,7 +22,8 @@
  */
 #include "run/run.h"
 
-#include "run/session.h"
+#include "run/direct.h"
+#include "run/run_int.h"
 
 #include <time.h>
 
@@ -34,6 +35,7 @@ struct dry_host {
     const struct cyc_dry_options *options; /* borrowed */
     struct cyc_cell *cell;                 /* owned */
     struct cyc_session *session;           /* owned */
+    struct cyc_direct direct;              /* source and run folder, owned */
     int64_t now_ns;
     bool fresh; /* a setpoint was applied since the last sample */
     unsigned stalled;
@@ -218,18 +220,59 @@ static int refuse_impedance(const struct cyc_protocol *protocol, struct cyc_err 
                        demands->impedance_name, demands->impedance_name[0] != '\0' ? "'" : "");
 }
 
-static int run_to_end(struct dry_host *host, struct cyc_dry_outcome *outcome, struct cyc_err *err)
+static int run_to_end(struct dry_host *host, struct cyc_err *err)
 {
     host->committed_ms = wall_ms();
     int status = cyc_session_start(host->session, 0, err);
     while (status == CYC_OK && !cyc_session_is_over(host->session)) {
         status = turn(host, err);
     }
+    return status;
+}
+
+/* Everything but the session, which needs it all. */
+static int open_parts(struct dry_host *host, struct cyc_err *err)
+{
+    const struct cyc_dry_options *options = host->options;
+    int status = cyc_cell_new(options->cell, &host->cell, err);
     if (status == CYC_OK) {
-        status = cyc_session_finish(host->session, host->now_ns, outcome, err);
-        outcome->net_charge_Ah = cyc_cell_net_charge_Ah(host->cell);
+        status = cyc_source_open(options->protocol, &host->direct.source, err);
+    }
+    if (status == CYC_OK && options->runs_dir != NULL) {
+        status = cyc_identity_create_run(options, &host->direct.run, err);
     }
     return status;
+}
+
+static void close_parts(struct dry_host *host)
+{
+    struct cyc_dry_outcome outcome = {0};
+    if (host->session != NULL) {
+        cyc_session_outcome(host->session, host->now_ns, &outcome);
+    }
+    cyc_session_close(host->session);
+    cyc_direct_close(&host->direct, outcome.why[0] != '\0' ? outcome.why : "given up",
+                     host->now_ns);
+    if (host->cell != NULL) {
+        cyc_cell_free(host->cell);
+    }
+}
+
+static void name_folder(const struct cyc_run *run, struct cyc_dry_outcome *outcome)
+{
+    (void)cyc_copy(outcome->run_id, sizeof outcome->run_id, cyc_run_id(run));
+    (void)cyc_copy(outcome->folder, sizeof outcome->folder, cyc_run_folder(run));
+    (void)cyc_copy(outcome->data_path, sizeof outcome->data_path, cyc_run_data_path(run));
+}
+
+static int finish(struct dry_host *host, struct cyc_dry_outcome *outcome, struct cyc_err *err)
+{
+    cyc_session_outcome(host->session, host->now_ns, outcome);
+    if (host->direct.run != NULL) {
+        name_folder(host->direct.run, outcome);
+    }
+    outcome->net_charge_Ah = cyc_cell_net_charge_Ah(host->cell);
+    return cyc_session_finish(host->session, host->now_ns, err);
 }
 
 int cyc_dry_run(const struct cyc_dry_options *options, const struct cyc_dry_listener *listener,
@@ -240,17 +283,26 @@ int cyc_dry_run(const struct cyc_dry_options *options, const struct cyc_dry_list
     *outcome = (struct cyc_dry_outcome){0};
     int status = refuse_impedance(options->protocol, err);
     if (status == CYC_OK) {
-        status = cyc_cell_new(options->cell, &host.cell, err);
+        status = open_parts(&host, err);
     }
     if (status == CYC_OK) {
-        status = cyc_session_open(options, listener, &hands, &host.session, err);
+        const struct cyc_session_source source = cyc_direct_source(&host.direct);
+        const struct cyc_session_store store = cyc_direct_store(&host.direct);
+        const struct cyc_session_options session = {
+            .host = &hands,
+            .source = &source,
+            .store = host.direct.run != NULL ? &store : NULL,
+            .listener = listener,
+            .trace_path = options->trace_path,
+        };
+        status = cyc_session_open(&session, &host.session, err);
     }
     if (status == CYC_OK) {
-        status = run_to_end(&host, outcome, err);
+        status = run_to_end(&host, err);
     }
-    cyc_session_close(host.session);
-    if (host.cell != NULL) {
-        cyc_cell_free(host.cell);
+    if (status == CYC_OK) {
+        status = finish(&host, outcome, err);
     }
+    close_parts(&host);
     return status;
 }

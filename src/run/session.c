@@ -11,6 +11,10 @@
  * The loop is turned here and not in the executor, so that any number of steps may follow each
  * other in zero time without recursion; executor and source bound that number themselves.
  *
+ * A source may take its time: CYC_E_TIMEOUT from its answer ends the turn, samples go on being
+ * accounted to nobody's step, and cyc_session_items() takes it up where it was. Where the source
+ * answers at once, as in a dry run, the loop never stops in between.
+ *
  * Four things end a run: the FINISH action; a fault (there is no operator in a dry run who could
  * acknowledge it); the operator's word; an error of the source, which is handed to the executor as
  * an end in fault, so that outputs go off by the same path as always. Errors of the disk are
@@ -18,61 +22,62 @@
  */
 #include "run/session.h"
 
-#include "run/run_int.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct cyc_session {
-    const struct cyc_dry_options *options; /* borrowed */
     struct cyc_dry_listener listener;
     struct cyc_host host;
+    struct cyc_session_source source;
+    struct cyc_session_store store;
+    bool kept;                   /* there is a store */
     struct cyc_core *core;       /* owned */
-    struct cyc_source *source;   /* owned */
-    struct cyc_run *run;         /* owned; NULL: no run folder */
     struct cyc_trace *trace;     /* owned; NULL: none */
     const struct cyc_step *step; /* of the source; NULL between steps */
     struct cyc_actions actions;
     struct cyc_sample last; /* the last sample, for showing */
     uint32_t step_count;
     uint64_t row_count, sample_count;
-    bool step_done; /* the source is to be asked */
-    bool stopping;  /* the source is not to be asked again */
+    bool step_done;  /* the source is to be asked */
+    bool step_ended; /* and to be given the result of that step */
+    bool asked;      /* it was, and has not answered yet */
+    bool stopping;   /* the source is not to be asked again */
     bool interrupted;
     bool over;
     enum cyc_finish finish;
-    struct cyc_err why; /* text only */
+    struct cyc_err why;   /* text only */
+    struct cyc_err cause; /* text of a fault that the host knows better than the executor */
 };
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-int cyc_session_open(const struct cyc_dry_options *options, const struct cyc_dry_listener *listener,
-                     const struct cyc_host *host, struct cyc_session **session, struct cyc_err *err)
+int cyc_session_open(const struct cyc_session_options *options, struct cyc_session **session,
+                     struct cyc_err *err)
 {
     struct cyc_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the run");
     }
-    opened->options = options;
-    if (listener != NULL) {
-        opened->listener = *listener;
+    if (options->listener != NULL) {
+        opened->listener = *options->listener;
     }
-    opened->host = *host;
+    opened->host = *options->host;
+    opened->source = *options->source;
+    opened->kept = options->store != NULL;
+    if (opened->kept) {
+        opened->store = *options->store;
+    }
     opened->core = calloc(1, cyc_core_size());
     int status = CYC_OK;
     if (opened->core == NULL) {
         status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the executor");
     } else {
         cyc_core_init(opened->core);
-        status = cyc_source_open(options->protocol, &opened->source, err);
     }
     if (status == CYC_OK && options->trace_path != NULL) {
         status = cyc_trace_open(options->trace_path, &opened->trace, err);
-    }
-    if (status == CYC_OK && options->runs_dir != NULL) {
-        status = cyc_identity_create_run(options, &opened->run, err);
     }
     if (status != CYC_OK) {
         cyc_session_close(opened);
@@ -88,14 +93,7 @@ void cyc_session_close(struct cyc_session *session)
     if (session == NULL) {
         return;
     }
-    if (session->run != NULL) {
-        const char *why = session->why.text[0] != '\0' ? session->why.text : "given up";
-        (void)cyc_run_finish(session->run, "interrupted", why, session->last.t_ns, NULL);
-    }
     (void)cyc_trace_close(session->trace, NULL);
-    if (session->source != NULL) {
-        cyc_source_close(session->source);
-    }
     free(session->core);
     free(session);
 }
@@ -106,7 +104,8 @@ void cyc_session_close(struct cyc_session *session)
 static int log_event(struct cyc_session *session, int64_t t_ns, const char *who, const char *what,
                      const char *why, struct cyc_err *err)
 {
-    return session->run == NULL ? CYC_OK : cyc_run_event(session->run, t_ns, who, what, why, err);
+    const struct cyc_session_store *store = &session->store;
+    return session->kept ? store->event(store->context, t_ns, who, what, why, err) : CYC_OK;
 }
 
 /* An event that does not end the run: whoever looks on hears of it at once. */
@@ -122,11 +121,11 @@ static int log_note(struct cyc_session *session, int64_t t_ns, const char *who, 
 static int put_record(struct cyc_session *session, struct cyc_err *err)
 {
     session->row_count++;
-    if (session->run == NULL) {
+    if (!session->kept) {
         return CYC_OK;
     }
     const char *type = session->step != NULL ? session->step->type : "REST";
-    return cyc_run_row(session->run, &session->actions.record, type, err);
+    return session->store.row(session->store.context, &session->actions.record, type, err);
 }
 
 /* Steps that never ran are worth a line: the author may have meant another value. */
@@ -155,7 +154,11 @@ static int log_fault(struct cyc_session *session, const struct cyc_fault *fault,
         cyc_text_format(&text,
                         session->step->name[0] != '\0' ? " '%s': " : "%s: ", session->step->name);
     }
-    cyc_fault_text(fault, &text);
+    if (session->cause.text[0] != '\0') {
+        cyc_text_append(&text, session->cause.text);
+    } else {
+        cyc_fault_text(fault, &text);
+    }
     (void)cyc_err_set(&session->why, CYC_E_BOUND, "%s", cyc_text_get(&text));
     const int status =
         log_event(session, fault->t_ns, "executor", "fault", cyc_text_get(&text), err);
@@ -171,8 +174,8 @@ static int end_step(struct cyc_session *session, struct cyc_err *err)
         return cyc_err_set(err, CYC_E_BUG, "a step ended that never began");
     }
     int status = CYC_OK;
-    if (session->run != NULL) {
-        status = cyc_run_step_end(session->run, step, result, err);
+    if (session->kept) {
+        status = session->store.step_end(session->store.context, step, result, err);
     }
     if (status == CYC_OK && (result->flags & CYC_RESULT_AT_ENTRY) != 0) {
         status = log_entry(session, step, result, err);
@@ -181,6 +184,7 @@ static int end_step(struct cyc_session *session, struct cyc_err *err)
         session->listener.step(session->listener.context, step, result);
     }
     session->step_done = true;
+    session->step_ended = true;
     return status;
 }
 
@@ -252,8 +256,9 @@ static int begin_step(struct cyc_session *session, const struct cyc_step *step, 
 {
     session->step = step;
     session->step_count++;
-    if (session->run != NULL) {
-        const int status = cyc_run_step_begin(session->run, step, session->step_count, t_ns, err);
+    if (session->kept) {
+        const int status =
+            session->store.step_begin(session->store.context, step, session->step_count, t_ns, err);
         if (status != CYC_OK) {
             return status;
         }
@@ -282,46 +287,65 @@ static int end_cycle(struct cyc_session *session, const struct cyc_cycle *cycle,
     if (session->listener.cycle != NULL) {
         session->listener.cycle(session->listener.context, cycle);
     }
-    return session->run == NULL ? CYC_OK : cyc_run_cycle(session->run, cycle, err);
+    return session->kept ? session->store.cycle(session->store.context, cycle, err) : CYC_OK;
+}
+
+/* Hands the result over once; from then on the step that ended is the source's own affair. */
+static int ask(struct cyc_session *session, struct cyc_err *err)
+{
+    const struct cyc_result *result = session->step_ended ? &session->actions.result : NULL;
+    if (session->asked) {
+        return CYC_OK;
+    }
+    session->asked = true;
+    session->step_ended = false;
+    session->step = NULL;
+    return session->source.ask(session->source.context, result, err);
+}
+
+static int source_failed(struct cyc_session *session, const struct cyc_err *problem, int64_t t_ns,
+                         struct cyc_err *err)
+{
+    session->step_done = false;
+    (void)log_event(session, t_ns, "protocol", "error", problem->text, NULL);
+    return end_of_source(session, CYC_FINISH_FAULT, problem->text, t_ns, err);
+}
+
+static int take_item(struct cyc_session *session, const struct cyc_item *item, int64_t t_ns,
+                     struct cyc_err *err)
+{
+    switch (item->kind) {
+    case CYC_ITEM_STEP:
+        session->step_done = false;
+        return begin_step(session, item->step, t_ns, err);
+    case CYC_ITEM_END:
+        session->step_done = false;
+        return end_of_source(session, item->finish, item->text, t_ns, err);
+    case CYC_ITEM_NOTE:
+        return log_note(session, t_ns, "protocol", "note", item->text, err);
+    case CYC_ITEM_CYCLE:
+        return end_cycle(session, &item->cycle, err);
+    }
+    return cyc_err_set(err, CYC_E_BUG, "the source gave an item that does not exist");
 }
 
 /* Notes and cycles may stand between two steps; each is carried out as it comes. */
-static int next_step(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
-{
-    const struct cyc_result *result = session->step != NULL ? &session->actions.result : NULL;
-    session->step_done = false;
-    for (;;) {
-        struct cyc_item item = {0};
-        struct cyc_err problem = {0};
-        int status = cyc_source_next(session->source, result, &item, &problem);
-        if (status != CYC_OK) {
-            (void)log_event(session, t_ns, "protocol", "error", problem.text, NULL);
-            return end_of_source(session, CYC_FINISH_FAULT, problem.text, t_ns, err);
-        }
-        result = NULL;
-        switch (item.kind) {
-        case CYC_ITEM_STEP:
-            return begin_step(session, item.step, t_ns, err);
-        case CYC_ITEM_END:
-            return end_of_source(session, item.finish, item.text, t_ns, err);
-        case CYC_ITEM_NOTE:
-            status = log_note(session, t_ns, "protocol", "note", item.text, err);
-            break;
-        case CYC_ITEM_CYCLE:
-            status = end_cycle(session, &item.cycle, err);
-            break;
-        }
-        if (status != CYC_OK) {
-            return status;
-        }
-    }
-}
-
 static int go_on(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
 {
     int status = CYC_OK;
     while (status == CYC_OK && session->step_done && !session->over && !session->stopping) {
-        status = next_step(session, t_ns, err);
+        struct cyc_item item = {0};
+        struct cyc_err problem = {0};
+        int answered = ask(session, &problem);
+        if (answered == CYC_OK) {
+            answered = session->source.answer(session->source.context, &item, &problem);
+        }
+        if (answered == CYC_E_TIMEOUT) {
+            return CYC_OK; /* the host comes back with cyc_session_items() */
+        }
+        session->asked = false;
+        status = answered == CYC_OK ? take_item(session, &item, t_ns, err)
+                                    : source_failed(session, &problem, t_ns, err);
     }
     return status;
 }
@@ -329,6 +353,11 @@ static int go_on(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
 int cyc_session_start(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
 {
     session->step_done = true;
+    return go_on(session, t_ns, err);
+}
+
+int cyc_session_items(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
+{
     return go_on(session, t_ns, err);
 }
 
@@ -363,8 +392,29 @@ int cyc_session_stop(struct cyc_session *session, int64_t t_ns, bool interrupted
     return status;
 }
 
+int cyc_session_trip(struct cyc_session *session, int64_t t_ns, enum cyc_reply reply,
+                     const char *why, struct cyc_err *err)
+{
+    if (session->over) {
+        return CYC_OK;
+    }
+    (void)cyc_err_set(&session->cause, CYC_OK, "%s", why);
+    const struct cyc_event event = {.kind = CYC_EVENT_REPLY, .t_ns = t_ns, .reply = reply};
+    return feed(session, &event, err);
+}
+
 /* ---- Looking at a session -----------------------------------------------------------------------
  */
+
+bool cyc_session_waits_for_source(const struct cyc_session *session)
+{
+    return session->asked && !session->over;
+}
+
+struct cyc_core *cyc_session_core(struct cyc_session *session)
+{
+    return session->core;
+}
 
 bool cyc_session_is_over(const struct cyc_session *session)
 {
@@ -389,7 +439,7 @@ enum cyc_state cyc_session_state(const struct cyc_session *session)
 void cyc_session_progress(const struct cyc_session *session, struct cyc_progress *progress)
 {
     struct cyc_source_progress plan = {0};
-    cyc_source_progress(session->source, &plan);
+    session->source.progress(session->source.context, &plan);
     const struct cyc_sums *sums = cyc_core_sums(session->core, CYC_SCOPE_STEP);
     *progress = (struct cyc_progress){
         .t_ns = session->last.t_ns,
@@ -409,28 +459,41 @@ void cyc_session_progress(const struct cyc_session *session, struct cyc_progress
 
 int cyc_session_commit(struct cyc_session *session, struct cyc_err *err)
 {
-    return session->run == NULL ? CYC_OK : cyc_run_commit(session->run, err);
+    return session->kept ? session->store.commit(session->store.context, err) : CYC_OK;
 }
 
 static int put_expectations(struct cyc_session *session, struct cyc_err *err)
 {
     const struct cyc_expectation *rows = NULL;
-    const unsigned count = cyc_source_expectations(session->source, &rows);
+    const unsigned count = session->source.expectations(session->source.context, &rows);
     int status = CYC_OK;
     for (unsigned i = 0; status == CYC_OK && i < count; i++) {
         const struct cyc_expectation *row = &rows[i];
         if (session->listener.expectation != NULL) {
             session->listener.expectation(session->listener.context, row);
         }
-        if (session->run != NULL) {
-            status = cyc_run_expectation(session->run, row->name, row->unit, row->value, row->is,
-                                         row->tolerance, row->source, err);
+        if (session->kept) {
+            status = session->store.expectation(session->store.context, row, err);
         }
     }
     return status;
 }
 
-static void fill_outcome(const struct cyc_session *session, int64_t t_ns,
+int cyc_session_finish(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
+{
+    int status = put_expectations(session, err);
+    if (status == CYC_OK && session->kept) {
+        const char *end = session->interrupted ? "interrupted" : cyc_finish_name(session->finish);
+        session->kept = false;
+        status = session->store.finish(session->store.context, end, session->why.text, t_ns, err);
+    }
+    struct cyc_trace *trace = session->trace;
+    session->trace = NULL;
+    const int traced = cyc_trace_close(trace, status == CYC_OK ? err : NULL);
+    return status != CYC_OK ? status : traced;
+}
+
+void cyc_session_outcome(const struct cyc_session *session, int64_t t_ns,
                          struct cyc_dry_outcome *outcome)
 {
     *outcome = (struct cyc_dry_outcome){
@@ -443,27 +506,4 @@ static void fill_outcome(const struct cyc_session *session, int64_t t_ns,
         .fault = *cyc_core_fault(session->core),
     };
     (void)cyc_copy(outcome->why, sizeof outcome->why, session->why.text);
-    if (session->run != NULL) {
-        (void)cyc_copy(outcome->run_id, sizeof outcome->run_id, cyc_run_id(session->run));
-        (void)cyc_copy(outcome->folder, sizeof outcome->folder, cyc_run_folder(session->run));
-        (void)cyc_copy(outcome->data_path, sizeof outcome->data_path,
-                       cyc_run_data_path(session->run));
-    }
-}
-
-int cyc_session_finish(struct cyc_session *session, int64_t t_ns, struct cyc_dry_outcome *outcome,
-                       struct cyc_err *err)
-{
-    fill_outcome(session, t_ns, outcome);
-    int status = put_expectations(session, err);
-    if (status == CYC_OK && session->run != NULL) {
-        const char *end = session->interrupted ? "interrupted" : cyc_finish_name(session->finish);
-        struct cyc_run *run = session->run;
-        session->run = NULL;
-        status = cyc_run_finish(run, end, session->why.text, t_ns, err);
-    }
-    struct cyc_trace *trace = session->trace;
-    session->trace = NULL;
-    const int traced = cyc_trace_close(trace, status == CYC_OK ? err : NULL);
-    return status != CYC_OK ? status : traced;
 }
