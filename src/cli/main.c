@@ -17,6 +17,8 @@ static const struct verb verbs[] = {
     {"cycles", cyc_cli_cycles, "the table of cycles of a run"},
     {"cells", cyc_cli_cells, "the simulated cells that come with the program"},
     {"schema", cyc_cli_schema, "the JSON Schema of protocols, for editors"},
+    /* Started by the program itself, and not listed. */
+    {"source", cyc_cli_source, NULL},
     {NULL, NULL, NULL},
 };
 
@@ -27,7 +29,9 @@ static void help(FILE *stream)
                 "  cyclostat VERB …            cyclostat VERB --help\n\n",
                 stream);
     for (const struct verb *verb = verbs; verb->name != NULL; verb++) {
-        (void)fprintf(stream, "  %-8s  %s\n", verb->name, verb->help);
+        if (verb->help != NULL) {
+            (void)fprintf(stream, "  %-8s  %s\n", verb->name, verb->help);
+        }
     }
     (void)fputs("\n"
                 "Start with   cyclostat dry-run protocols/song2024/p02-formation-30degC.yaml\n\n"
@@ -49,7 +53,7 @@ static int unknown_verb(const char *word)
 {
     const char *names[sizeof verbs / sizeof verbs[0] + 1] = {NULL};
     for (size_t i = 0; verbs[i].name != NULL; i++) {
-        names[i] = verbs[i].name;
+        names[i] = verbs[i].help != NULL ? verbs[i].name : "";
     }
     const char *nearest = cyc_nearest(word, names);
     (void)fprintf(stderr, "cyclostat: there is no '%s'", word);
