@@ -29,6 +29,7 @@ unsigned long cyc_core_size(void)
 void cyc_core_init(struct cyc_core *core)
 {
     memset(core, 0, sizeof *core);
+    core->patience = (struct cyc_patience){CYC_STALE_NS, CYC_STALE_NS, CYC_STALE_NS};
     core->exact = true;
     core->bad_since_ns = CYC_NEVER;
     core->demand_ns = CYC_NEVER;
@@ -36,6 +37,18 @@ void cyc_core_init(struct cyc_core *core)
         core->direct[i] = NAN;
         core->validity[i] = CYC_TRUTH_INVALID;
     }
+}
+
+static int64_t at_least(int64_t patience_ns)
+{
+    return patience_ns > CYC_STALE_NS ? patience_ns : CYC_STALE_NS;
+}
+
+void cyc_core_set_patience(struct cyc_core *core, const struct cyc_patience *patience)
+{
+    core->patience.sample_ns = at_least(patience->sample_ns);
+    core->patience.temperature_ns = at_least(patience->temperature_ns);
+    core->patience.pressure_ns = at_least(patience->pressure_ns);
 }
 
 enum cyc_state cyc_core_state(const struct cyc_core *core)
@@ -94,9 +107,9 @@ void cyc_core_trip_kind(struct cyc_turn *turn, enum cyc_fault_kind kind)
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-static uint8_t validity_of(double value, int64_t age_ns)
+static uint8_t validity_of(double value, bool stale)
 {
-    if (age_ns > CYC_STALE_NS) {
+    if (stale) {
         return CYC_TRUTH_STALE;
     }
     return isfinite(value) ? CYC_TRUTH_TRUE : CYC_TRUTH_INVALID;
@@ -110,17 +123,17 @@ static void judge_validity(struct cyc_core *core)
     for (unsigned i = 0; i < CYC_DIRECT; i++) {
         zero += core->direct[i] - core->direct[i];
     }
-    const bool fresh =
-        last->temperature_age_ns <= CYC_STALE_NS && last->pressure_age_ns <= CYC_STALE_NS;
-    if (fresh && !isnan(zero) && core->all_valid) {
+    const bool old = last->temperature_age_ns > core->patience.temperature_ns;
+    const bool old_pressure = last->pressure_age_ns > core->patience.pressure_ns;
+    if (!old && !old_pressure && !isnan(zero) && core->all_valid) {
         return;
     }
-    const int64_t ages_ns[CYC_DIRECT] = {[CYC_SIGNAL_TEMPERATURE] = last->temperature_age_ns,
-                                         [CYC_SIGNAL_AMBIENT] = last->temperature_age_ns,
-                                         [CYC_SIGNAL_PRESSURE] = last->pressure_age_ns};
+    const bool stale[CYC_DIRECT] = {[CYC_SIGNAL_TEMPERATURE] = old,
+                                    [CYC_SIGNAL_AMBIENT] = old,
+                                    [CYC_SIGNAL_PRESSURE] = old_pressure};
     core->all_valid = true;
     for (unsigned i = 0; i < CYC_DIRECT; i++) {
-        core->validity[i] = validity_of(core->direct[i], ages_ns[i]);
+        core->validity[i] = validity_of(core->direct[i], stale[i]);
         core->all_valid = core->all_valid && core->validity[i] == CYC_TRUTH_TRUE;
     }
 }
@@ -158,7 +171,7 @@ static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before, ui
     }
     core->bad_kind = kind_before; /* the first one names the fault */
     core->bad_signal = signal_before;
-    if (turn->t_ns - core->bad_since_ns >= CYC_STALE_NS) {
+    if (turn->t_ns - core->bad_since_ns >= core->patience.sample_ns) {
         const struct cyc_fault fault = {
             .kind = core->bad_kind, .signal = core->bad_signal, .value = NAN, .bound = NAN};
         cyc_core_trip(turn, &fault);
@@ -247,7 +260,7 @@ static void on_deadline(struct cyc_turn *turn)
     if (!cyc_core_in_step(core)) {
         return;
     }
-    if (core->demand_ns != CYC_NEVER && turn->t_ns - core->demand_ns >= CYC_STALE_NS) {
+    if (core->demand_ns != CYC_NEVER && turn->t_ns - core->demand_ns >= core->patience.sample_ns) {
         cyc_core_trip_kind(turn, CYC_FAULT_STALE);
         return;
     }

@@ -39,8 +39,9 @@
 #define CYC_SLOPE_POINTS  128
 #define CYC_SAMPLE_GAP_NS (10 * CYC_S_NS)
 #define CYC_LIMIT_CONFIRM_NS                                                                       \
-    (100 * CYC_MS_NS)               /* a breach is confirmed by a sample this much later */
-#define CYC_STALE_NS (3 * CYC_S_NS) /* stale or invalid data for longer trip a fault (live) */
+    (100 * CYC_MS_NS) /* a breach is confirmed by a sample this much later */
+#define CYC_STALE_NS                                                                               \
+    (3 * CYC_S_NS) /* stale or invalid data for longer trip a fault (live); see cyc_patience */
 
 enum cyc_event_kind {
     CYC_EVENT_STEP,     /* `step` is the next one; t_ns is now */
@@ -142,6 +143,13 @@ struct cyc_core;
 /* Bytes of a struct cyc_core, for callers that keep it in their own storage. */
 unsigned long cyc_core_size(void);
 void cyc_core_init(struct cyc_core *core);
+/* How old data may be, in run time, before they count as stale: a host whose instruments are polled
+ * seldom, or whose run time is faster than its clock, says so after cyc_core_init(). Each at
+ * least CYC_STALE_NS. Not part of what a mark saves. */
+struct cyc_patience {
+    int64_t sample_ns, temperature_ns, pressure_ns;
+};
+void cyc_core_set_patience(struct cyc_core *core, const struct cyc_patience *patience);
 void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
                      const struct cyc_event *event, struct cyc_actions *actions);
 

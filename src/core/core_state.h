@@ -98,6 +98,7 @@ struct cyc_slope_point {
 struct cyc_core {
     /* ---- the run ---- */
     enum cyc_state state;
+    struct cyc_patience patience; /* the host's; set anew after the state was loaded */
     int64_t now_ns;               /* latest time seen in any event */
     struct cyc_fault fault;       /* first reason; kind NONE: none */
     struct cyc_setpoint setpoint; /* last one sent; number 0: none yet */

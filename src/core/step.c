@@ -238,7 +238,7 @@ static bool is_beyond_hold(const struct cyc_turn *turn)
 static bool has_fresh_voltage(const struct cyc_turn *turn)
 {
     const struct cyc_core *core = turn->core;
-    return core->has_sample && turn->t_ns - core->last.t_ns <= CYC_STALE_NS &&
+    return core->has_sample && turn->t_ns - core->last.t_ns <= core->patience.sample_ns &&
            cyc_core_validity(core, CYC_SIGNAL_VOLTAGE) == CYC_TRUTH_TRUE;
 }
 

@@ -110,7 +110,7 @@ static int64_t earliest(const struct cyc_turn *turn)
         sooner_by(&wake_ns, now_ns, now_ns - core->last.t_ns, CYC_LIMIT_CONFIRM_NS);
     }
     if (core->bad_since_ns != CYC_NEVER) {
-        sooner_by(&wake_ns, now_ns, now_ns - core->bad_since_ns, CYC_STALE_NS);
+        sooner_by(&wake_ns, now_ns, now_ns - core->bad_since_ns, core->patience.sample_ns);
     }
     if (core->state == CYC_STATE_PAUSED) {
         if (core->paused_by < CYC_CUTOFFS_MAX) {
@@ -336,7 +336,7 @@ void cyc_core_wake(struct cyc_turn *turn)
         at_latest(out, settle_wake(core));
     }
     if (core->demand_ns <= core->now_ns && core->last.t_ns < core->demand_ns) {
-        at_latest(out, core->demand_ns + CYC_STALE_NS);
+        at_latest(out, core->demand_ns + core->patience.sample_ns);
     }
     if (core->dull_count >= CYC_DULL_MAX && core->state != CYC_STATE_SETTLE) {
         at_latest(out, dull_wake(core));
