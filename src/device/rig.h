@@ -26,6 +26,9 @@
  *       limits: {voltage: [0 V, 5 V], current: 100 mA, temperature: [5 degC, 80 degC]}
  *       calibration: {voltage: {gain: 1, offset: 0 V, date: 2026-01-10, due: 2027-01-10}}
  *
+ * An instrument with several outputs is named with one of them: `cycler: box1.3`. Relative paths
+ * begin at the folder of the rig file.
+ *
  * A channel must state limits of voltage and current. All indexes are into the arrays of the rig,
  * in the order of the file; -1: none.
  */
@@ -66,6 +69,8 @@ struct cyc_rig_instrument {
     int64_t poll_ns;
     bool accept_no_watchdog;
     bool safe_environment; /* `safe: off`: a chamber or press is released when made safe */
+    char note[128];
+    struct cyc_capabilities capabilities; /* by the driver's table, before identification */
     struct cyc_pos pos;
 };
 
@@ -110,7 +115,8 @@ struct cyc_rig {
     struct cyc_arena arena;
 };
 
-/* Reads and checks without touching a port. CYC_E_INPUT: there are errors in diags. The drivers
+/* Reads and checks without touching a port. CYC_E_INPUT: there are errors in diags. CYC_E_FILE: not
+ * readable, or others may write it (they could widen the limits). The drivers
  * are borrowed from the registry, which must outlive the rig. */
 int cyc_rig_load(const char *path, struct cyc_registry *registry, struct cyc_diags *diags,
                  struct cyc_rig **rig, struct cyc_err *err);
