@@ -91,6 +91,16 @@ void cyc_core_account(struct cyc_core *core, const struct cyc_sample *sample)
     }
 }
 
+void cyc_core_account_gap(struct cyc_core *core, const struct cyc_sums *passed)
+{
+    core->has_previous = false;
+    if (passed->charge_Ah > 0 || passed->discharge_Ah > 0) {
+        pass(core, passed);
+        core->exact = false;
+        core->estimated = true;
+    }
+}
+
 void cyc_core_scope_reset(struct cyc_core *core, uint32_t scopes, int64_t t_ns)
 {
     for (unsigned scope = CYC_SCOPE_TEST; scope < CYC_SCOPES_MAX; scope++) {

@@ -33,10 +33,22 @@ void cyc_core_init(struct cyc_core *core)
     core->exact = true;
     core->bad_since_ns = CYC_NEVER;
     core->demand_ns = CYC_NEVER;
+    core->environment =
+        (struct cyc_environment){.temperature_degC = NAN, .ramp_K_per_s = NAN, .pressure_Pa = NAN};
     for (unsigned i = 0; i < CYC_DIRECT; i++) {
         core->direct[i] = NAN;
         core->validity[i] = CYC_TRUTH_INVALID;
     }
+}
+
+bool cyc_core_is_interrupted(const struct cyc_core *core)
+{
+    return core->interrupted;
+}
+
+const struct cyc_environment *cyc_core_environment(const struct cyc_core *core)
+{
+    return &core->environment;
 }
 
 static int64_t at_least(int64_t patience_ns)
@@ -315,15 +327,15 @@ static void end_by_operator(struct cyc_turn *turn, enum cyc_follow_up action)
     cyc_core_step_end(turn, CYC_REASON_OPERATOR, -1, action);
 }
 
-static void on_operator(struct cyc_turn *turn, enum cyc_operator word)
+static void on_operator(struct cyc_turn *turn, const struct cyc_event *event)
 {
     struct cyc_core *core = turn->core;
     const bool in_step = cyc_core_in_step(core);
-    switch (word) {
+    switch (event->operator_word) {
     case CYC_OPERATOR_PAUSE:
         if (in_step && core->state != CYC_STATE_PAUSED) {
             cyc_core_step_clock(turn, false);
-            cyc_core_step_pause(turn, CYC_CUTOFFS_MAX);
+            cyc_core_step_pause(turn, CYC_PAUSED_BY_OPERATOR);
         }
         break;
     case CYC_OPERATOR_RESUME:
@@ -352,6 +364,22 @@ static void on_operator(struct cyc_turn *turn, enum cyc_operator word)
     case CYC_OPERATOR_ACKNOWLEDGE:
         if (core->state == CYC_STATE_FAULT) {
             cyc_core_enter(turn, CYC_STATE_FINISHED);
+        }
+        break;
+    case CYC_OPERATOR_INTERRUPT:
+        if (core->state <= CYC_STATE_PAUSED) {
+            cyc_core_step_interrupt(turn, event->absence);
+        }
+        break;
+    case CYC_OPERATOR_CONTINUE:
+        if (core->interrupted) {
+            cyc_core_step_clock(turn, false);
+            cyc_core_step_continue(turn);
+        }
+        break;
+    case CYC_OPERATOR_RESTART:
+        if (core->interrupted) {
+            cyc_core_step_restart(turn);
         }
         break;
     }
@@ -387,7 +415,7 @@ void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
         on_reply(&turn, event->reply);
         break;
     case CYC_EVENT_OPERATOR:
-        on_operator(&turn, event->operator_word);
+        on_operator(&turn, event);
         break;
     case CYC_EVENT_END:
         on_end(&turn, event->finish);

@@ -27,11 +27,18 @@
  * step that was running (reason FAULT: the source is not asked again), FINISH with FAULT. When a
  * sample that was asked for does not come, a live host sends DEADLINE events instead: they change
  * segments on time and, CYC_STALE_NS after the sample was due, trip a fault.
+ *
+ * A live host that comes back after it was gone loads the state, hands in the samples that somebody
+ * kept for it, and then says INTERRUPT: from any state the circuit is opened, step time and
+ * trapezoid end at the last sample, what is known of the gap is added as an estimate, and the step
+ * waits until CONTINUE, RESTART or an operator's RESUME, SKIP or STOP. Limits are tested meanwhile.
  */
 #ifndef CYC_CORE_CORE_H
 #define CYC_CORE_CORE_H
 
 #include "base/quantity.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "core/types.h"
 
 #define CYC_ACTIONS_MAX   8
@@ -58,10 +65,20 @@ enum cyc_operator {
     CYC_OPERATOR_RESUME,
     CYC_OPERATOR_SKIP,
     CYC_OPERATOR_STOP,
-    CYC_OPERATOR_ANSWER,     /* to an ASK step */
-    CYC_OPERATOR_ACKNOWLEDGE /* leaves FAULT */
+    CYC_OPERATOR_ANSWER,      /* to an ASK step */
+    CYC_OPERATOR_ACKNOWLEDGE, /* leaves FAULT */
+    /* Of a live host that was interrupted: */
+    CYC_OPERATOR_INTERRUPT, /* circuit open and wait; `absence` may tell of the gap */
+    CYC_OPERATOR_CONTINUE,  /* go on with the step; a pause from before goes on as well */
+    CYC_OPERATOR_RESTART    /* the step begins anew; its charge stays in cycle, block and test */
 };
 enum cyc_finish { CYC_FINISH_DONE, CYC_FINISH_STOPPED, CYC_FINISH_FAILED, CYC_FINISH_FAULT };
+
+/* What an absence of the host came to, as far as is known. */
+struct cyc_absence {
+    struct cyc_sums passed; /* estimate of what passed since the last sample; all 0: nothing */
+    uint64_t record_count;  /* rows written by then; 0: as the executor knows it */
+};
 
 struct cyc_event {
     enum cyc_event_kind kind;
@@ -69,6 +86,7 @@ struct cyc_event {
     const struct cyc_sample *sample; /* borrowed for the call */
     enum cyc_reply reply;
     enum cyc_operator operator_word;
+    const struct cyc_absence *absence; /* with INTERRUPT; may be NULL; borrowed */
     enum cyc_finish finish;
 };
 
@@ -91,10 +109,13 @@ enum cyc_action_kind {
     CYC_ACTION_SAFE,        /* outputs off, now; exactly one per fault */
     CYC_ACTION_RECORD,      /* write actions.record */
     CYC_ACTION_STEP_DONE,   /* actions.result is complete: ask the source for the next step */
-    CYC_ACTION_PAUSED,      /* for the journal: a pause began (`tag` of the cutoff, -1: operator) */
+    CYC_ACTION_PAUSED, /* for the journal: a pause began; `tag` of the cutoff, or one of the two */
     CYC_ACTION_RESUMED,
     CYC_ACTION_FINISH /* the run is over: `finish` */
 };
+
+#define CYC_TAG_OPERATOR     (-1)
+#define CYC_TAG_INTERRUPTION (-2)
 
 struct cyc_action {
     enum cyc_action_kind kind;
@@ -153,7 +174,21 @@ void cyc_core_set_patience(struct cyc_core *core, const struct cyc_patience *pat
 void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
                      const struct cyc_event *event, struct cyc_actions *actions);
 
+/* Appends the whole state as named fields, exactly, for the mark of a run. text->failed: no
+ * memory. */
+void cyc_core_save(const struct cyc_core *core, struct cyc_text *text);
+/* The state as it was when saved; `step` is the one that was in force then, NULL between steps.
+ * CYC_E_JOURNAL: the text does not fit, and *core is as it was. */
+int cyc_core_load(struct cyc_core *core, const struct cyc_step *step, const char *text,
+                  struct cyc_err *err);
+/* The names of what is saved, by index; NULL behind the last. */
+const char *cyc_core_field_name(unsigned index);
+
 enum cyc_state cyc_core_state(const struct cyc_core *core);
+/* Whether the state waits after an INTERRUPT for CONTINUE, RESTART or an operator. */
+bool cyc_core_is_interrupted(const struct cyc_core *core);
+/* All that was asked of chamber and press so far; NaN: nothing. */
+const struct cyc_environment *cyc_core_environment(const struct cyc_core *core);
 const struct cyc_fault *cyc_core_fault(const struct cyc_core *core); /* kind NONE: none */
 const struct cyc_sums *cyc_core_sums(const struct cyc_core *core, unsigned scope);
 

@@ -122,6 +122,8 @@ void cyc_core_trip_kind(struct cyc_turn *turn, enum cyc_fault_kind kind);
 void cyc_core_account(struct cyc_core *core, const struct cyc_sample *sample);
 void cyc_core_scope_reset(struct cyc_core *core, uint32_t scopes, int64_t t_ns);
 void cyc_core_close_sums(struct cyc_core *core);
+/* Adds what passed unseen, and ends the trapezoid at the sample before. */
+void cyc_core_account_gap(struct cyc_core *core, const struct cyc_sums *passed);
 
 /* ---- condition.c ---- */
 /* Translates all conditions of a step. False: they are malformed. */
@@ -187,6 +189,11 @@ void cyc_core_step_end(struct cyc_turn *turn, enum cyc_reason reason, int cutoff
                        enum cyc_follow_up action);
 void cyc_core_step_pause(struct cyc_turn *turn, unsigned cutoff);
 void cyc_core_step_resume(struct cyc_turn *turn);
+void cyc_core_step_interrupt(struct cyc_turn *turn, const struct cyc_absence *absence);
+void cyc_core_step_continue(struct cyc_turn *turn);
+void cyc_core_step_restart(struct cyc_turn *turn);
+/* What is made from the step alone: compiled conditions, limits. False: it is malformed. */
+bool cyc_core_step_prepare(struct cyc_core *core, const struct cyc_step *step);
 
 /* ---- wake.c ---- */
 /* Fills deadline, sampled and watches of the actions. */

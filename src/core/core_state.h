@@ -1,8 +1,8 @@
 /* The executor's whole state: what the mark of a run saves and tests look at.
  *
- * Plain data without pointers; everything here is either a fact of the run so far or derived from
- * the current step when it began (marked "derived": rebuilt from the step, need not be saved).
- * Only src/core writes it.
+ * Plain data without pointers; everything here is either a fact of the run so far, with a line in
+ * the table of save.c, or made from the current step when it began (marked "derived": made anew
+ * when a state is loaded). Only src/core writes it.
  */
 #ifndef CYC_CORE_CORE_STATE_H
 #define CYC_CORE_CORE_STATE_H
@@ -24,6 +24,9 @@
 /* "Far beyond", so that one sample is enough: further from the bound than this share of the
  * band's width, or of the bound itself where only one side is bounded. */
 #define CYC_LIMIT_FAR 0.05
+/* Who holds a pause, where it is no cutoff. */
+#define CYC_PAUSED_BY_OPERATOR     CYC_CUTOFFS_MAX
+#define CYC_PAUSED_BY_INTERRUPTION (CYC_CUTOFFS_MAX + 1)
 /* So many transitions without any time passing are a fault: no progress. */
 #define CYC_STILL_MAX 10000
 /* After so many wake-ups in short succession that changed nothing, watches are hidden for a time
@@ -98,10 +101,11 @@ struct cyc_slope_point {
 struct cyc_core {
     /* ---- the run ---- */
     enum cyc_state state;
-    struct cyc_patience patience; /* the host's; set anew after the state was loaded */
-    int64_t now_ns;               /* latest time seen in any event */
-    struct cyc_fault fault;       /* first reason; kind NONE: none */
-    struct cyc_setpoint setpoint; /* last one sent; number 0: none yet */
+    struct cyc_patience patience;       /* the host's; set anew after the state was loaded */
+    int64_t now_ns;                     /* latest time seen in any event */
+    struct cyc_fault fault;             /* first reason; kind NONE: none */
+    struct cyc_setpoint setpoint;       /* last one sent; number 0: none yet */
+    struct cyc_environment environment; /* all that was asked for so far; NaN: nothing */
     uint32_t step_count;
     uint64_t record_count;
     int64_t still_ns; /* time of the latest transition, and how many there were at it */
@@ -127,7 +131,7 @@ struct cyc_core {
     uint32_t breached;        /* bit per signal that the sample before breached, */
     uint32_t breached_number; /* and its setpoint */
     uint8_t band_count;
-    struct cyc_band bands[CYC_BANDS_MAX]; /* derived, but tested between steps too */
+    struct cyc_band bands[CYC_BANDS_MAX]; /* from the step, but tested between steps too */
 
     /* ---- the step ---- */
     bool entry_pending; /* entry not judged yet: no setpoint of this step was sent */
@@ -139,6 +143,10 @@ struct cyc_core {
     bool exact;         /* all charge so far is the instrument's own */
     bool recorded;      /* the latest sample was recorded in this step */
     bool paused_once;
+    bool interrupted;      /* PAUSED, and neither cutoff nor time-out ends it: see INTERRUPT */
+    bool interrupted_once; /* this step was */
+    bool restarted;        /* this step has begun anew */
+    bool estimated;        /* its sums hold an estimate */
     int64_t start_ns;
     int64_t origin_ns; /* of the record grid: run time at step time 0 */
     int64_t clock_ns;  /* run time up to which step time is counted */
@@ -147,7 +155,7 @@ struct cyc_core {
     double start_V;
     double peak_V;
     double hold_from_Ah; /* capacity of the step when the hold began */
-    uint16_t paused_by;  /* cutoff; CYC_CUTOFFS_MAX: operator */
+    uint16_t paused_by;  /* cutoff; or one of the two above */
     int64_t pause_ns;
     struct cyc_core_cutoff cutoffs[CYC_CUTOFFS_MAX];
 
@@ -194,8 +202,8 @@ struct cyc_core {
     int64_t demand_ns; /* a sample was asked for by then */
     uint8_t watch_count;
     uint8_t sum_count;
-    struct cyc_watch watches[CYC_DIRECTS_MAX];      /* derived; first two for each of deltas */
-    struct cyc_sum_watch sum_watches[CYC_SUMS_MAX]; /* derived */
+    struct cyc_watch watches[CYC_DIRECTS_MAX]; /* first two for each of deltas */
+    struct cyc_sum_watch sum_watches[CYC_SUMS_MAX];
 
     /* ---- conditions, derived ---- */
     uint16_t atom_count;

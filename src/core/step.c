@@ -102,6 +102,9 @@ static uint32_t result_flags(const struct cyc_core *core)
 {
     uint32_t flags = core->at_entry ? CYC_RESULT_AT_ENTRY : 0;
     flags |= core->exact ? CYC_RESULT_EXACT : 0;
+    flags |= core->estimated ? CYC_RESULT_ESTIMATED : 0;
+    flags |= core->interrupted_once ? CYC_RESULT_INTERRUPTED : 0;
+    flags |= core->restarted ? CYC_RESULT_RESTARTED : 0;
     return flags | (core->paused_once ? CYC_RESULT_PAUSED : 0);
 }
 
@@ -162,13 +165,18 @@ void cyc_core_step_end(struct cyc_turn *turn, enum cyc_reason reason, int cutoff
     (void)cyc_core_act(turn, CYC_ACTION_STEP_DONE);
     cyc_core_close_sums(core);
     core->exact = true;
+    core->estimated = false;
+    core->interrupted = false;
     cyc_core_enter(turn, CYC_STATE_IDLE);
 }
 
 static int32_t pause_tag(const struct cyc_turn *turn)
 {
-    const unsigned cutoff = turn->core->paused_by;
-    return cutoff < CYC_CUTOFFS_MAX ? turn->step->cutoffs[cutoff].tag : -1;
+    const unsigned by = turn->core->paused_by;
+    if (by < CYC_CUTOFFS_MAX) {
+        return turn->step->cutoffs[by].tag;
+    }
+    return by == CYC_PAUSED_BY_OPERATOR ? CYC_TAG_OPERATOR : CYC_TAG_INTERRUPTION;
 }
 
 static void forget_lasting(struct cyc_core *core)
@@ -178,10 +186,17 @@ static void forget_lasting(struct cyc_core *core)
     }
 }
 
-void cyc_core_step_pause(struct cyc_turn *turn, unsigned cutoff)
+static void open_circuit(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
-    core->paused_by = (uint16_t)cutoff;
+    core->setpoint = (struct cyc_setpoint){.number = core->setpoint.number + 1};
+    cyc_core_act(turn, CYC_ACTION_SETPOINT)->as.setpoint = core->setpoint;
+}
+
+static void begin_pause(struct cyc_turn *turn, unsigned by)
+{
+    struct cyc_core *core = turn->core;
+    core->paused_by = (uint16_t)by;
     core->pause_ns = turn->t_ns;
     core->paused_once = true;
     core->clock_on = false;
@@ -189,9 +204,13 @@ void cyc_core_step_pause(struct cyc_turn *turn, unsigned cutoff)
     core->ask_now = true;
     forget_lasting(core);
     cyc_core_act(turn, CYC_ACTION_PAUSED)->as.tag = pause_tag(turn);
-    if (core->setpoint.control != CYC_CONTROL_OPEN) {
-        core->setpoint = (struct cyc_setpoint){.number = core->setpoint.number + 1};
-        cyc_core_act(turn, CYC_ACTION_SETPOINT)->as.setpoint = core->setpoint;
+}
+
+void cyc_core_step_pause(struct cyc_turn *turn, unsigned cutoff)
+{
+    begin_pause(turn, cutoff);
+    if (turn->core->setpoint.control != CYC_CONTROL_OPEN) {
+        open_circuit(turn);
     }
     cyc_core_enter(turn, CYC_STATE_PAUSED);
 }
@@ -202,6 +221,7 @@ void cyc_core_step_resume(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
     cyc_core_act(turn, CYC_ACTION_RESUMED)->as.tag = pause_tag(turn);
+    core->interrupted = false;
     cyc_core_slopes_clear(core);
     if (core->entry_pending) {
         cyc_core_enter(turn, CYC_STATE_SETTLE);
@@ -274,6 +294,9 @@ static void forget_step(struct cyc_core *core)
     core->at_entry = false;
     core->settled_once = false;
     core->paused_once = false;
+    core->interrupted = false;
+    core->interrupted_once = false;
+    core->restarted = false;
     core->step_time_ns = 0;
     core->hold_time_ns = 0;
     core->hold_from_Ah = 0;
@@ -285,7 +308,7 @@ static void forget_step(struct cyc_core *core)
     cyc_core_slopes_clear(core);
 }
 
-static bool is_well_formed(struct cyc_core *core, const struct cyc_step *step)
+bool cyc_core_step_prepare(struct cyc_core *core, const struct cyc_step *step)
 {
     if (step->op_count > CYC_OPS_MAX || step->cutoff_count > CYC_CUTOFFS_MAX ||
         step->limit_count > CYC_LIMITS_MAX || step->slope_count > CYC_SLOPES_MAX ||
@@ -305,6 +328,20 @@ static bool is_well_formed(struct cyc_core *core, const struct cyc_step *step)
            cyc_core_set_limits(core, step);
 }
 
+/* What stays as it is keeps what was asked for before. */
+static void keep_environment(struct cyc_environment *kept, const struct cyc_environment *asked)
+{
+    if (isfinite(asked->temperature_degC) || asked->temperature_off) {
+        kept->temperature_degC = asked->temperature_degC;
+        kept->ramp_K_per_s = asked->ramp_K_per_s;
+        kept->temperature_off = asked->temperature_off;
+    }
+    if (isfinite(asked->pressure_Pa) || asked->pressure_off) {
+        kept->pressure_Pa = asked->pressure_Pa;
+        kept->pressure_off = asked->pressure_off;
+    }
+}
+
 void cyc_core_step_begin(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
@@ -313,7 +350,7 @@ void cyc_core_step_begin(struct cyc_turn *turn)
     core->start_ns = turn->t_ns;
     core->clock_ns = turn->t_ns;
     forget_step(core);
-    if (!is_well_formed(core, step)) {
+    if (!cyc_core_step_prepare(core, step)) {
         cyc_core_trip_kind(turn, CYC_FAULT_INVARIANT);
         return;
     }
@@ -326,8 +363,82 @@ void cyc_core_step_begin(struct cyc_turn *turn)
         return;
     }
     if (step->mode == CYC_MODE_TEMPERATURE || step->mode == CYC_MODE_PRESSURE) {
+        keep_environment(&core->environment, &step->environment);
         cyc_core_act(turn, CYC_ACTION_ENVIRONMENT)->as.environment = step->environment;
     }
+    try_entry(turn);
+}
+
+/* ---- Interruption ---------------------------------------------------------------------------- */
+
+void cyc_core_step_interrupt(struct cyc_turn *turn, const struct cyc_absence *absence)
+{
+    struct cyc_core *core = turn->core;
+    const struct cyc_absence nothing = {0};
+    const struct cyc_absence *told = absence != NULL ? absence : &nothing;
+    const bool in_step = cyc_core_in_step(core);
+    cyc_core_account_gap(core, &told->passed);
+    core->record_count =
+        told->record_count > core->record_count ? told->record_count : core->record_count;
+    core->bad_kind = CYC_FAULT_NONE; /* whatever was bad then is seen anew now */
+    core->bad_since_ns = CYC_NEVER;
+    core->demand_ns = CYC_NEVER;
+    if (in_step) {
+        if (turn->step->mode == CYC_MODE_REST) {
+            cyc_core_step_clock(turn, false); /* the circuit was open all the time */
+        }
+        core->clock_ns = turn->t_ns;
+        core->interrupted_once = true;
+        if (core->state != CYC_STATE_PAUSED) {
+            begin_pause(turn, CYC_PAUSED_BY_INTERRUPTION);
+        }
+        core->interrupted = true;
+        core->ask_now = true;
+    }
+    open_circuit(turn); /* also where it is open already: what is read from now on is numbered so */
+    if (in_step) {
+        cyc_core_enter(turn, CYC_STATE_PAUSED);
+    }
+}
+
+/* Chamber and press may have come back from a power cut with something else in mind. */
+static void ask_environment(struct cyc_turn *turn)
+{
+    const struct cyc_environment *asked = &turn->core->environment;
+    if (isfinite(asked->temperature_degC) || asked->temperature_off ||
+        isfinite(asked->pressure_Pa) || asked->pressure_off) {
+        cyc_core_act(turn, CYC_ACTION_ENVIRONMENT)->as.environment = *asked;
+    }
+}
+
+void cyc_core_step_continue(struct cyc_turn *turn)
+{
+    struct cyc_core *core = turn->core;
+    ask_environment(turn);
+    if (core->paused_by == CYC_PAUSED_BY_INTERRUPTION) {
+        cyc_core_step_resume(turn);
+        return;
+    }
+    core->interrupted = false;
+    core->pause_ns = turn->t_ns; /* its time-out begins anew */
+    core->rewatch = true;
+}
+
+void cyc_core_step_restart(struct cyc_turn *turn)
+{
+    struct cyc_core *core = turn->core;
+    cyc_core_act(turn, CYC_ACTION_RESUMED)->as.tag = pause_tag(turn);
+    ask_environment(turn);
+    cyc_core_close_sums(core);
+    forget_step(core);
+    core->exact = true;
+    core->estimated = false;
+    core->interrupted_once = true;
+    core->restarted = true;
+    core->start_ns = turn->t_ns;
+    core->clock_ns = turn->t_ns;
+    core->ask_now = true;
+    cyc_core_enter(turn, CYC_STATE_SETTLE);
     try_entry(turn);
 }
 
@@ -339,7 +450,7 @@ static void paused(struct cyc_turn *turn, bool own)
     if (core->started) {
         cyc_core_record_rule(turn);
     }
-    if (core->paused_by >= CYC_CUTOFFS_MAX) {
+    if (core->interrupted || core->paused_by >= CYC_CUTOFFS_MAX) {
         return;
     }
     const struct cyc_cutoff *cutoff = &turn->step->cutoffs[core->paused_by];
@@ -485,7 +596,7 @@ void cyc_core_step_deadline(struct cyc_turn *turn)
     struct cyc_core *core = turn->core;
     cyc_core_step_clock(turn, false);
     if (core->state == CYC_STATE_PAUSED) {
-        if (core->paused_by < CYC_CUTOFFS_MAX &&
+        if (!core->interrupted && core->paused_by < CYC_CUTOFFS_MAX &&
             turn->step->cutoffs[core->paused_by].pause_timeout_ns > 0 &&
             turn->t_ns - core->pause_ns >= turn->step->cutoffs[core->paused_by].pause_timeout_ns) {
             cyc_core_trip_kind(turn, CYC_FAULT_PAUSE);

@@ -351,10 +351,12 @@ struct cyc_fault {
 };
 
 enum cyc_result_flag {
-    CYC_RESULT_AT_ENTRY = 1u << 0,  /* the cutoff was already met when the step began */
-    CYC_RESULT_EXACT = 1u << 1,     /* charge and energy are the instrument's own throughout */
-    CYC_RESULT_ESTIMATED = 1u << 2, /* a gap's charge is estimated */
-    CYC_RESULT_PAUSED = 1u << 3     /* it was paused at least once */
+    CYC_RESULT_AT_ENTRY = 1u << 0,    /* the cutoff was already met when the step began */
+    CYC_RESULT_EXACT = 1u << 1,       /* charge and energy are the instrument's own throughout */
+    CYC_RESULT_ESTIMATED = 1u << 2,   /* a gap's charge is estimated */
+    CYC_RESULT_PAUSED = 1u << 3,      /* it was paused at least once */
+    CYC_RESULT_INTERRUPTED = 1u << 4, /* the host was away in the midst of it */
+    CYC_RESULT_RESTARTED = 1u << 5    /* it began anew after that: all here counts from then on */
 };
 
 /* What became of a step: values at its end and sums since it began. */

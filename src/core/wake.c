@@ -113,7 +113,7 @@ static int64_t earliest(const struct cyc_turn *turn)
         sooner_by(&wake_ns, now_ns, now_ns - core->bad_since_ns, core->patience.sample_ns);
     }
     if (core->state == CYC_STATE_PAUSED) {
-        if (core->paused_by < CYC_CUTOFFS_MAX) {
+        if (!core->interrupted && core->paused_by < CYC_CUTOFFS_MAX) {
             sooner_by(&wake_ns, now_ns, now_ns - core->pause_ns,
                       step->cutoffs[core->paused_by].pause_timeout_ns);
             sooner_range(core, core->cutoffs[core->paused_by].resume, &wake_ns);
@@ -219,7 +219,7 @@ static void watch_range(struct cyc_core *core, const struct cyc_step *step,
 static void watch_conditions(struct cyc_core *core, const struct cyc_step *step)
 {
     if (core->state == CYC_STATE_PAUSED) {
-        if (core->paused_by < CYC_CUTOFFS_MAX) {
+        if (!core->interrupted && core->paused_by < CYC_CUTOFFS_MAX) {
             watch_range(core, step, core->cutoffs[core->paused_by].resume);
         }
         return;

@@ -47,6 +47,12 @@ static const char *operator_name(enum cyc_operator word)
         return "answer";
     case CYC_OPERATOR_ACKNOWLEDGE:
         return "acknowledge";
+    case CYC_OPERATOR_INTERRUPT:
+        return "interrupt";
+    case CYC_OPERATOR_CONTINUE:
+        return "continue";
+    case CYC_OPERATOR_RESTART:
+        return "restart";
     }
     return "?";
 }
