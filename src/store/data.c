@@ -124,6 +124,7 @@ static int open_part(struct cyc_data *data, unsigned number, struct cyc_err *err
     data->number = number;
     (void)cyc_copy(data->path, sizeof data->path, path);
     data->length = 0;
+    data->synced = 0;
     cyc_checksum_init(&data->checksum);
     empty_buffer(data);
     data->fill = strlen(cyc_data_header);
@@ -164,15 +165,23 @@ int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, u
     return status == CYC_OK ? cyc_data_flush(data, err) : status;
 }
 
-int cyc_data_flush(struct cyc_data *data, struct cyc_err *err)
+int cyc_data_push(struct cyc_data *data, struct cyc_err *err)
 {
     if (data->status != CYC_OK) {
         return cyc_err_set(err, data->status, "the data file %s could not be written before",
                            data->path);
     }
-    int status = data->fill > 0 ? write_buffer(data, err) : CYC_OK;
-    if (status == CYC_OK && data->sync) {
+    const int status = data->fill > 0 ? write_buffer(data, err) : CYC_OK;
+    set_room(data);
+    return status;
+}
+
+int cyc_data_flush(struct cyc_data *data, struct cyc_err *err)
+{
+    int status = cyc_data_push(data, err);
+    if (status == CYC_OK && data->sync && data->length != data->synced) {
         status = fail(data, cyc_file_sync(data->fd, data->path, err));
+        data->synced = data->length;
     }
     set_room(data);
     return status;

@@ -12,7 +12,9 @@
  *   step          one row per execution, with its result; result columns NULL: still running
  *   step_value    the rest of a result: named sensors, slopes, resistances
  *   cycle, event, expectation
- *   mark          one row
+ *   gap           what a live run did not see: from when to when, an estimate of the charge that
+ *                 passed and a bound of it, and how the run went on
+ *   mark          one row; of a live run also the executor's state and the last reading in it
  *
  * All numbers are doubles as they are (NULL for NaN), so that replay can compare bit by bit. In the
  * results they stand in columns of type ANY, because SQLite would store the -0.0 of a REAL column
@@ -34,7 +36,9 @@ static const char schema[] =
     " protocol_name TEXT, protocol_source TEXT, command TEXT, settings TEXT, cell_data TEXT,"
     " created_unix_ns INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, active_mass_g REAL,"
     " area_cm2 REAL, one_c_A REAL, one_c_from TEXT, nominal_capacity_Ah REAL,"
-    " data_file TEXT NOT NULL, outcome TEXT, why TEXT, end_t_ns INTEGER) STRICT;"
+    " data_file TEXT NOT NULL, outcome TEXT, why TEXT, end_t_ns INTEGER, channel TEXT,"
+    " rig_channel TEXT, voltage_decimals INTEGER NOT NULL, current_decimals INTEGER NOT NULL,"
+    " capacity_decimals INTEGER NOT NULL) STRICT;"
     "CREATE TABLE protocol_file(position INTEGER PRIMARY KEY, name TEXT NOT NULL,"
     " stored TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL) STRICT;"
     "CREATE TABLE definition(id INTEGER PRIMARY KEY, step_id INTEGER NOT NULL, name TEXT NOT NULL,"
@@ -60,9 +64,13 @@ static const char schema[] =
     " what TEXT NOT NULL, why TEXT) STRICT;"
     "CREATE TABLE expectation(id INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT, value REAL,"
     " expected REAL, tolerance REAL, source TEXT) STRICT;"
+    "CREATE TABLE gap(id INTEGER PRIMARY KEY, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
+    " step INTEGER NOT NULL, cause TEXT NOT NULL, estimate_Ah REAL NOT NULL,"
+    " bound_Ah REAL NOT NULL, verdict TEXT NOT NULL) STRICT;"
     "CREATE TABLE mark(one INTEGER PRIMARY KEY CHECK (one = 1), data_file TEXT NOT NULL,"
     " length INTEGER NOT NULL, xxh64 TEXT NOT NULL, row_count INTEGER NOT NULL,"
-    " t_ns INTEGER NOT NULL, unix_ns INTEGER NOT NULL, boot_id TEXT NOT NULL) STRICT;";
+    " t_ns INTEGER NOT NULL, unix_ns INTEGER NOT NULL, boot_id TEXT NOT NULL, state TEXT,"
+    " host TEXT, epoch INTEGER NOT NULL, reading INTEGER NOT NULL) STRICT;";
 
 #define REAL_13 "?,?,?,?,?,?,?,?,?,?,?,?,?"
 static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
@@ -75,7 +83,8 @@ static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
     [CYC_STATEMENT_CYCLE] = "INSERT OR REPLACE INTO cycle VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [CYC_STATEMENT_EVENT] = "INSERT INTO event VALUES(NULL,?,?,?,?)",
     [CYC_STATEMENT_EXPECTATION] = "INSERT INTO expectation VALUES(NULL,?,?,?,?,?,?)",
-    [CYC_STATEMENT_MARK] = "INSERT OR REPLACE INTO mark VALUES(1,?,?,?,?,?,?,?)",
+    [CYC_STATEMENT_MARK] = "INSERT OR REPLACE INTO mark VALUES(1,?,?,?,?,?,?,?,?,?,?,?)",
+    [CYC_STATEMENT_GAP] = "INSERT INTO gap VALUES(NULL,?,?,?,?,?,?,?)",
     [CYC_STATEMENT_END] = "UPDATE run SET outcome = ?, why = ?, end_t_ns = ?",
 };
 
@@ -237,6 +246,8 @@ void cyc_journal_close(struct cyc_journal *journal, bool finished)
         cyc_text_release(&journal->definitions[i].bytes);
     }
     cyc_text_release(&journal->scratch);
+    cyc_text_release(&journal->state.core);
+    cyc_text_release(&journal->state.host);
     if (journal->db != NULL && finished) {
         /* Fails while somebody reads; the log then stays beside it, which loses nothing. MEMORY, so
          * that the change leaves no rollback journal either: it touches one sector of the file. */
@@ -259,7 +270,7 @@ int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *dat
     struct cyc_bind bind = {0};
     if (sqlite3_prepare_v2(journal->db,
                            "INSERT INTO run VALUES(1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,NULL,"
-                           "NULL)",
+                           "NULL,?,?,?,?,?)",
                            -1, &bind.statement, NULL) != SQLITE_OK) {
         return failed(journal, err);
     }
@@ -281,6 +292,11 @@ int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *dat
     cyc_bind_text(&bind, identity->one_c_from);
     cyc_bind_real(&bind, identity->nominal_capacity_Ah);
     cyc_bind_text(&bind, data_file);
+    cyc_bind_text(&bind, identity->channel);
+    cyc_bind_text(&bind, identity->rig_channel_json);
+    cyc_bind_integer(&bind, identity->voltage_decimals);
+    cyc_bind_integer(&bind, identity->current_decimals);
+    cyc_bind_integer(&bind, identity->capacity_decimals);
     const int status = cyc_journal_execute(journal, &bind, err);
     (void)sqlite3_finalize(bind.statement);
     return status;

@@ -260,7 +260,42 @@ static int write_mark(struct cyc_journal *journal, const struct cyc_data *data, 
     cyc_bind_integer(&bind, data->t_ns);
     cyc_bind_integer(&bind, cyc_wall_ns());
     cyc_bind_text(&bind, journal->boot_id);
+    cyc_bind_text(&bind, journal->state.core.length > 0 ? journal->state.core.data : NULL);
+    cyc_bind_text(&bind, journal->state.host.length > 0 ? journal->state.host.data : NULL);
+    cyc_bind_integer(&bind, (int64_t)journal->state.epoch);
+    cyc_bind_integer(&bind, (int64_t)journal->state.reading_number);
     return cyc_journal_execute(journal, &bind, err);
+}
+
+int cyc_journal_gap(struct cyc_journal *journal, const struct cyc_gap *gap, struct cyc_err *err)
+{
+    struct cyc_bind bind;
+    const int status = cyc_journal_begin(journal, CYC_STATEMENT_GAP, &bind, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    cyc_bind_integer(&bind, gap->start_ns);
+    cyc_bind_integer(&bind, gap->end_ns);
+    cyc_bind_integer(&bind, gap->step_count);
+    cyc_bind_text(&bind, gap->cause);
+    cyc_bind_real(&bind, gap->estimate_Ah);
+    cyc_bind_real(&bind, gap->bound_Ah);
+    cyc_bind_text(&bind, gap->verdict);
+    return cyc_journal_execute(journal, &bind, err);
+}
+
+int cyc_journal_state(struct cyc_journal *journal, const struct cyc_run_state *state,
+                      struct cyc_err *err)
+{
+    cyc_text_clear(&journal->state.core);
+    cyc_text_clear(&journal->state.host);
+    cyc_text_append(&journal->state.core, state->core);
+    cyc_text_append(&journal->state.host, state->host != NULL ? state->host : "");
+    journal->state.epoch = state->epoch;
+    journal->state.reading_number = state->reading_number;
+    return journal->state.core.failed || journal->state.host.failed
+               ? cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the mark of the run")
+               : CYC_OK;
 }
 
 int cyc_journal_commit(struct cyc_journal *journal, const struct cyc_data *data,

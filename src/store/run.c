@@ -293,6 +293,21 @@ int cyc_run_expectation(struct cyc_run *run, const char *name, const char *unit,
     return cyc_journal_expectation(&run->journal, name, unit, value, is, tolerance, source, err);
 }
 
+int cyc_run_state(struct cyc_run *run, const struct cyc_run_state *state, struct cyc_err *err)
+{
+    return cyc_journal_state(&run->journal, state, err);
+}
+
+int cyc_run_gap(struct cyc_run *run, const struct cyc_gap *gap, struct cyc_err *err)
+{
+    return cyc_journal_gap(&run->journal, gap, err);
+}
+
+int cyc_run_push(struct cyc_run *run, struct cyc_err *err)
+{
+    return cyc_data_push(&run->data, err);
+}
+
 int cyc_run_commit(struct cyc_run *run, struct cyc_err *err)
 {
     const int status = cyc_data_flush(&run->data, err);

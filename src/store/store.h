@@ -38,17 +38,19 @@ struct cyc_run_identity {
     const char *cell;
     const char *protocol_name;
     const char *protocol_source;
-    const char *kind; /* "dry" or "live" */
+    const char *kind;    /* "dry" or "live" */
     const char *command; /* command line, for the record */
     const char *settings_json;
     const char *cell_json;
     int64_t start_unix_ns; /* anchor: Unix time of run time 0 */
     double active_mass_g, area_cm2, one_c_A, nominal_capacity_Ah; /* NaN: unknown */
-    const char *one_c_from; /* "one_c" or "nominal_capacity" */
+    const char *one_c_from;                                    /* "one_c" or "nominal_capacity" */
     int voltage_decimals, current_decimals, capacity_decimals; /* digits of the data file */
     const struct cyc_run_file *files;
     unsigned file_count;
-    bool sync; /* live: fsync; dry: never */
+    bool sync;                    /* live: fsync; dry: never */
+    const char *channel;          /* live: its name; else NULL */
+    const char *rig_channel_json; /* live: the channel's part of the rig; else NULL */
 };
 
 struct cyc_run; /* a run that is being written */
@@ -83,6 +85,26 @@ int cyc_run_event(struct cyc_run *run, int64_t t_ns, const char *who, const char
 /* An `expect` row at the end. */
 int cyc_run_expectation(struct cyc_run *run, const char *name, const char *unit, double value,
                         double is, double tolerance, const char *source, struct cyc_err *err);
+/* What a live run needs to go on from its mark: goes into every mark from now on. Copied. */
+struct cyc_run_state {
+    const char *core;        /* cyc_core_save() */
+    const char *host;        /* what the host remembers, named fields of its own; NULL: nothing */
+    uint64_t epoch;          /* of the port process that took the last reading, */
+    uint64_t reading_number; /* and that reading's number */
+};
+int cyc_run_state(struct cyc_run *run, const struct cyc_run_state *state, struct cyc_err *err);
+/* What a live run did not see. Charges are net, positive into the cell; strings are copied. */
+struct cyc_gap {
+    int64_t start_ns, end_ns; /* run time */
+    uint32_t step_count;      /* the step it fell into */
+    const char *cause;
+    double estimate_Ah;  /* taken into the sums of the step */
+    double bound_Ah;     /* the true charge differs from the estimate by no more than this */
+    const char *verdict; /* "continue", "restart", "hold: why" */
+};
+int cyc_run_gap(struct cyc_run *run, const struct cyc_gap *gap, struct cyc_err *err);
+/* Gives the rows so far to the kernel, without syncing: others see them, no mark covers them. */
+int cyc_run_push(struct cyc_run *run, struct cyc_err *err);
 /* Flushes rows and commits the journal with the mark. */
 int cyc_run_commit(struct cyc_run *run, struct cyc_err *err);
 /* Writes how it ended ("done", "stopped", "failed", "fault", "interrupted") and closes. The folder
@@ -101,7 +123,7 @@ struct cyc_run_info {
                      "unreadable", and `why` says why */
     char why[512];
     int64_t start_unix_ns, t_ns; /* run time covered */
-    uint64_t row_count; /* whole rows in the data, also those beyond the last commit */
+    uint64_t row_count;          /* whole rows in the data, also those beyond the last commit */
     uint64_t step_count, cycle_count, event_count;
     double active_mass_g, area_cm2, one_c_A, nominal_capacity_Ah;
 };
@@ -124,11 +146,9 @@ int cyc_runs_each(const char *runs_dir, cyc_run_info_fn fn, void *context, struc
 int cyc_run_find(const char *runs_dir, const char *word, struct cyc_run_info *info,
                  struct cyc_err *err);
 /* In order. All strings are borrowed for the callback. */
-int cyc_run_each_cycle(const char *folder, cyc_run_cycle_fn fn, void *context,
-                       struct cyc_err *err);
+int cyc_run_each_cycle(const char *folder, cyc_run_cycle_fn fn, void *context, struct cyc_err *err);
 int cyc_run_each_step(const char *folder, cyc_run_step_fn fn, void *context, struct cyc_err *err);
-int cyc_run_each_event(const char *folder, cyc_run_event_fn fn, void *context,
-                       struct cyc_err *err);
+int cyc_run_each_event(const char *folder, cyc_run_event_fn fn, void *context, struct cyc_err *err);
 int cyc_run_each_expectation(const char *folder, cyc_run_expectation_fn fn, void *context,
                              struct cyc_err *err);
 

@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#define CYC_SCHEMA_VERSION   1
+#define CYC_SCHEMA_VERSION   2
 #define CYC_APPLICATION_ID   0x43594353 /* "CYCS", in the header of journal.sqlite */
 #define CYC_JOURNAL_NAME     "journal.sqlite"
 #define CYC_PROTOCOL_FOLDER  "protocol"
@@ -105,6 +105,7 @@ struct cyc_data {
     unsigned first_number, number; /* nnn of the first and the present part */
     uint64_t part_size_max;
     uint64_t length;              /* bytes of the present part that the kernel has */
+    uint64_t synced;              /* of them on the disk, with `sync` */
     struct cyc_checksum checksum; /* of them */
     uint64_t row_count;           /* of all parts, buffered ones included */
     int64_t t_ns;                 /* run time of the last row */
@@ -122,6 +123,7 @@ int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, u
 int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const char *step_type,
                  struct cyc_err *err);
 int cyc_data_flush(struct cyc_data *data, struct cyc_err *err); /* and sync, where wanted */
+int cyc_data_push(struct cyc_data *data, struct cyc_err *err);  /* to the kernel only */
 void cyc_data_close(struct cyc_data *data);
 /* `<stem>_<nnn><suffix>` */
 void cyc_data_name(char name[CYC_FILE_NAME_SIZE + 48], const char *stem, unsigned number,
@@ -148,6 +150,7 @@ enum cyc_statement {
     CYC_STATEMENT_EVENT,
     CYC_STATEMENT_EXPECTATION,
     CYC_STATEMENT_MARK,
+    CYC_STATEMENT_GAP,
     CYC_STATEMENT_END,
     CYC_STATEMENT_COUNT
 };
@@ -170,6 +173,10 @@ struct cyc_journal {
     int64_t begun_definition;
     uint32_t begun_cycle;
     bool begun_in_cycle;
+    struct { /* for the next mark */
+        struct cyc_text core, host;
+        uint64_t epoch, reading_number;
+    } state;
 };
 
 /* Values of a prepared statement in order, to and from. */
@@ -207,6 +214,9 @@ int cyc_journal_event(struct cyc_journal *journal, int64_t t_ns, const char *who
 int cyc_journal_expectation(struct cyc_journal *journal, const char *name, const char *unit,
                             double value, double is, double tolerance, const char *source,
                             struct cyc_err *err);
+int cyc_journal_gap(struct cyc_journal *journal, const struct cyc_gap *gap, struct cyc_err *err);
+int cyc_journal_state(struct cyc_journal *journal, const struct cyc_run_state *state,
+                      struct cyc_err *err);
 int cyc_journal_end(struct cyc_journal *journal, const char *end, const char *why, int64_t t_ns,
                     struct cyc_err *err);
 /* Overwrites the mark and commits what was written since the commit before. */
