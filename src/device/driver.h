@@ -151,8 +151,10 @@ struct cyc_driver {
     int (*protect)(struct cyc_instrument *instrument, unsigned output,
                    const struct cyc_protection *protection, int64_t deadline_ns,
                    struct cyc_err *err);
-    /* Carries out one setpoint and reads it back. CONTROL_OPEN: output off. Chambers, presses:
-     * NULL. */
+    /* Carries out one setpoint and reads it back. CONTROL_OPEN: no current: the output off, or 0 A
+     * where an instrument measures nothing with its output off; off for certain when `protect` has
+     * not been called since `safe`, in which state all other setpoints are refused. Chambers,
+     * presses: NULL. */
     int (*apply)(struct cyc_instrument *instrument, unsigned output, const struct cyc_drive *drive,
                  int64_t deadline_ns, struct cyc_err *err);
     /* Chambers and presses: set temperature or pressure, read it back. Others: NULL. */
