@@ -6,6 +6,7 @@
 
 #include "base/diag.h"
 #include "base/text.h"
+#include "device/rig.h"
 #include "run/run.h"
 
 #include <getopt.h>
@@ -32,6 +33,7 @@ int cyc_cli_show(int argc, char **argv);
 int cyc_cli_cycles(int argc, char **argv);
 int cyc_cli_cells(int argc, char **argv);
 int cyc_cli_schema(int argc, char **argv);
+int cyc_cli_rig(int argc, char **argv);
 int cyc_cli_source(int argc, char **argv); /* hidden */
 
 /* ---- Options (options.c) ------------------------------------------------------------------------
@@ -114,9 +116,28 @@ void cyc_cli_print_diags(struct cyc_diags *diags);
 int cyc_cli_cell_path(const char *word, char *path, size_t size, struct cyc_err *err);
 /* The folder of the shipped cells; CYC_E_FILE when there is none. */
 int cyc_cli_cells_dir(char *path, size_t size, struct cyc_err *err);
+/* The folder of the shipped drivers; CYC_E_FILE when there is none. */
+int cyc_cli_drivers_dir(char *path, size_t size, struct cyc_err *err);
 /* Names of the shipped cells (files without ".yaml"), sorted, at most `max`; owned by the arena. */
 int cyc_cli_cell_names(struct cyc_arena *arena, const char **names, size_t max, size_t *count,
                        struct cyc_err *err);
+
+/* ---- Rigs (load_rig.c) --------------------------------------------------------------------------
+ */
+
+struct cyc_cli_rig {
+    struct cyc_registry *registry; /* owned */
+    struct cyc_diags diags;
+    struct cyc_rig *rig; /* owned */
+};
+/* All drivers: built in, shipped, and those in the folder $CYCLOSTAT_DRIVERS. */
+int cyc_cli_registry(struct cyc_registry **registry, struct cyc_err *err);
+/* Reads and checks a rig file; mistakes are in the diagnostics. Touches no port. Release it in any
+ * case. */
+int cyc_cli_rig_load(const char *path, struct cyc_cli_rig *loaded, struct cyc_err *err);
+/* Loads, prints the diagnostics and what else went wrong. Returns an exit code. */
+int cyc_cli_rig_open(const char *path, struct cyc_cli_rig *loaded);
+void cyc_cli_rig_release(struct cyc_cli_rig *loaded);
 
 /* ---- Runs (find_run.c)
  * ---------------------------------------------------------------------------- */

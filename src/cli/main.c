@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"cycles", cyc_cli_cycles, "the table of cycles of a run"},
     {"cells", cyc_cli_cells, "the simulated cells that come with the program"},
     {"schema", cyc_cli_schema, "the JSON Schema of protocols, for editors"},
+    {"rig", cyc_cli_rig, "check a rig file: ports, instruments, channels and their limits"},
     /* Started by the program itself, and not listed. */
     {"source", cyc_cli_source, NULL},
     {NULL, NULL, NULL},

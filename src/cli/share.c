@@ -22,8 +22,10 @@ static bool is_file(const char *path)
     return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* An installed program finds them beside itself, one that was built in its source tree there. */
-int cyc_cli_cells_dir(char *path, size_t size, struct cyc_err *err)
+/* A folder that comes with the program: an installed one finds it beside itself, one that was built
+ * in its source tree there. */
+static int share_dir(const char *folder, const char *what, char *path, size_t size,
+                     struct cyc_err *err)
 {
     char program[CYC_PATH_SIZE];
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -33,16 +35,26 @@ int cyc_cli_cells_dir(char *path, size_t size, struct cyc_err *err)
         if (slash != NULL) {
             *slash = '\0';
         }
-        const int printed = snprintf(path, size, "%s/../share/cyclostat/protocols/cells", program);
+        const int printed = snprintf(path, size, "%s/../share/cyclostat/%s", program, folder);
         if (printed > 0 && (size_t)printed < size && is_folder(path)) {
             return CYC_OK;
         }
     }
-    (void)snprintf(path, size, "%s/protocols/cells", CYC_SHARE_DIR);
+    (void)snprintf(path, size, "%s/%s", CYC_SHARE_DIR, folder);
     if (is_folder(path)) {
         return CYC_OK;
     }
-    return cyc_err_set(err, CYC_E_FILE, "the shipped cells are not at '%s'", path);
+    return cyc_err_set(err, CYC_E_FILE, "%s are not at '%s'", what, path);
+}
+
+int cyc_cli_cells_dir(char *path, size_t size, struct cyc_err *err)
+{
+    return share_dir("protocols/cells", "the shipped cells", path, size, err);
+}
+
+int cyc_cli_drivers_dir(char *path, size_t size, struct cyc_err *err)
+{
+    return share_dir("drivers", "the shipped drivers", path, size, err);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -128,6 +128,7 @@ int cyc_rig_find_instrument(const struct cyc_rig *rig, const char *name);
 /* The channel's part of the rig as JSON on one line, for the run folder and its hash: cycler,
  * driver, options, sensors, limits, calibration. */
 void cyc_rig_channel_json(const struct cyc_rig *rig, unsigned channel, struct cyc_text *text);
+void cyc_rig_channel_put(const struct cyc_rig *rig, unsigned channel, struct cyc_json *json);
 /* A sensor's value in SI from a reading of its instrument; NaN when not valid there. */
 double cyc_rig_sensor_value(const struct cyc_rig_sensor *sensor, const struct cyc_reading *reading);
 /* Measured to true, and a setpoint to what must be asked of the instrument. */

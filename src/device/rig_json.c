@@ -99,30 +99,35 @@ static void put_limits(struct cyc_json *json, const struct cyc_rig_channel *chan
     cyc_json_close(json, '}');
 }
 
-void cyc_rig_channel_json(const struct cyc_rig *rig, unsigned channel, struct cyc_text *text)
+void cyc_rig_channel_put(const struct cyc_rig *rig, unsigned channel, struct cyc_json *json)
 {
     const struct cyc_rig_channel *const own = &rig->channels[channel];
+    cyc_json_open(json, '{');
+    key_string(json, "channel", own->name);
+    put_instrument(json, "cycler", rig, own->cycler, own->output);
+    put_instrument(json, "chamber", rig, own->chamber, own->chamber_output);
+    put_instrument(json, "press", rig, own->press, own->press_output);
+    put_sensor(json, "temperature", rig, own->temperature);
+    put_sensor(json, "pressure", rig, own->pressure);
+    put_sensor(json, "ambient", rig, own->ambient);
+    cyc_json_key(json, "sensors");
+    cyc_json_open(json, '[');
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        put_sensor(json, NULL, rig, own->aux[i]);
+    }
+    cyc_json_close(json, ']');
+    put_limits(json, own);
+    cyc_json_key(json, "calibration");
+    cyc_json_open(json, '{');
+    put_calibration(json, "voltage", &own->voltage);
+    put_calibration(json, "current", &own->current);
+    cyc_json_close(json, '}');
+    cyc_json_close(json, '}');
+}
+
+void cyc_rig_channel_json(const struct cyc_rig *rig, unsigned channel, struct cyc_text *text)
+{
     struct cyc_json json;
     cyc_json_init(&json, text);
-    cyc_json_open(&json, '{');
-    key_string(&json, "channel", own->name);
-    put_instrument(&json, "cycler", rig, own->cycler, own->output);
-    put_instrument(&json, "chamber", rig, own->chamber, own->chamber_output);
-    put_instrument(&json, "press", rig, own->press, own->press_output);
-    put_sensor(&json, "temperature", rig, own->temperature);
-    put_sensor(&json, "pressure", rig, own->pressure);
-    put_sensor(&json, "ambient", rig, own->ambient);
-    cyc_json_key(&json, "sensors");
-    cyc_json_open(&json, '[');
-    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
-        put_sensor(&json, NULL, rig, own->aux[i]);
-    }
-    cyc_json_close(&json, ']');
-    put_limits(&json, own);
-    cyc_json_key(&json, "calibration");
-    cyc_json_open(&json, '{');
-    put_calibration(&json, "voltage", &own->voltage);
-    put_calibration(&json, "current", &own->current);
-    cyc_json_close(&json, '}');
-    cyc_json_close(&json, '}');
+    cyc_rig_channel_put(rig, channel, &json);
 }

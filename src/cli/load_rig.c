@@ -1,0 +1,56 @@
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct cyc_driver *const cyc_drivers_builtin[];
+
+int cyc_cli_registry(struct cyc_registry **registry, struct cyc_err *err)
+{
+    char shipped[CYC_PATH_SIZE];
+    const char *folders[3] = {NULL};
+    unsigned count = 0;
+    const char *const own = getenv("CYCLOSTAT_DRIVERS");
+    if (own != NULL && own[0] != '\0') {
+        folders[count++] = own;
+    }
+    if (cyc_cli_drivers_dir(shipped, sizeof shipped, NULL) == CYC_OK) {
+        folders[count++] = shipped;
+    }
+    return cyc_registry_open(cyc_drivers_builtin, folders, registry, err);
+}
+
+int cyc_cli_rig_load(const char *path, struct cyc_cli_rig *loaded, struct cyc_err *err)
+{
+    *loaded = (struct cyc_cli_rig){0};
+    cyc_diags_init(&loaded->diags);
+    const int status = cyc_cli_registry(&loaded->registry, err);
+    return status != CYC_OK
+               ? status
+               : cyc_rig_load(path, loaded->registry, &loaded->diags, &loaded->rig, err);
+}
+
+int cyc_cli_rig_open(const char *path, struct cyc_cli_rig *loaded)
+{
+    struct cyc_err err = {0};
+    const int status = cyc_cli_rig_load(path, loaded, &err);
+    const unsigned count = loaded->diags.error_count;
+    cyc_cli_print_diags(&loaded->diags);
+    if (status == CYC_OK) {
+        return CYC_EXIT_OK;
+    }
+    if (count == 0) {
+        return cyc_cli_error(&err);
+    }
+    (void)fprintf(stderr, "%u error%s in %s\n", count, count == 1 ? "" : "s", path);
+    return CYC_EXIT_MISTAKE;
+}
+
+void cyc_cli_rig_release(struct cyc_cli_rig *loaded)
+{
+    cyc_rig_free(loaded->rig);
+    if (loaded->registry != NULL) {
+        cyc_registry_close(loaded->registry);
+    }
+    cyc_diags_release(&loaded->diags);
+}
