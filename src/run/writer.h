@@ -23,8 +23,10 @@ int cyc_writer_fd(const struct cyc_writer *writer);
 struct cyc_writer_news {
     unsigned slot;
     uint64_t durable;        /* all tickets of this run up to this one are on the disk */
-    uint64_t reading_number; /* the number handed in with the latest durable row, for CONFIRM */
-    int status;              /* CYC_OK, or why this run's folder takes no more */
+    uint64_t epoch;          /* of the state under the latest mark, for CONFIRM: */
+    uint64_t reading_number; /* readings up to this one need not be kept any longer */
+    bool finished;           /* the last news: the run is closed, its slot belongs to nobody */
+    int status;              /* CYC_OK, or why this run's folder takes no more (`finished`) */
     char text[256];
 };
 /* One piece of news; false: none. */
@@ -33,9 +35,11 @@ bool cyc_writer_poll(struct cyc_writer *writer, struct cyc_writer_news *news);
 /* Hands a run over; *slot names it from now on. The writer ends it with cyc_writer_finish(). */
 int cyc_writer_add(struct cyc_writer *writer, struct cyc_run *run, unsigned *slot,
                    struct cyc_err *err);
-/* Posts; each returns a ticket, 0 when the queue is full (a defined fault: reason `disk`). */
+/* Posts; each returns a ticket, 0 when the queue is full (a defined fault: reason `disk`) or the
+ * run takes no more. Everything is copied. A step's begin and end are made durable at once, the
+ * rest when the interval is over. */
 uint64_t cyc_writer_row(struct cyc_writer *writer, unsigned slot, const struct cyc_record *record,
-                        const char *step_type, uint64_t reading_number);
+                        const char *step_type);
 uint64_t cyc_writer_step_begin(struct cyc_writer *writer, unsigned slot,
                                const struct cyc_step *step, uint32_t step_count, int64_t t_ns);
 uint64_t cyc_writer_step_end(struct cyc_writer *writer, unsigned slot, const struct cyc_step *step,
@@ -43,13 +47,24 @@ uint64_t cyc_writer_step_end(struct cyc_writer *writer, unsigned slot, const str
 uint64_t cyc_writer_cycle(struct cyc_writer *writer, unsigned slot, const struct cyc_cycle *cycle);
 uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns, const char *who,
                           const char *what, const char *why);
+uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct cyc_gap *gap);
 uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
                                 const struct cyc_expectation *row);
-/* The executor's state that belongs to everything posted so far; goes into the next mark. */
+/* The executor's state that belongs to everything posted so far; goes into the next mark. To be
+ * posted behind each event of the executor that was a reading or posted something: rows, results
+ * and cycles are written only once the state behind them is known, so that a mark never holds a
+ * row that its state does not know of. Intents do not wait for it. */
+#define CYC_WRITER_HOST_SIZE 1024
+struct cyc_writer_place {
+    uint64_t epoch, reading_number; /* of the last electrical reading in it */
+    const char *host; /* what the host wants back on resuming, less than CYC_WRITER_HOST_SIZE */
+};
 uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned slot, const struct cyc_core *core,
-                          uint64_t epoch, uint64_t reading_number);
+                          const struct cyc_writer_place *place);
 /* Makes all posted so far durable at once. */
 uint64_t cyc_writer_sync(struct cyc_writer *writer, unsigned slot);
+/* Ends the run with its outcome. Runs without it are left as they are by cyc_writer_close(), to be
+ * resumed. */
 uint64_t cyc_writer_finish(struct cyc_writer *writer, unsigned slot, const char *end,
                            const char *why, int64_t t_ns);
 

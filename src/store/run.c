@@ -215,6 +215,11 @@ static void close_run(struct cyc_run *run, bool finished)
     free(run);
 }
 
+void cyc_run_leave(struct cyc_run *run)
+{
+    close_run(run, false);
+}
+
 int cyc_run_create_sized(const char *runs_dir, const struct cyc_run_identity *identity,
                          uint64_t part_size_max, struct cyc_run **run, struct cyc_err *err)
 {

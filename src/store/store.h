@@ -111,6 +111,17 @@ int cyc_run_commit(struct cyc_run *run, struct cyc_err *err);
  * is valid also without it: a reader then says "interrupted". Frees run in any case. */
 int cyc_run_finish(struct cyc_run *run, const char *end, const char *why, int64_t t_ns,
                    struct cyc_err *err);
+/* Closes without an outcome and without a last commit: the run can be resumed. Frees run. */
+void cyc_run_leave(struct cyc_run *run);
+
+/* ---- The reserve: a file that gives its space back ------------------------------------------- */
+
+#define CYC_RESERVE_SIZE (64 * 1024 * 1024)
+/* Makes `<runs_dir>/.reserve` where it is missing, so that on a full disk there still is room to
+ * say so. CYC_E_NO_SPACE: there is not even room for it, and no run should be started. */
+int cyc_reserve_make(const char *runs_dir, struct cyc_err *err);
+/* Gives the space back; `run_folder` lies in the folder of runs. */
+int cyc_reserve_release(const char *run_folder);
 
 /* ---- Reading ------------------------------------------------------------------------------- */
 

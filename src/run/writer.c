@@ -1,0 +1,815 @@
+/* The writer's thread, and the queue in front of it.
+ *
+ *   loop ── post ──► queue of the run (nodes of one pool) ──► thread ──► rows, journal, mark
+ *     ▲                                                          │
+ *     └──────────── news (eventfd): durable up to ticket N ◄─────┘
+ *
+ * Each run has a queue of its own, first in, first out; all queues share one pool of nodes with a
+ * fixed number. The thread serves, in this order, a run that something waits for (a step's begin or
+ * end, a sync, the end), then the run whose interval is over; the intervals are staggered by slot.
+ * One service is one group commit: all that waits is written, the data file is synced if rows were
+ * added, and one transaction takes the journal and the mark. In between, once a second, rows go to
+ * the kernel without a sync, so that others can read along and only a power cut could take them.
+ *
+ * A mark must say what the executor knew when the last row under it was made. So what follows from
+ * a decision (rows, results, cycles) waits for the state that the loop posts behind it; a step's
+ * begin does not: it is an intent, and what comes of it is found out on resuming.
+ *
+ * A failure of the disk is final for that run: it is told once, later posts get no ticket, and what
+ * can still be written is the reason, for which the reserve is given back.
+ */
+#include "run/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RUNS_MAX  1024
+#define NODES_MAX 16384
+#define SYNC_NS   (10 * CYC_S_NS)
+#define PUSH_NS   CYC_S_NS
+#define WHO_SIZE  24
+#define WHY_SIZE  448
+
+enum kind { ROW, STEP_BEGIN, STEP_END, CYCLE, EVENT, GAP, EXPECTATION, FINISH };
+
+struct row {
+    struct cyc_record record;
+    char type[16];
+};
+struct note {
+    int64_t t_ns;
+    char who[WHO_SIZE], what[WHO_SIZE], why[WHY_SIZE];
+};
+struct gap {
+    struct cyc_gap gap;
+    char cause[160], verdict[256];
+};
+struct begin {
+    struct cyc_step *step; /* owned, segments in the same block */
+    uint32_t step_count;
+    int64_t t_ns;
+};
+struct expected {
+    double value, is, tolerance;
+    char name[160], unit[24], source[160];
+};
+
+struct node {
+    struct node *next;
+    enum kind kind;
+    uint64_t ticket;
+    union {
+        struct row row;
+        struct note note;
+        struct begin begin;
+        struct cyc_result result;
+        struct cyc_cycle cycle;
+        struct gap gap;
+        struct expected expected;
+    } as;
+};
+
+/* Under the writer's lock unless said otherwise. */
+struct slot {
+    bool used;
+    bool ended;      /* FINISH was posted */
+    uint64_t ticket; /* the last one given */
+    uint64_t wanted; /* something waits until all up to this one is durable */
+    struct node *head, *tail;
+    struct cyc_core *core; /* owned; the state behind all posted up to: */
+    uint64_t state_ticket; /* 0: none was ever posted */
+    uint64_t epoch, reading_number;
+    char host[CYC_WRITER_HOST_SIZE];
+    bool told; /* news wait */
+    bool over; /* the last news of this run */
+    struct cyc_writer_news news;
+    int status; /* the first failure */
+    /* the thread's own */
+    struct cyc_run *run;     /* owned; NULL when ended */
+    struct cyc_core *marked; /* owned; the state of the next mark, and what belongs to it: */
+    uint64_t marked_ticket, marked_epoch, marked_number;
+    char marked_host[CYC_WRITER_HOST_SIZE];
+    struct cyc_step *step; /* that runs, owned */
+    struct cyc_text text;
+    int64_t sync_at_ns, push_at_ns;
+    uint64_t done;       /* the last node written */
+    uint64_t put_ticket; /* of the state that the store has */
+    int64_t t_ns;        /* run time of the last row */
+    bool finished;
+};
+
+struct cyc_writer {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool closing;
+    int event_fd;
+    int64_t sync_ns;
+    struct node *nodes; /* mapped; pages are touched when first used */
+    unsigned fresh;     /* nodes never used begin here */
+    struct node *spare;
+    unsigned slot_count;
+    unsigned next_news;
+    struct slot *slots[RUNS_MAX];
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
+/* ---- Nodes ----------------------------------------------------------------------------------- */
+
+static struct node *take_node(struct cyc_writer *writer)
+{
+    struct node *node = writer->spare;
+    if (node != NULL) {
+        writer->spare = node->next;
+        return node;
+    }
+    return writer->fresh < NODES_MAX ? &writer->nodes[writer->fresh++] : NULL;
+}
+
+static void give_node(struct cyc_writer *writer, struct node *node)
+{
+    node->next = writer->spare;
+    writer->spare = node;
+}
+
+static void append(struct slot *slot, struct node *node)
+{
+    node->next = NULL;
+    if (slot->head == NULL) {
+        slot->head = node;
+    } else {
+        slot->tail->next = node;
+    }
+    slot->tail = node;
+}
+
+/* ---- Posting --------------------------------------------------------------------------------- */
+
+/* Locks; NULL: this run takes no more, or there is no node. */
+static struct node *post(struct cyc_writer *writer, unsigned index, enum kind kind)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
+    if (slot == NULL || !slot->used || slot->ended || slot->status != CYC_OK) {
+        return NULL;
+    }
+    struct node *node = take_node(writer);
+    if (node != NULL) {
+        node->kind = kind;
+    }
+    return node;
+}
+
+/* Unlocks. */
+static uint64_t posted(struct cyc_writer *writer, unsigned index, struct node *node, bool urgent)
+{
+    uint64_t ticket = 0;
+    if (node != NULL) {
+        struct slot *slot = writer->slots[index];
+        ticket = ++slot->ticket;
+        node->ticket = ticket;
+        append(slot, node);
+        if (urgent) {
+            slot->wanted = ticket;
+            (void)pthread_cond_signal(&writer->wake);
+        }
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+    return ticket;
+}
+
+uint64_t cyc_writer_row(struct cyc_writer *writer, unsigned slot, const struct cyc_record *record,
+                        const char *step_type)
+{
+    struct node *node = post(writer, slot, ROW);
+    if (node != NULL) {
+        node->as.row.record = *record;
+        (void)cyc_copy(node->as.row.type, sizeof node->as.row.type, step_type);
+    }
+    return posted(writer, slot, node, false);
+}
+
+/* One block: the step, then its segments. */
+static struct cyc_step *copy_step(const struct cyc_step *step)
+{
+    const size_t size = step->segments != NULL ? step->segment_count * sizeof *step->segments : 0;
+    struct cyc_step *copy = malloc(sizeof *copy + size);
+    if (copy != NULL) {
+        *copy = *step;
+        copy->segments = (const struct cyc_segment *)(copy + 1);
+        if (size > 0) {
+            memcpy(copy + 1, step->segments, size);
+        }
+    }
+    return copy;
+}
+
+uint64_t cyc_writer_step_begin(struct cyc_writer *writer, unsigned slot,
+                               const struct cyc_step *step, uint32_t step_count, int64_t t_ns)
+{
+    struct cyc_step *copy = copy_step(step);
+    if (copy == NULL) {
+        return 0;
+    }
+    struct node *node = post(writer, slot, STEP_BEGIN);
+    if (node != NULL) {
+        node->as.begin = (struct begin){copy, step_count, t_ns};
+    } else {
+        free(copy);
+    }
+    return posted(writer, slot, node, true);
+}
+
+uint64_t cyc_writer_step_end(struct cyc_writer *writer, unsigned slot, const struct cyc_step *step,
+                             const struct cyc_result *result)
+{
+    (void)step; /* the thread knows it from its begin */
+    struct node *node = post(writer, slot, STEP_END);
+    if (node != NULL) {
+        node->as.result = *result;
+    }
+    return posted(writer, slot, node, true);
+}
+
+uint64_t cyc_writer_cycle(struct cyc_writer *writer, unsigned slot, const struct cyc_cycle *cycle)
+{
+    struct node *node = post(writer, slot, CYCLE);
+    if (node != NULL) {
+        node->as.cycle = *cycle;
+    }
+    return posted(writer, slot, node, false);
+}
+
+static void fill_note(struct note *note, int64_t t_ns, const char *who, const char *what,
+                      const char *why)
+{
+    note->t_ns = t_ns;
+    (void)cyc_copy(note->who, sizeof note->who, who);
+    (void)cyc_copy(note->what, sizeof note->what, what);
+    (void)cyc_copy(note->why, sizeof note->why, why != NULL ? why : "");
+}
+
+uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns, const char *who,
+                          const char *what, const char *why)
+{
+    struct node *node = post(writer, slot, EVENT);
+    if (node != NULL) {
+        fill_note(&node->as.note, t_ns, who, what, why);
+    }
+    return posted(writer, slot, node, false);
+}
+
+uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct cyc_gap *gap)
+{
+    struct node *node = post(writer, slot, GAP);
+    if (node != NULL) {
+        node->as.gap.gap = *gap;
+        (void)cyc_copy(node->as.gap.cause, sizeof node->as.gap.cause, gap->cause);
+        (void)cyc_copy(node->as.gap.verdict, sizeof node->as.gap.verdict, gap->verdict);
+    }
+    return posted(writer, slot, node, true);
+}
+
+uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
+                                const struct cyc_expectation *row)
+{
+    struct node *node = post(writer, slot, EXPECTATION);
+    if (node != NULL) {
+        struct expected *to = &node->as.expected;
+        to->value = row->value;
+        to->is = row->is;
+        to->tolerance = row->tolerance;
+        (void)cyc_copy(to->name, sizeof to->name, row->name);
+        (void)cyc_copy(to->unit, sizeof to->unit, row->unit != NULL ? row->unit : "");
+        (void)cyc_copy(to->source, sizeof to->source, row->source != NULL ? row->source : "");
+    }
+    return posted(writer, slot, node, false);
+}
+
+uint64_t cyc_writer_finish(struct cyc_writer *writer, unsigned slot, const char *end,
+                           const char *why, int64_t t_ns)
+{
+    struct node *node = post(writer, slot, FINISH);
+    if (node != NULL) {
+        fill_note(&node->as.note, t_ns, "", end, why);
+        writer->slots[slot]->ended = true;
+    }
+    return posted(writer, slot, node, true);
+}
+
+uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned index, const struct cyc_core *core,
+                          const struct cyc_writer_place *place)
+{
+    uint64_t ticket = 0;
+    (void)pthread_mutex_lock(&writer->lock);
+    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
+    if (slot != NULL && slot->used && !slot->ended && slot->status == CYC_OK) {
+        memcpy(slot->core, core, cyc_core_size());
+        ticket = ++slot->ticket;
+        slot->state_ticket = ticket;
+        slot->epoch = place->epoch;
+        slot->reading_number = place->reading_number;
+        (void)cyc_copy(slot->host, sizeof slot->host, place->host != NULL ? place->host : "");
+        if (slot->wanted > slot->news.durable) {
+            (void)pthread_cond_signal(&writer->wake);
+        }
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+    return ticket;
+}
+
+uint64_t cyc_writer_sync(struct cyc_writer *writer, unsigned index)
+{
+    uint64_t ticket = 0;
+    (void)pthread_mutex_lock(&writer->lock);
+    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
+    if (slot != NULL && slot->used && slot->status == CYC_OK) {
+        ticket = slot->wanted = slot->ticket;
+        (void)pthread_cond_signal(&writer->wake);
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+    return ticket;
+}
+
+/* ---- News ------------------------------------------------------------------------------------ */
+
+int cyc_writer_fd(const struct cyc_writer *writer)
+{
+    return writer->event_fd;
+}
+
+static void tell(struct cyc_writer *writer, struct slot *slot)
+{
+    slot->told = true;
+    const uint64_t one = 1;
+    (void)!write(writer->event_fd, &one, sizeof one);
+}
+
+bool cyc_writer_poll(struct cyc_writer *writer, struct cyc_writer_news *news)
+{
+    bool found = false;
+    uint64_t count;
+    (void)pthread_mutex_lock(&writer->lock);
+    (void)!read(writer->event_fd, &count, sizeof count);
+    for (unsigned i = 0; i < writer->slot_count && !found; i++) {
+        struct slot *slot = writer->slots[(writer->next_news + i) % writer->slot_count];
+        if (slot->told) {
+            *news = slot->news;
+            slot->told = false;
+            slot->used = !slot->over;
+            writer->next_news = slot->news.slot + 1;
+            found = true;
+        }
+    }
+    if (found) { /* perhaps there is more */
+        const uint64_t one = 1;
+        (void)!write(writer->event_fd, &one, sizeof one);
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+    return found;
+}
+
+/* ---- The thread: one service of one run ------------------------------------------------------ */
+
+static int write_node(struct slot *slot, struct node *node, struct cyc_err *err)
+{
+    struct cyc_run *run = slot->run;
+    const struct note *note = &node->as.note;
+    struct begin *begin = &node->as.begin;
+    struct gap *gap = &node->as.gap;
+    const struct expected *row = &node->as.expected;
+    switch (node->kind) {
+    case ROW:
+        slot->t_ns = node->as.row.record.sample.t_ns;
+        return cyc_run_row(run, &node->as.row.record, node->as.row.type, err);
+    case STEP_BEGIN:
+        free(slot->step);
+        slot->step = begin->step;
+        return cyc_run_step_begin(run, begin->step, begin->step_count, begin->t_ns, err);
+    case STEP_END:
+        if (slot->step == NULL) {
+            return cyc_err_set(err, CYC_E_BUG, "a step ended that never began");
+        }
+        return cyc_run_step_end(run, slot->step, &node->as.result, err);
+    case CYCLE:
+        return cyc_run_cycle(run, &node->as.cycle, err);
+    case EVENT:
+        return cyc_run_event(run, note->t_ns, note->who, note->what,
+                             note->why[0] != '\0' ? note->why : NULL, err);
+    case GAP:
+        gap->gap.cause = gap->cause;
+        gap->gap.verdict = gap->verdict;
+        return cyc_run_gap(run, &gap->gap, err);
+    case EXPECTATION:
+        return cyc_run_expectation(run, row->name, row->unit, row->value, row->is, row->tolerance,
+                                   row->source, err);
+    case FINISH:
+        slot->run = NULL;
+        slot->finished = true;
+        return cyc_run_finish(run, note->what, note->why, note->t_ns, err);
+    }
+    return CYC_E_BUG;
+}
+
+/* Whether a node may be written while only the state up to `state_ticket` is known. */
+static bool may_go(const struct node *node, uint64_t state_ticket, bool ending)
+{
+    const bool decided = node->kind == ROW || node->kind == STEP_END || node->kind == CYCLE;
+    return !decided || ending || state_ticket == 0 || node->ticket < state_ticket;
+}
+
+/* The next node that may be written, taken from the queue; NULL: none. Locks. */
+static struct node *next_node(struct cyc_writer *writer, struct slot *slot)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    struct node *node = slot->head;
+    if (node != NULL && may_go(node, slot->marked_ticket, slot->ended || writer->closing)) {
+        slot->head = node->next;
+    } else {
+        node = NULL;
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+    return node;
+}
+
+static void release_node(struct cyc_writer *writer, struct node *node)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    give_node(writer, node);
+    (void)pthread_mutex_unlock(&writer->lock);
+}
+
+static int write_waiting(struct cyc_writer *writer, struct slot *slot, struct cyc_err *err)
+{
+    int status = CYC_OK;
+    while (status == CYC_OK) {
+        struct node *node = next_node(writer, slot);
+        if (node == NULL) {
+            break;
+        }
+        slot->done = node->ticket;
+        status = write_node(slot, node, err);
+        release_node(writer, node);
+    }
+    return status;
+}
+
+/* Drops what waits for a run that takes no more. Under the lock. */
+static void drop_waiting(struct cyc_writer *writer, struct slot *slot)
+{
+    while (slot->head != NULL) {
+        struct node *node = slot->head;
+        slot->head = node->next;
+        if (node->kind == STEP_BEGIN) {
+            free(node->as.begin.step);
+        }
+        give_node(writer, node);
+    }
+}
+
+/* The reason goes into the journal, for which there may be room once the reserve is given back. */
+static void last_words(struct slot *slot, const struct cyc_err *problem)
+{
+    if (slot->run == NULL) {
+        return;
+    }
+    (void)cyc_reserve_release(cyc_run_folder(slot->run));
+    (void)cyc_run_event(slot->run, slot->t_ns, "disk", "fault", problem->text, NULL);
+    (void)cyc_run_finish(slot->run, "fault", problem->text, slot->t_ns, NULL);
+    slot->run = NULL;
+}
+
+static void give_up(struct cyc_writer *writer, struct slot *slot, const struct cyc_err *problem)
+{
+    last_words(slot, problem);
+    (void)pthread_mutex_lock(&writer->lock);
+    drop_waiting(writer, slot);
+    slot->finished = slot->over = true;
+    slot->status = slot->news.status = problem->status;
+    slot->news.finished = true;
+    (void)cyc_copy(slot->news.text, sizeof slot->news.text, problem->text);
+    tell(writer, slot);
+    (void)pthread_mutex_unlock(&writer->lock);
+}
+
+/* Takes the latest state, and with it the right to write what was decided before it. */
+static void take_state(struct cyc_writer *writer, struct slot *slot)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    if (slot->state_ticket > slot->marked_ticket) {
+        memcpy(slot->marked, slot->core, cyc_core_size());
+        memcpy(slot->marked_host, slot->host, sizeof slot->host);
+        slot->marked_ticket = slot->state_ticket;
+        slot->marked_epoch = slot->epoch;
+        slot->marked_number = slot->reading_number;
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+}
+
+static int put_state(struct slot *slot, struct cyc_err *err)
+{
+    if (slot->marked_ticket == slot->put_ticket) {
+        return CYC_OK;
+    }
+    cyc_text_clear(&slot->text);
+    cyc_core_save(slot->marked, &slot->text);
+    if (slot->text.failed) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the mark of the run");
+    }
+    slot->put_ticket = slot->marked_ticket;
+    const struct cyc_run_state state = {.core = cyc_text_get(&slot->text),
+                                        .host = slot->marked_host,
+                                        .epoch = slot->marked_epoch,
+                                        .reading_number = slot->marked_number};
+    return cyc_run_state(slot->run, &state, err);
+}
+
+static void tell_durable(struct cyc_writer *writer, struct slot *slot)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    slot->news.durable = slot->done > slot->marked_ticket ? slot->done : slot->marked_ticket;
+    slot->news.reading_number = slot->marked_number;
+    slot->news.epoch = slot->marked_epoch;
+    slot->news.finished = slot->over = slot->finished;
+    tell(writer, slot);
+    (void)pthread_mutex_unlock(&writer->lock);
+}
+
+/* One group commit. */
+static void serve(struct cyc_writer *writer, struct slot *slot)
+{
+    struct cyc_err err = {0};
+    const uint64_t done_before = slot->done;
+    const uint64_t marked_before = slot->marked_ticket;
+    slot->sync_at_ns = now_ns() + writer->sync_ns;
+    take_state(writer, slot);
+    int status = write_waiting(writer, slot, &err);
+    if (status == CYC_OK && slot->run != NULL &&
+        (slot->done > done_before || slot->marked_ticket > marked_before)) {
+        status = put_state(slot, &err);
+        if (status == CYC_OK) {
+            status = cyc_run_commit(slot->run, &err);
+        }
+    }
+    if (status != CYC_OK) {
+        give_up(writer, slot, &err);
+    } else {
+        tell_durable(writer, slot);
+    }
+}
+
+/* Rows to the kernel, no mark. */
+static void push(struct cyc_writer *writer, struct slot *slot)
+{
+    struct cyc_err err = {0};
+    slot->push_at_ns = now_ns() + PUSH_NS;
+    take_state(writer, slot);
+    int status = write_waiting(writer, slot, &err);
+    if (status == CYC_OK && slot->run != NULL) {
+        status = cyc_run_push(slot->run, &err);
+    }
+    if (status != CYC_OK) {
+        give_up(writer, slot, &err);
+    }
+}
+
+/* ---- The thread: whose turn it is ------------------------------------------------------------ */
+
+enum turn { NOBODY, SERVE, PUSH };
+
+static bool waits_for_nothing(const struct slot *slot)
+{
+    return slot->head == NULL && slot->state_ticket == slot->marked_ticket;
+}
+
+/* Something waits for this run, and there is something that can be done about it. */
+static bool is_wanted(const struct cyc_writer *writer, const struct slot *slot)
+{
+    const bool ending = slot->ended || writer->closing;
+    return slot->wanted > slot->news.durable &&
+           (slot->state_ticket > slot->marked_ticket ||
+            (slot->head != NULL && may_go(slot->head, slot->marked_ticket, ending)));
+}
+
+static bool is_alive(const struct slot *slot)
+{
+    return slot->used && slot->status == CYC_OK && !slot->finished;
+}
+
+static bool has_done(const struct slot *slot)
+{
+    return slot->head != NULL || slot->state_ticket > slot->marked_ticket ||
+           slot->done > slot->news.durable;
+}
+
+/* Under the lock. *until gets the time at which there will be something to do. */
+static enum turn whose_turn(struct cyc_writer *writer, struct slot **who, int64_t *until_ns)
+{
+    const int64_t now = now_ns();
+    enum turn turn = NOBODY;
+    *until_ns = CYC_NEVER;
+    for (unsigned i = 0; i < writer->slot_count; i++) {
+        struct slot *slot = writer->slots[i];
+        if (!is_alive(slot)) {
+            continue;
+        }
+        if (is_wanted(writer, slot) || (writer->closing && has_done(slot))) {
+            *who = slot;
+            return SERVE;
+        }
+        if (!has_done(slot)) {
+            continue;
+        }
+        if (turn == NOBODY && slot->sync_at_ns <= now) {
+            turn = SERVE;
+            *who = slot;
+        } else if (turn == NOBODY && slot->push_at_ns <= now && !waits_for_nothing(slot)) {
+            turn = PUSH;
+            *who = slot;
+        }
+        *until_ns = slot->sync_at_ns < *until_ns ? slot->sync_at_ns : *until_ns;
+        *until_ns =
+            slot->push_at_ns < *until_ns && !waits_for_nothing(slot) ? slot->push_at_ns : *until_ns;
+    }
+    return turn;
+}
+
+static void *work(void *context)
+{
+    struct cyc_writer *writer = context;
+    (void)pthread_mutex_lock(&writer->lock);
+    for (;;) {
+        struct slot *slot = NULL;
+        int64_t until_ns;
+        const enum turn turn = whose_turn(writer, &slot, &until_ns);
+        if (turn == NOBODY && writer->closing) {
+            break;
+        }
+        if (turn == NOBODY) {
+            const struct timespec until = {.tv_sec = until_ns / CYC_S_NS,
+                                           .tv_nsec = until_ns % CYC_S_NS};
+            (void)pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
+            continue;
+        }
+        (void)pthread_mutex_unlock(&writer->lock);
+        if (turn == SERVE) {
+            serve(writer, slot);
+        } else {
+            push(writer, slot);
+        }
+        (void)pthread_mutex_lock(&writer->lock);
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+    return NULL;
+}
+
+/* ---- Opening and closing --------------------------------------------------------------------- */
+
+static int start_thread(struct cyc_writer *writer)
+{
+    pthread_condattr_t attributes;
+    sigset_t all, before;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&writer->wake, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_mutex_init(&writer->lock, NULL);
+    (void)sigfillset(&all); /* signals are the loop's */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(&writer->thread, NULL, work, writer);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+int cyc_writer_open(int64_t sync_ns, struct cyc_writer **writer, struct cyc_err *err)
+{
+    struct cyc_writer *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the writer");
+    }
+    opened->sync_ns = sync_ns > 0 ? sync_ns : SYNC_NS;
+    opened->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    opened->nodes = mmap(NULL, NODES_MAX * sizeof *opened->nodes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (opened->event_fd < 0 || opened->nodes == MAP_FAILED || start_thread(opened) != 0) {
+        if (opened->nodes != MAP_FAILED) {
+            (void)munmap(opened->nodes, NODES_MAX * sizeof *opened->nodes);
+        }
+        if (opened->event_fd >= 0) {
+            (void)close(opened->event_fd);
+        }
+        free(opened);
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "cannot start the writer's thread: out of memory");
+    }
+    *writer = opened;
+    return CYC_OK;
+}
+
+static void free_slot(struct slot *slot)
+{
+    if (slot == NULL) {
+        return;
+    }
+    if (slot->run != NULL) {
+        cyc_run_leave(slot->run);
+    }
+    free(slot->core);
+    free(slot->marked);
+    free(slot->step);
+    cyc_text_release(&slot->text);
+    free(slot);
+}
+
+void cyc_writer_close(struct cyc_writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&writer->lock);
+    writer->closing = true;
+    (void)pthread_cond_signal(&writer->wake);
+    (void)pthread_mutex_unlock(&writer->lock);
+    (void)pthread_join(writer->thread, NULL);
+    for (unsigned i = 0; i < writer->slot_count; i++) {
+        free_slot(writer->slots[i]);
+    }
+    (void)pthread_mutex_destroy(&writer->lock);
+    (void)pthread_cond_destroy(&writer->wake);
+    (void)munmap(writer->nodes, NODES_MAX * sizeof *writer->nodes);
+    (void)close(writer->event_fd);
+    free(writer);
+}
+
+static struct slot *make_slot(void)
+{
+    struct slot *slot = calloc(1, sizeof *slot);
+    if (slot == NULL) {
+        return NULL;
+    }
+    slot->core = calloc(1, cyc_core_size());
+    slot->marked = calloc(1, cyc_core_size());
+    if (slot->core == NULL || slot->marked == NULL) {
+        free_slot(slot);
+        return NULL;
+    }
+    return slot;
+}
+
+/* As new, but what it holds of memory. */
+static void clear_slot(struct slot *slot, unsigned index, struct cyc_run *run, int64_t sync_ns)
+{
+    struct slot kept = *slot;
+    free(kept.step);
+    cyc_text_clear(&kept.text);
+    const int64_t now = now_ns();
+    /* Golden ratio: the intervals of neighbours lie apart however many there are. */
+    const int64_t share = (int64_t)((uint64_t)index * UINT64_C(11400714819323198485) >> 40);
+    *slot = (struct slot){.used = true,
+                          .run = run,
+                          .core = kept.core,
+                          .marked = kept.marked,
+                          .text = kept.text,
+                          .news = {.slot = index},
+                          .sync_at_ns = now + sync_ns / (INT64_C(1) << 24) * share,
+                          .push_at_ns = now};
+}
+
+int cyc_writer_add(struct cyc_writer *writer, struct cyc_run *run, unsigned *slot,
+                   struct cyc_err *err)
+{
+    unsigned index = 0;
+    int status = CYC_OK;
+    (void)pthread_mutex_lock(&writer->lock);
+    while (index < writer->slot_count && writer->slots[index]->used) {
+        index++;
+    }
+    if (index == RUNS_MAX) {
+        status = cyc_err_set(err, CYC_E_BOUND, "there are %d runs already", RUNS_MAX);
+    } else if (index == writer->slot_count) {
+        writer->slots[index] = make_slot();
+        if (writer->slots[index] != NULL) {
+            writer->slot_count++;
+        } else {
+            status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for another run");
+        }
+    }
+    if (status == CYC_OK) {
+        clear_slot(writer->slots[index], index, run, writer->sync_ns);
+        *slot = index;
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+    return status;
+}
