@@ -1,0 +1,578 @@
+/* The life of a run on a channel.
+ *
+ *   open ──► ARMING ── ARMED ──► LOADING ── first item ──► RUNNING ── FINISH, fault ──► ENDED
+ *              │                    │                         │
+ *              └──── refused, lost ─┴───── lost, tripped ─────┘  (a fault of the run)
+ *
+ * ARMING: the port identifies the instrument, sets it up with its output off, writes the
+ * protections and reads them back. LOADING: the source's process reads the protocol. Run time
+ * begins when it has answered.
+ *
+ * A reading of the cycler becomes a SAMPLE event. It counts as taken under a setpoint only if that
+ * setpoint belongs to this run, and as settled only if it was taken after the port had said that
+ * the setpoint is applied. When the executor wanted to be called and no reading came, it gets a
+ * DEADLINE event: at once where it named a time to come (the end of a segment), after two sample
+ * periods where it only asks for a sample.
+ *
+ * The executor must not be called from within one of its own actions, so what goes wrong there is
+ * noted (cyc_live_trip) and handed to it when the event is over. The first such reason counts.
+ */
+#include "run/live_int.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOADING_NS  (30 * CYC_S_NS)
+#define PATIENCE_NS (2 * CYC_S_NS) /* no item from the source by then */
+
+static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
+{
+    return &live->rig->channels[live->channel];
+}
+
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+int64_t cyc_live_run_time_ns(const struct cyc_live *live, int64_t now_ns)
+{
+    if (live->start_ns == 0) {
+        return live->options.time_ns;
+    }
+    const int64_t passed_ns = now_ns - live->start_ns;
+    return live->options.time_ns + (live->options.rate == 1.0
+                                        ? passed_ns
+                                        : (int64_t)((double)passed_ns * live->options.rate));
+}
+
+int64_t cyc_live_boot_ns(const struct cyc_live *live, int64_t run_ns)
+{
+    const int64_t passed_ns = run_ns - live->options.time_ns;
+    const double real_ns = (double)passed_ns / live->options.rate;
+    if (real_ns > 9e17) {
+        return INT64_MAX;
+    }
+    return live->start_ns + (live->options.rate == 1.0 ? passed_ns : (int64_t)real_ns);
+}
+
+static int64_t scaled(const struct cyc_live *live, int64_t real_ns)
+{
+    return (int64_t)((double)real_ns * live->options.rate);
+}
+
+/* ---- Faults ---------------------------------------------------------------------------------- */
+
+void cyc_live_trip(struct cyc_live *live, enum cyc_reply reply, const char *format, ...)
+{
+    if (live->tripped) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(live->trip_text, sizeof live->trip_text, format, arguments);
+    va_end(arguments);
+    live->tripped = true;
+    live->trip_reply = reply;
+}
+
+static void tell(struct cyc_live *live, const char *text, bool alarm)
+{
+    if (live->options.hands.tell != NULL) {
+        live->options.hands.tell(live->options.hands.context,
+                                 cyc_live_run_time_ns(live, live->now_ns), text, alarm);
+    }
+}
+
+static void end(struct cyc_live *live)
+{
+    struct cyc_dry_outcome outcome = {0};
+    struct cyc_err err = {0};
+    const int64_t t_ns = cyc_live_run_time_ns(live, live->now_ns);
+    cyc_session_outcome(live->session, t_ns, &outcome);
+    live->state = CYC_LIVE_ENDED;
+    (void)cyc_copy(live->why, sizeof live->why, outcome.why);
+    if (outcome.finish == CYC_FINISH_FAULT) {
+        tell(live, live->why, true);
+    }
+    cyc_live_gate_command(live, CYC_MESSAGE_DISARM);
+    if (cyc_session_finish(live->session, t_ns, &err) != CYC_OK) {
+        tell(live, err.text, true);
+    }
+}
+
+static void see_step(struct cyc_live *live)
+{
+    struct cyc_progress progress;
+    cyc_session_progress(live->session, &progress);
+    if (progress.step != NULL && progress.step_count != live->plausible_step) {
+        live->plausible_step = progress.step_count;
+        if (live->plausible != NULL) {
+            cyc_plausible_step(live->plausible, progress.step,
+                               cyc_live_run_time_ns(live, live->now_ns));
+        }
+    }
+}
+
+/* After every call into the session: what it left behind. */
+static void settle(struct cyc_live *live, int status, const struct cyc_err *err)
+{
+    if (status != CYC_OK) {
+        cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", err->text);
+    }
+    if (live->tripped && !cyc_session_is_over(live->session)) {
+        struct cyc_err ignored = {0};
+        (void)cyc_session_trip(live->session, cyc_live_run_time_ns(live, live->now_ns),
+                               live->trip_reply, live->trip_text, &ignored);
+    }
+    if (cyc_session_is_over(live->session)) {
+        if (live->state != CYC_LIVE_ENDED) {
+            end(live);
+        }
+        return;
+    }
+    if (!cyc_session_waits_for_source(live->session)) {
+        live->source_ns = 0;
+    } else if (live->source_ns == 0) {
+        live->source_ns = live->now_ns;
+    }
+    see_step(live);
+    cyc_live_gate_pump(live);
+}
+
+static void feed(struct cyc_live *live, const struct cyc_event *event)
+{
+    struct cyc_err err = {0};
+    live->event_ns = live->now_ns;
+    live->event_t_ns = event->t_ns;
+    const int status = cyc_session_event(live->session, event, &err);
+    settle(live, status, &err);
+}
+
+/* ---- Opening and closing --------------------------------------------------------------------- */
+
+static void scale_patience(struct cyc_live *live)
+{
+    struct cyc_patience patience;
+    cyc_merge_patience(live->rig, live->channel, &patience);
+    patience.sample_ns = scaled(live, patience.sample_ns);
+    patience.temperature_ns = scaled(live, patience.temperature_ns);
+    patience.pressure_ns = scaled(live, patience.pressure_ns);
+    cyc_core_set_patience(cyc_session_core(live->session), &patience);
+}
+
+static void on_note(void *context, int64_t t_ns, const char *text)
+{
+    (void)t_ns;
+    tell(context, text, false);
+}
+
+static int open_parts(struct cyc_live *live, struct cyc_err *err)
+{
+    const struct cyc_host hands = cyc_live_gate_host(live);
+    const struct cyc_dry_listener listener = {.context = live, .note = on_note};
+    const struct cyc_session_options session = {
+        .host = &hands,
+        .source = &live->options.source,
+        .store = &live->options.store,
+        .listener = &listener,
+        .trace_path = live->options.trace_path,
+    };
+    live->plausible = calloc(1, cyc_plausible_size());
+    if (live->plausible == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the run");
+    }
+    cyc_plausible_init(live->plausible, &live->options.facts);
+    const int status = cyc_session_open(&session, &live->session, err);
+    if (status == CYC_OK) {
+        scale_patience(live);
+    }
+    return status;
+}
+
+int cyc_live_open(const struct cyc_live_options *options, struct cyc_live **live,
+                  struct cyc_err *err)
+{
+    struct cyc_live *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the run");
+    }
+    opened->options = *options;
+    opened->rig = options->merge->rig;
+    opened->channel = options->merge->channel;
+    opened->period_ns = opened->rig->instruments[channel_of(opened)->cycler].poll_ns;
+    const int status = open_parts(opened, err);
+    if (status != CYC_OK) {
+        cyc_live_close(opened);
+        return status;
+    }
+    *live = opened;
+    return CYC_OK;
+}
+
+void cyc_live_close(struct cyc_live *live)
+{
+    if (live == NULL) {
+        return;
+    }
+    cyc_session_close(live->session);
+    free(live->plausible);
+    free(live);
+}
+
+struct cyc_session *cyc_live_session(struct cyc_live *live)
+{
+    return live->session;
+}
+
+void cyc_live_start(struct cyc_live *live, int64_t now_ns)
+{
+    struct cyc_err none = {0};
+    live->now_ns = now_ns;
+    live->sent_ns = now_ns;
+    cyc_live_gate_command(live, CYC_MESSAGE_ARM);
+    settle(live, CYC_OK, &none);
+}
+
+/* ---- Messages of the port processes ----------------------------------------------------------
+ */
+
+static void check_plausible(struct cyc_live *live, const struct cyc_sample *sample)
+{
+    struct cyc_alarm_report report;
+    if (!cyc_plausible_sample(live->plausible, sample, &report)) {
+        return;
+    }
+    const struct cyc_session_store *store = &live->options.store;
+    (void)store->event(store->context, report.t_ns, "plausibility", "alarm", report.text, NULL);
+    tell(live, report.text, true);
+    if (report.trips) {
+        cyc_live_trip(live, CYC_REPLY_FAILED, "%s", report.text);
+    }
+}
+
+/* A setpoint of an earlier run may have had the same number. */
+static void place(const struct cyc_live *live, const struct cyc_message *message,
+                  struct cyc_sample *sample)
+{
+    const int64_t taken_ns = sample->t_ns;
+    sample->setpoint_number = live->in_force ? message->setpoint_number : 0;
+    if (live->in_force && message->setpoint_number == live->force.number && !live->resting &&
+        taken_ns >= live->force_ns) {
+        sample->flags |= CYC_SAMPLE_SETTLED;
+    }
+    sample->t_ns = cyc_live_run_time_ns(live, taken_ns);
+    sample->temperature_age_ns = scaled(live, sample->temperature_age_ns);
+    sample->pressure_age_ns = scaled(live, sample->pressure_age_ns);
+}
+
+static void on_reading(struct cyc_live *live, const struct cyc_message *message)
+{
+    struct cyc_sample sample;
+    if (!cyc_merge_reading(live->options.merge, message, &sample)) {
+        return;
+    }
+    if (message->epoch == live->epoch && message->number <= live->reading_number) {
+        return; /* sent again */
+    }
+    live->epoch = message->epoch;
+    live->reading_number = message->number;
+    if (live->state != CYC_LIVE_RUNNING) {
+        return;
+    }
+    place(live, message, &sample);
+    check_plausible(live, &sample);
+    const struct cyc_event event = {
+        .kind = CYC_EVENT_SAMPLE, .t_ns = sample.t_ns, .sample = &sample};
+    feed(live, &event);
+    if (live->state == CYC_LIVE_RUNNING) {
+        cyc_live_gate_sweep(live);
+    }
+}
+
+static void on_armed(struct cyc_live *live, const struct cyc_message *message)
+{
+    struct cyc_err err = {0};
+    if (live->state != CYC_LIVE_ARMING) {
+        return;
+    }
+    if (message->status != CYC_OK) {
+        cyc_live_trip(live, CYC_REPLY_FAILED, "the start was refused: %s", message->text);
+        settle(live, CYC_OK, &err);
+        return;
+    }
+    live->state = CYC_LIVE_LOADING;
+    const int status = cyc_session_start(live->session, live->options.time_ns, &err);
+    settle(live, status, &err);
+    if (!cyc_session_waits_for_source(live->session)) {
+        cyc_live_source(live, live->now_ns);
+    }
+}
+
+static void on_tripped(struct cyc_live *live, const struct cyc_message *message)
+{
+    cyc_live_trip(live, CYC_REPLY_FAILED, "the port has made the channel safe: %s", message->text);
+}
+
+static bool is_mine(const struct cyc_live *live, int instrument)
+{
+    const struct cyc_rig_channel *channel = channel_of(live);
+    return instrument == channel->cycler || instrument == channel->chamber ||
+           instrument == channel->press;
+}
+
+static void on_link(struct cyc_live *live, const struct cyc_message *message)
+{
+    if (message->status == CYC_OK || !is_mine(live, message->instrument)) {
+        return;
+    }
+    const struct cyc_session_store *store = &live->options.store;
+    (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "port", "link",
+                       message->text, NULL);
+    tell(live, message->text, true);
+    if (message->status == CYC_E_IDENTITY) {
+        cyc_live_trip(live, CYC_REPLY_FAILED, "%s", message->text);
+    }
+}
+
+void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, int64_t now_ns)
+{
+    struct cyc_err none = {0};
+    live->now_ns = now_ns;
+    const bool own = message->channel == (int32_t)live->channel;
+    if (live->state == CYC_LIVE_ENDED) {
+        struct cyc_sample sample;
+        if (message->kind == CYC_MESSAGE_READING) {
+            (void)cyc_merge_reading(live->options.merge, message, &sample);
+        }
+        return;
+    }
+    if (message->kind == CYC_MESSAGE_READING) {
+        on_reading(live, message);
+        return;
+    }
+    if (message->kind == CYC_MESSAGE_LINK) {
+        on_link(live, message);
+    } else if (own && message->kind == CYC_MESSAGE_ARMED) {
+        on_armed(live, message);
+        return;
+    } else if (own && message->kind == CYC_MESSAGE_APPLIED) {
+        cyc_live_gate_applied(live, message);
+    } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
+        on_tripped(live, message);
+    }
+    settle(live, CYC_OK, &none);
+}
+
+void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns)
+{
+    struct cyc_err none = {0};
+    live->now_ns = now_ns;
+    if (live->state == CYC_LIVE_ENDED || !is_mine(live, instrument)) {
+        return;
+    }
+    cyc_live_trip(live, CYC_REPLY_STALE,
+                  "the port process of %s is gone; its outputs are made safe",
+                  live->rig->instruments[instrument].name);
+    settle(live, CYC_OK, &none);
+}
+
+/* ---- Source, store, time ---------------------------------------------------------------------
+ */
+
+void cyc_live_source(struct cyc_live *live, int64_t now_ns)
+{
+    struct cyc_err err = {0};
+    live->now_ns = now_ns;
+    if (live->state != CYC_LIVE_LOADING && live->state != CYC_LIVE_RUNNING) {
+        return;
+    }
+    if (live->state == CYC_LIVE_LOADING) {
+        live->state = CYC_LIVE_RUNNING;
+        live->start_ns = now_ns;
+        live->event_ns = now_ns;
+    }
+    const int64_t t_ns = cyc_live_run_time_ns(live, now_ns);
+    const int status = cyc_session_items(live->session, t_ns, &err);
+    live->event_t_ns = t_ns;
+    live->event_ns = now_ns;
+    live->source_ns = 0; /* it spoke: a new question, a new patience */
+    settle(live, status, &err);
+}
+
+void cyc_live_durable(struct cyc_live *live, uint64_t ticket, int64_t now_ns)
+{
+    struct cyc_err none = {0};
+    live->now_ns = now_ns;
+    live->durable = ticket > live->durable ? ticket : live->durable;
+    if (live->state != CYC_LIVE_ENDED) {
+        settle(live, CYC_OK, &none);
+    }
+}
+
+void cyc_live_disk_failed(struct cyc_live *live, const char *why, int64_t now_ns)
+{
+    struct cyc_err none = {0};
+    live->now_ns = now_ns;
+    if (live->state != CYC_LIVE_ENDED) {
+        cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", why);
+        settle(live, CYC_OK, &none);
+    }
+}
+
+static int64_t source_due_ns(const struct cyc_live *live)
+{
+    if (live->source_ns == 0) {
+        return INT64_MAX;
+    }
+    return live->source_ns + (live->state == CYC_LIVE_LOADING ? LOADING_NS : PATIENCE_NS);
+}
+
+/* When the executor is to be called without a sample. */
+static int64_t deadline_due_ns(const struct cyc_live *live)
+{
+    const struct cyc_actions *wait = cyc_session_wait(live->session);
+    if (live->state != CYC_LIVE_RUNNING || wait->deadline_ns == CYC_NEVER) {
+        return INT64_MAX;
+    }
+    const bool at_once = wait->deadline_ns <= live->event_t_ns ||
+                         cyc_session_state(live->session) == CYC_STATE_SETTLE;
+    return at_once ? live->event_ns + 2 * live->period_ns
+                   : cyc_live_boot_ns(live, wait->deadline_ns);
+}
+
+void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
+{
+    struct cyc_err none = {0};
+    live->now_ns = now_ns;
+    if (live->state == CYC_LIVE_ENDED) {
+        return;
+    }
+    cyc_live_gate_tick(live);
+    if (live->state == CYC_LIVE_ARMING && now_ns - live->sent_ns >= LOADING_NS) {
+        cyc_live_trip(live, CYC_REPLY_STALE, "the instrument was not set up in %d s",
+                      (int)(LOADING_NS / CYC_S_NS));
+    }
+    if (now_ns >= source_due_ns(live)) {
+        cyc_live_trip(live, CYC_REPLY_STALE, "the protocol gave no step in %d s",
+                      (int)((source_due_ns(live) - live->source_ns) / CYC_S_NS));
+    }
+    if (now_ns >= deadline_due_ns(live) && !live->tripped) {
+        const struct cyc_event event = {.kind = CYC_EVENT_DEADLINE,
+                                        .t_ns = cyc_live_run_time_ns(live, now_ns)};
+        feed(live, &event);
+        return;
+    }
+    settle(live, CYC_OK, &none);
+}
+
+int64_t cyc_live_wake_ns(const struct cyc_live *live)
+{
+    if (live->state == CYC_LIVE_ENDED) {
+        return INT64_MAX;
+    }
+    int64_t wake_ns = cyc_live_gate_wake_ns(live);
+    const int64_t due_ns = deadline_due_ns(live);
+    const int64_t source_ns = source_due_ns(live);
+    wake_ns = due_ns < wake_ns ? due_ns : wake_ns;
+    wake_ns = source_ns < wake_ns ? source_ns : wake_ns;
+    if (live->state == CYC_LIVE_ARMING && live->sent_ns + LOADING_NS < wake_ns) {
+        wake_ns = live->sent_ns + LOADING_NS;
+    }
+    return wake_ns;
+}
+
+/* ---- Operators --------------------------------------------------------------------------------
+ */
+
+static int refuse(struct cyc_err *err, const char *why)
+{
+    return cyc_err_set(err, CYC_E_REFUSED, "%s", why);
+}
+
+/* Why a word makes no sense now; NULL: it does. */
+static const char *objection(const struct cyc_live *live, enum cyc_operator word)
+{
+    const enum cyc_state state = cyc_session_state(live->session);
+    if (live->state == CYC_LIVE_ENDED) {
+        return "the run has ended";
+    }
+    if (live->state != CYC_LIVE_RUNNING) {
+        return "the run has not begun yet";
+    }
+    const bool between = cyc_session_step(live->session) == NULL;
+    if (word == CYC_OPERATOR_PAUSE && state == CYC_STATE_PAUSED) {
+        return "it is paused already";
+    }
+    if (word == CYC_OPERATOR_RESUME && state != CYC_STATE_PAUSED) {
+        return "it is not paused";
+    }
+    if ((word == CYC_OPERATOR_PAUSE || word == CYC_OPERATOR_SKIP) && between) {
+        return "it is between two steps; try again";
+    }
+    return NULL;
+}
+
+int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char *who,
+                      int64_t now_ns, struct cyc_err *err)
+{
+    static const char *const words[] = {
+        [CYC_OPERATOR_PAUSE] = "pause",   [CYC_OPERATOR_RESUME] = "resume",
+        [CYC_OPERATOR_SKIP] = "skip",     [CYC_OPERATOR_STOP] = "stop",
+        [CYC_OPERATOR_ANSWER] = "answer",
+    };
+    live->now_ns = now_ns;
+    const struct cyc_step *step = cyc_session_step(live->session);
+    const bool asks = step != NULL && step->mode == CYC_MODE_ASK;
+    const enum cyc_operator meant =
+        word == CYC_OPERATOR_RESUME && asks && cyc_session_state(live->session) != CYC_STATE_PAUSED
+            ? CYC_OPERATOR_ANSWER
+            : word;
+    const char *why = objection(live, meant);
+    if (why != NULL) {
+        return refuse(err, why);
+    }
+    const struct cyc_session_store *store = &live->options.store;
+    const struct cyc_event event = {.kind = CYC_EVENT_OPERATOR,
+                                    .t_ns = cyc_live_run_time_ns(live, now_ns),
+                                    .operator_word = meant};
+    (void)store->event(store->context, event.t_ns, who, "command", words[meant], NULL);
+    feed(live, &event);
+    return CYC_OK;
+}
+
+void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns)
+{
+    struct cyc_err err = {0};
+    live->now_ns = now_ns;
+    if (live->state == CYC_LIVE_ENDED) {
+        return;
+    }
+    const int status =
+        cyc_session_stop(live->session, cyc_live_run_time_ns(live, now_ns), false, why, &err);
+    settle(live, status, &err);
+}
+
+/* ---- Looking at it ----------------------------------------------------------------------------
+ */
+
+void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view)
+{
+    struct cyc_dry_outcome outcome = {0};
+    *view = (struct cyc_live_view){
+        .state = live->state,
+        .executor = cyc_session_state(live->session),
+        .resting = live->resting,
+    };
+    cyc_session_outcome(live->session, 0, &outcome);
+    view->finish = outcome.finish;
+    cyc_session_progress(live->session, &view->progress);
+    view->progress.t_ns = cyc_live_run_time_ns(live, live->now_ns);
+    (void)cyc_copy(view->why, sizeof view->why, live->why);
+}
+
+uint64_t cyc_live_reading_number(const struct cyc_live *live, uint64_t *epoch)
+{
+    *epoch = live->epoch;
+    return live->reading_number;
+}

@@ -1,0 +1,123 @@
+/* One channel live: real time, and instruments behind port processes.
+ *
+ *      reading, applied, tripped …            session: executor, source, store
+ *   port ──────────────────────────► live ◄──────────────────────────────────►
+ *        ◄──────────────────────────  │
+ *      apply, environment, safe       └─ setpoints wait until their intent is durable
+ *
+ * It decides nothing about the protocol and does no I/O of its own: messages come in by function
+ * calls with the time, and leave through struct cyc_live_hands. One thread. Times called `now_ns`
+ * are CLOCK_BOOTTIME; run time is theirs since the start, times the rate.
+ */
+#ifndef CYC_RUN_LIVE_H
+#define CYC_RUN_LIVE_H
+
+#include "device/message.h"
+#include "device/rig.h"
+#include "run/plausible.h"
+#include "run/session.h"
+
+#define CYC_INTENT_PATIENCE_NS  (250 * CYC_MS_NS) /* an intent not durable by then: SAFE, `disk` */
+#define CYC_COMMAND_PATIENCE_NS (3 * CYC_S_NS)    /* a command not answered by then: fault */
+
+/* ---- Readings merged into samples (live_merge.c) ----------------------------------------------
+ *
+ * The electrical reading is the channel's clock: each one becomes a sample, with the latest value
+ * of every other sensor and its age. A channel has one whether a run is on it or not.
+ */
+
+#define CYC_MERGE_SENSORS (3 + CYC_AUX_MAX) /* temperature, ambient, pressure, named ones */
+
+struct cyc_merge {
+    const struct cyc_rig *rig; /* borrowed */
+    unsigned channel;
+    double values[CYC_MERGE_SENSORS]; /* NaN: never, or not valid */
+    int64_t times_ns[CYC_MERGE_SENSORS];
+    struct cyc_reading electrical; /* the latest, as read */
+    bool has_electrical;
+};
+void cyc_merge_init(struct cyc_merge *merge, const struct cyc_rig *rig, unsigned channel);
+/* Takes a READING of any instrument. True: it is an electrical one of this channel, and *sample is
+ * filled but for its setpoint number; times in CLOCK_BOOTTIME. */
+bool cyc_merge_reading(struct cyc_merge *merge, const struct cyc_message *message,
+                       struct cyc_sample *sample);
+/* How old values may be: the longest of three polls and three seconds, for each kind. */
+void cyc_merge_patience(const struct cyc_rig *rig, unsigned channel, struct cyc_patience *patience);
+
+/* ---- A run on a channel -----------------------------------------------------------------------
+ */
+
+/* What a live run asks of the daemon. */
+struct cyc_live_hands {
+    void *context;
+    /* To the port process of that instrument; never blocks. */
+    int (*send)(void *context, int instrument, const struct cyc_message *message,
+                struct cyc_err *err);
+    /* For those who look on; `alarm`: also for the rig's alarm command. May be NULL. */
+    void (*tell)(void *context, int64_t t_ns, const char *text, bool alarm);
+};
+
+struct cyc_live_options {
+    struct cyc_merge *merge; /* of the channel; borrowed */
+    struct cyc_live_hands hands;
+    struct cyc_session_source source;
+    struct cyc_session_store store;
+    const uint64_t *intent; /* the store's ticket of the latest step_begin; borrowed */
+    double rate;            /* run time per real time */
+    int64_t time_ns;        /* run time at the start; 0 but for a resumed run */
+    struct cyc_plausible_facts facts;
+    const char *trace_path; /* NULL: none */
+};
+
+enum cyc_live_state {
+    CYC_LIVE_ARMING,  /* protections are being written and read back */
+    CYC_LIVE_LOADING, /* the source is asked for its first step */
+    CYC_LIVE_RUNNING,
+    CYC_LIVE_ENDED /* the outputs are off; the store may still be busy */
+};
+
+struct cyc_live; /* owned by whoever opened it */
+
+int cyc_live_open(const struct cyc_live_options *options, struct cyc_live **live,
+                  struct cyc_err *err);
+/* Frees; sends nothing. */
+void cyc_live_close(struct cyc_live *live);
+struct cyc_session *cyc_live_session(struct cyc_live *live);
+
+/* Asks the port to set the instrument up; the run starts when it has answered. */
+void cyc_live_start(struct cyc_live *live, int64_t now_ns);
+/* READING (also those taken while nobody listened, in order), APPLIED, ARMED, TRIPPED, SAFE_DONE,
+ * LINK: whatever concerns the channel. */
+void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, int64_t now_ns);
+/* The connection to the port of an instrument of the channel is gone. */
+void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns);
+/* The source may have answered. */
+void cyc_live_source(struct cyc_live *live, int64_t now_ns);
+/* All of the store's tickets up to this one are durable. */
+void cyc_live_durable(struct cyc_live *live, uint64_t ticket, int64_t now_ns);
+void cyc_live_disk_failed(struct cyc_live *live, const char *why, int64_t now_ns);
+/* Time has passed; to be called at cyc_live_wake_ns(). */
+void cyc_live_tick(struct cyc_live *live, int64_t now_ns);
+int64_t cyc_live_wake_ns(const struct cyc_live *live); /* INT64_MAX: nothing is due */
+/* PAUSE, RESUME (answers an ASK step), SKIP, STOP (with the steps of `finally`). CYC_E_REFUSED says
+ * why it makes no sense now. */
+int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char *who,
+                      int64_t now_ns, struct cyc_err *err);
+/* Ends the run at once, outputs off, without `finally`. */
+void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns);
+
+/* What is shown of it. */
+struct cyc_live_view {
+    enum cyc_live_state state;
+    enum cyc_state executor;
+    bool resting; /* the next step is waited for with the circuit open */
+    struct cyc_progress progress;
+    char why[256]; /* of the end */
+    enum cyc_finish finish;
+};
+void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view);
+/* Number of the latest reading that became a sample, and its port's epoch. */
+uint64_t cyc_live_reading_number(const struct cyc_live *live, uint64_t *epoch);
+int64_t cyc_live_run_time_ns(const struct cyc_live *live, int64_t now_ns);
+
+#endif
