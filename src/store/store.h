@@ -114,6 +114,46 @@ int cyc_run_finish(struct cyc_run *run, const char *end, const char *why, int64_
 /* Closes without an outcome and without a last commit: the run can be resumed. Frees run. */
 void cyc_run_leave(struct cyc_run *run);
 
+/* ---- Going on with a run that was cut short ----------------------------------------------------
+ */
+
+/* What the journal of a live run says; strings are owned by it. */
+struct cyc_run_journal {
+    char id[CYC_RUN_ID_SIZE];
+    char folder[CYC_PATH_SIZE];
+    char cell[64], channel[64];
+    char *rig_channel_json, *cell_json, *settings_json, *state, *host; /* "" where there is none */
+    int64_t start_unix_ns;
+    double nominal_capacity_Ah, one_c_A;
+    int voltage_decimals, current_decimals, capacity_decimals;
+    uint32_t finished_steps;
+    uint32_t open_step; /* count of a step without a result; 0: none */
+    int64_t open_start_ns;
+    /* the mark */
+    char data_file[160]; /* its name */
+    uint64_t length, row_count, epoch, reading_number;
+    char xxh64[24];
+    int64_t t_ns, unix_ns;
+    bool same_boot;
+};
+/* CYC_E_INPUT: it has ended, or is a dry run. CYC_E_BUSY: its writer lives. CYC_E_JOURNAL: damaged,
+ * or of another version. Caller releases. */
+int cyc_run_journal_read(const char *folder, struct cyc_run_journal *journal, struct cyc_err *err);
+void cyc_run_journal_release(struct cyc_run_journal *journal);
+
+/* Rows behind the mark that were kept; what the last of them says. */
+struct cyc_run_tail {
+    uint64_t rows;
+    uint64_t index;
+    int64_t t_ns;
+    double voltage_V, current_A;
+    struct cyc_sums test;
+};
+/* Opens for writing again; locks. The data file is checked against the mark and cut: at the mark,
+ * or with keep_tail (same boot only) at its last line feed; later parts are removed. */
+int cyc_run_reopen(const struct cyc_run_journal *journal, bool keep_tail, struct cyc_run **run,
+                   struct cyc_run_tail *tail, struct cyc_err *err);
+
 /* ---- The reserve: a file that gives its space back ------------------------------------------- */
 
 #define CYC_RESERVE_SIZE (64 * 1024 * 1024)
@@ -137,6 +177,7 @@ struct cyc_run_info {
     uint64_t row_count;          /* whole rows in the data, also those beyond the last commit */
     uint64_t step_count, cycle_count, event_count;
     double active_mass_g, area_cm2, one_c_A, nominal_capacity_Ah;
+    char channel[64]; /* of a live run, else "" */
 };
 
 typedef int (*cyc_run_info_fn)(void *context, const struct cyc_run_info *info);
