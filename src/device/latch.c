@@ -1,0 +1,101 @@
+/* The latch: a file that says that nothing may be energised.
+ *
+ * It is asked for by looking whether the file is there, so its text may be broken, empty or
+ * unreadable without opening the way. It is cleared by a person's `rearm` alone.
+ */
+#include "device/port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LATCH "latch"
+
+static int open_folder(const char *state_dir, int *folder, struct cyc_err *err)
+{
+    *folder = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *folder >= 0
+               ? CYC_OK
+               : cyc_err_set(err, CYC_E_FILE, "cannot open the state folder %s: %m", state_dir);
+}
+
+int cyc_latch_set(const char *state_dir, const char *why, struct cyc_err *err)
+{
+    int folder = -1;
+    int status = open_folder(state_dir, &folder, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    const int fd = openat(folder, LATCH, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        status = cyc_err_set(err, CYC_E_FILE, "cannot set the latch in %s: %m", state_dir);
+    } else {
+        /* The name is what counts; a text that a full disk does not take is no failure. */
+        struct stat state;
+        const bool first = fstat(fd, &state) == 0 && state.st_size == 0;
+        if (first && dprintf(fd, "%s\n", why) < 0) {
+            errno = 0;
+        }
+        const bool synced = fsync(fd) == 0 && fsync(folder) == 0;
+        if (!synced) {
+            status = cyc_err_set(err, CYC_E_FILE, "the latch in %s is set but not synced: %m",
+                                 state_dir);
+        }
+        (void)close(fd);
+    }
+    (void)close(folder);
+    return status;
+}
+
+int cyc_latch_clear(const char *state_dir, struct cyc_err *err)
+{
+    int folder = -1;
+    int status = open_folder(state_dir, &folder, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    if (unlinkat(folder, LATCH, 0) != 0 && errno != ENOENT) {
+        status = cyc_err_set(err, CYC_E_FILE, "cannot clear the latch in %s: %m", state_dir);
+    } else if (fsync(folder) != 0) {
+        status = cyc_err_set(err, CYC_E_FILE, "cannot sync the state folder %s: %m", state_dir);
+    }
+    (void)close(folder);
+    return status;
+}
+
+static void read_why(int folder, char *why, size_t size)
+{
+    (void)cyc_copy(why, size, "(no reason is written down)");
+    const int fd = openat(folder, LATCH, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return;
+    }
+    char text[256];
+    const ssize_t count = read(fd, text, sizeof text - 1);
+    if (count > 0) {
+        text[count] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        (void)cyc_copy(why, size, text);
+    }
+    (void)close(fd);
+}
+
+bool cyc_latch_is_set(const char *state_dir, char *why, size_t size)
+{
+    const int folder = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) {
+        if (why != NULL) {
+            (void)snprintf(why, size, "the state folder %s cannot be opened", state_dir);
+        }
+        return true;
+    }
+    const bool is_set = faccessat(folder, LATCH, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+    if (is_set && why != NULL) {
+        read_why(folder, why, size);
+    }
+    (void)close(folder);
+    return is_set;
+}

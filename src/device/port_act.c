@@ -1,0 +1,428 @@
+/* What the port process does to outputs: arm, apply, set an environment, make safe.
+ *
+ * Off comes first and is repeated until it was seen. Everything that energises is refused unless
+ * all of this holds at that moment: lease, no latch, armed under the present link, setpoint and
+ * compliance within the channel's limits, the last reading within them, temperatures and pressures
+ * that limits need fresh.
+ */
+#include "device/port_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- The mark: outputs may be on ---------------------------------------------------------------
+ */
+
+static bool mark_path(const struct port *port, char *path, size_t size)
+{
+    const int length =
+        snprintf(path, size, "%s/port-%s.on", port->options->state_dir, port->settings->name);
+    return length > 0 && (size_t)length < size;
+}
+
+void port_mark(struct port *port, bool on)
+{
+    char path[1024];
+    if (port->marked == on || !mark_path(port, path, sizeof path)) {
+        return;
+    }
+    if (on) {
+        const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0) {
+            return; /* a full disk: the mark is one more ring, not the first */
+        }
+        (void)close(fd);
+    } else {
+        (void)unlink(path);
+    }
+    port->marked = on;
+}
+
+bool port_is_marked(const struct port *port)
+{
+    char path[1024];
+    return mark_path(port, path, sizeof path) && access(path, F_OK) == 0;
+}
+
+/* ---- Off -------------------------------------------------------------------------------------
+ */
+
+void port_unsafe(struct port *port, struct output *output)
+{
+    port_cancel(port, output, CYC_E_INTERRUPTED, "made safe before it was carried out");
+    output->armed = false;
+    output->slice_ns = CYC_NEVER;
+    if (!output->unsafe) {
+        output->unsafe = true;
+        output->retry_ns = 0;
+    }
+}
+
+void port_unsafe_all(struct port *port)
+{
+    for (unsigned i = 0; i < port->output_count; i++) {
+        struct output *const output = &port->outputs[i];
+        if (output->on) {
+            port_unsafe(port, output);
+        } else {
+            port_cancel(port, output, CYC_E_INTERRUPTED, "the lease is over");
+            output->armed = false;
+        }
+    }
+}
+
+void port_trip(struct port *port, struct output *output, const char *why)
+{
+    if (output->unsafe && !output->armed) {
+        return; /* the first reason counts */
+    }
+    port_unsafe(port, output);
+    port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
+}
+
+static void is_off(struct port *port, struct output *output)
+{
+    output->unsafe = output->on = false;
+    output->odd = 0;
+    output->setpoint_number = 0;
+    output->drive.setpoint = (struct cyc_setpoint){.control = CYC_CONTROL_OPEN};
+    output->due_ns = 0; /* a reading of the open circuit, at once */
+    if (!port_is_on(port)) {
+        port_mark(port, false);
+    }
+}
+
+static void tell_supervisor(const struct port *port, int channel, int status, const char *text)
+{
+    struct cyc_message done = port_message(port, CYC_MESSAGE_SAFE_DONE);
+    done.channel = channel;
+    done.status = status;
+    (void)cyc_copy(done.text, sizeof done.text, text);
+    if (port->options->supervisor_fd >= 0) {
+        (void)cyc_message_send(port->options->supervisor_fd, &done, -1, NULL);
+    }
+}
+
+static void make_off(struct port *port, struct output *output)
+{
+    struct unit *const unit = &port->units[output->unit];
+    struct cyc_err err = {0};
+    const int64_t deadline = port_deadline(port);
+    const int status = unit->rig->driver->safe(unit->instrument, output->number, deadline, &err);
+    output->retry_ns = port_now_ns() + PORT_RETRY_NS;
+    struct cyc_message done = port_message(port, CYC_MESSAGE_SAFE_DONE);
+    done.channel = output->channel;
+    done.status = status;
+    (void)cyc_copy(done.text, sizeof done.text, err.text);
+    if (status == CYC_OK) {
+        is_off(port, output);
+    } else if (status == CYC_E_LOST || status == CYC_E_IO) {
+        port_close(port, &err);
+    }
+    tell_supervisor(port, output->channel, status, err.text);
+    port_tell(port, &done);
+}
+
+/* Outputs that cannot be reached are answered too; one that is mute is not: whoever asks then
+ * kills this process and tries without it. */
+void port_answer_safe(struct port *port)
+{
+    if (!port->asked) {
+        return;
+    }
+    bool waits = false;
+    for (unsigned i = 0; i < port->output_count; i++) {
+        struct output *const output = &port->outputs[i];
+        const bool wrong = port->units[output->unit].state == UNIT_WRONG;
+        if (!output->asked) {
+            continue;
+        }
+        if (output->unsafe && port->bus != NULL && !wrong) {
+            waits = true;
+            continue;
+        }
+        output->asked = false;
+        if (output->unsafe) {
+            port->asked_status = wrong ? CYC_E_IDENTITY : CYC_E_LOST;
+            tell_supervisor(port, output->channel, port->asked_status,
+                            wrong ? "another instrument answers on its port"
+                                  : "the link to the instrument is lost");
+        }
+    }
+    if (!waits) {
+        port->asked = false;
+        tell_supervisor(port, -1, port->asked_status, port->settings->name);
+    }
+}
+
+bool port_make_off(struct port *port, int64_t now)
+{
+    if (port->bus == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < port->output_count; i++) {
+        struct output *const output = &port->outputs[i];
+        const struct unit *const unit = &port->units[output->unit];
+        if (output->unsafe && now >= output->retry_ns && unit->proved &&
+            unit->state != UNIT_WRONG) {
+            make_off(port, output);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Arm -------------------------------------------------------------------------------------
+ */
+
+static struct cyc_protection raw_bounds(const struct cyc_rig_channel *channel)
+{
+    const struct cyc_calibration *const V = &channel->voltage;
+    const struct cyc_calibration *const A = &channel->current;
+    struct cyc_protection raw = channel->limits;
+    raw.voltage_min_V = cyc_calibration_invert(V, raw.voltage_min_V);
+    raw.voltage_max_V = cyc_calibration_invert(V, raw.voltage_max_V);
+    raw.current_min_A = cyc_calibration_invert(A, raw.current_min_A);
+    raw.current_max_A = cyc_calibration_invert(A, raw.current_max_A);
+    return raw;
+}
+
+static int may_energise(const struct port *port, const struct output *output, struct cyc_err *err)
+{
+    const struct unit *const unit = &port->units[output->unit];
+    const int64_t now = port_now_ns();
+    char why[128];
+    if (port->lease_ns <= now) {
+        return cyc_err_set(err, CYC_E_REFUSED, "the daemon holds no lease");
+    }
+    if (cyc_latch_is_set(port->options->state_dir, why, sizeof why) || port->latched) {
+        return cyc_err_set(err, CYC_E_LATCHED, "latched until `cyclostat rearm`: %s",
+                           port->latched ? "made safe" : why);
+    }
+    if (port->bus == NULL || unit->state != UNIT_READY) {
+        return cyc_err_set(err, CYC_E_LOST, "%s is not there", unit->rig->name);
+    }
+    if (output->unsafe) {
+        return cyc_err_set(err, CYC_E_BUSY, "the output is being made safe");
+    }
+    return output->channel < 0 ? CYC_OK
+                               : port_guard_fresh(port, (unsigned)output->channel, now, err);
+}
+
+static bool has_dead_man(const struct unit *unit)
+{
+    const struct cyc_capabilities *const can = &unit->capabilities;
+    return can->watchdog != CYC_WATCHDOG_NONE || (can->traits & CYC_TRAIT_OWN_CUTOFF) != 0 ||
+           unit->rig->accept_no_watchdog;
+}
+
+static int arm(struct port *port, struct output *output, struct cyc_err *err)
+{
+    struct unit *const unit = &port->units[output->unit];
+    int status = may_energise(port, output, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    if (!has_dead_man(unit)) {
+        return cyc_err_set(err, CYC_E_REFUSED,
+                           "%s has no watchdog and no cutoff of its own: if this computer stops, "
+                           "it goes on; write `accept: no_watchdog` in the rig if a person or "
+                           "hardware sees to that",
+                           unit->rig->name);
+    }
+    status = port_measure(port, output, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    status = port_guard_present(port, output, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    const struct cyc_protection bounds = raw_bounds(&port->rig->channels[output->channel]);
+    port_mark(port, true);
+    status = unit->rig->driver->protect(unit->instrument, output->number, &bounds,
+                                        port_deadline(port), err);
+    output->armed = status == CYC_OK;
+    output->ours = output->ours || output->armed;
+    return status;
+}
+
+/* ---- Apply -----------------------------------------------------------------------------------
+ */
+
+/* As the instrument sees it: calibration undone, bounds from the channel whatever was sent. */
+static struct cyc_drive raw_drive(const struct port *port, const struct output *output,
+                                  const struct cyc_drive *drive)
+{
+    const struct cyc_rig_channel *const channel = &port->rig->channels[output->channel];
+    struct cyc_drive raw = *drive;
+    raw.bounds = raw_bounds(channel);
+    raw.latest_V = output->last.values[CYC_MEASURAND_VOLTAGE];
+    if (raw.setpoint.control == CYC_CONTROL_CURRENT) {
+        raw.setpoint.value = cyc_calibration_invert(&channel->current, raw.setpoint.value);
+        raw.setpoint.slope_per_s /= channel->current.gain;
+    } else if (raw.setpoint.control == CYC_CONTROL_VOLTAGE) {
+        raw.setpoint.value = cyc_calibration_invert(&channel->voltage, raw.setpoint.value);
+        raw.setpoint.slope_per_s /= channel->voltage.gain;
+        raw.setpoint.current_min_A =
+            cyc_calibration_invert(&channel->current, raw.setpoint.current_min_A);
+        raw.setpoint.current_max_A =
+            cyc_calibration_invert(&channel->current, raw.setpoint.current_max_A);
+    }
+    const double low = cyc_calibration_invert(&channel->voltage, raw.backstop_low_V);
+    const double high = cyc_calibration_invert(&channel->voltage, raw.backstop_high_V);
+    raw.backstop_low_V = fmax(low, raw.bounds.voltage_min_V); /* NaN: the bound */
+    raw.backstop_high_V = fmin(high, raw.bounds.voltage_max_V);
+    const bool sliced = raw.backstop_after_ns > 0 && raw.backstop_after_ns < PORT_SLICE_NS;
+    raw.backstop_after_ns = sliced ? raw.backstop_after_ns : PORT_SLICE_NS;
+    return raw;
+}
+
+static int drive_output(struct port *port, struct output *output, const struct cyc_drive *raw,
+                        struct cyc_err *err)
+{
+    struct unit *const unit = &port->units[output->unit];
+    if (!output->on) {
+        output->read_ns = port_now_ns();
+    }
+    output->on = output->ours = true;
+    port_mark(port, true);
+    const int status =
+        unit->rig->driver->apply(unit->instrument, output->number, raw, port_deadline(port), err);
+    if (status != CYC_OK) {
+        port_unsafe(port, output); /* nobody knows what it does now */
+        return status;
+    }
+    output->drive = *raw;
+    output->setpoint_number = raw->setpoint.number;
+    output->odd = 0;
+    output->due_ns = 0; /* the first reading under it, at once */
+    const bool runs = (unit->capabilities.traits & CYC_TRAIT_RUNS_STEPS) != 0;
+    output->slice_ns = runs && raw->setpoint.control != CYC_CONTROL_OPEN
+                           ? port_now_ns() + raw->backstop_after_ns - raw->backstop_after_ns / 5
+                           : CYC_NEVER;
+    return CYC_OK;
+}
+
+/* A rest that is refused is a wish to have no current: the output goes off instead. */
+static int apply(struct port *port, struct output *output, const struct cyc_drive *drive,
+                 struct cyc_err *err)
+{
+    const bool rests = drive->setpoint.control == CYC_CONTROL_OPEN;
+    int status = may_energise(port, output, err);
+    if (status == CYC_OK && !output->armed) {
+        status = cyc_err_set(err, CYC_E_REFUSED, "the channel is not armed");
+    }
+    status = status == CYC_OK ? port_guard_drive(port, output, drive, err) : status;
+    status = status == CYC_OK && !rests ? port_guard_present(port, output, err) : status;
+    if (status != CYC_OK) {
+        if (rests && output->on) {
+            port_unsafe(port, output);
+        }
+        return status;
+    }
+    const struct cyc_drive raw = raw_drive(port, output, drive);
+    return drive_output(port, output, &raw, err);
+}
+
+/* ---- Chamber and press ------------------------------------------------------------------------
+ */
+
+static int set_environment(struct port *port, struct output *output,
+                           const struct cyc_message *command, struct cyc_err *err)
+{
+    struct unit *const unit = &port->units[output->unit];
+    const struct cyc_rig_channel *const channel = &port->rig->channels[command->channel];
+    struct cyc_environment part = command->as.environment;
+    int status = may_energise(port, output, err);
+    status = status == CYC_OK ? port_guard_environment(port, (unsigned)command->channel, &part, err)
+                              : status;
+    if (status != CYC_OK) {
+        return status;
+    }
+    if (unit->rig->driver->environment == NULL) {
+        return cyc_err_set(err, CYC_E_UNSUPPORTED, "%s sets nothing", unit->rig->name);
+    }
+    if (channel->chamber != (int)unit->index || channel->chamber_output != output->number) {
+        part.temperature_degC = NAN;
+        part.temperature_off = false;
+    }
+    if (channel->press != (int)unit->index || channel->press_output != output->number) {
+        part.pressure_Pa = NAN;
+        part.pressure_off = false;
+    }
+    return unit->rig->driver->environment(unit->instrument, output->number, &part, &channel->limits,
+                                          port_deadline(port), err);
+}
+
+/* ---- One command at a time ----------------------------------------------------------------------
+ */
+
+static void answer(struct port *port, struct output *output, const struct cyc_message *command,
+                   int status, const struct cyc_err *err)
+{
+    const bool arms = command->kind == CYC_MESSAGE_ARM;
+    struct cyc_message message = port_message(port, arms ? CYC_MESSAGE_ARMED : CYC_MESSAGE_APPLIED);
+    message.channel = command->channel;
+    message.instrument = (int32_t)port->units[output->unit].index;
+    message.output = output->number;
+    message.index = command->kind;
+    message.status = status;
+    if (command->kind == CYC_MESSAGE_APPLY) {
+        message.as.drive.setpoint = command->as.drive.setpoint;
+    }
+    if (status != CYC_OK) {
+        (void)cyc_copy(message.text, sizeof message.text, err->text);
+    }
+    port_tell(port, &message);
+}
+
+static void carry_out(struct port *port, struct output *output)
+{
+    const struct cyc_message command = output->command;
+    struct cyc_err err = {0};
+    int status = CYC_E_BUG;
+    output->pending = false;
+    if (command.kind == CYC_MESSAGE_ARM) {
+        status = arm(port, output, &err);
+    } else if (command.kind == CYC_MESSAGE_APPLY) {
+        status = apply(port, output, &command.as.drive, &err);
+    } else if (command.kind == CYC_MESSAGE_ENVIRONMENT) {
+        status = set_environment(port, output, &command, &err);
+    }
+    answer(port, output, &command, status, &err);
+    if (status == CYC_E_LOST || status == CYC_E_IO || status == CYC_E_TIMEOUT ||
+        status == CYC_E_STALE || status == CYC_E_REPLY) {
+        port_failed(port, &port->units[output->unit], &err);
+    }
+}
+
+/* The same drive once more: what runs in the instrument ends by itself unless we live. */
+static void next_slice(struct port *port, struct output *output)
+{
+    struct cyc_err err = {0};
+    const struct cyc_drive drive = output->drive;
+    if (port->lease_ns <= port_now_ns() || drive_output(port, output, &drive, &err) != CYC_OK) {
+        port_trip(port, output, err.text[0] != '\0' ? err.text : "the lease is over");
+    }
+}
+
+bool port_act(struct port *port, int64_t now)
+{
+    for (unsigned i = 0; i < port->output_count; i++) {
+        struct output *const output = &port->outputs[i];
+        if (output->pending) {
+            carry_out(port, output);
+            return true;
+        }
+        if (output->on && now >= output->slice_ns && !output->unsafe) {
+            next_slice(port, output);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,201 @@
+/* Inside of the port process. See the essay in port.c. */
+#ifndef CYC_DEVICE_PORT_INT_H
+#define CYC_DEVICE_PORT_INT_H
+
+#include "device/message.h"
+#include "device/port.h"
+
+#include <time.h>
+
+#define PORT_UNITS_MAX    64  /* instruments on one port */
+#define PORT_OUTPUTS_MAX  256 /* of all of them */
+#define PORT_DRAIN_MAX    64  /* messages taken in one pass */
+#define PORT_RING_MAX     65536
+#define PORT_SETUP_MAX_NS (1500 * CYC_MS_NS) /* of a call while no output of the port is on */
+#define PORT_REOPEN_NS    (500 * CYC_MS_NS)
+#define PORT_RETRY_NS     (100 * CYC_MS_NS) /* between tries to make an output safe */
+#define PORT_QUIET_NS     (100 * CYC_MS_NS) /* a line that is silent so long is drained */
+#define PORT_FRESH_NS     (3 * CYC_S_NS)    /* or three polls: older temperatures are none */
+#define PORT_SLICE_NS     (300 * CYC_S_NS)  /* of setpoints that run in the instrument */
+
+enum unit_state {
+    UNIT_UNKNOWN, /* to be identified */
+    UNIT_READY,
+    UNIT_WRONG /* somebody else answers there: never written to */
+};
+
+/* An instrument of this port. */
+struct unit {
+    unsigned index; /* in the rig */
+    const struct cyc_rig_instrument *rig;
+    struct cyc_instrument *instrument; /* owned; NULL while the port is closed */
+    struct cyc_capabilities capabilities;
+    struct cyc_identity identity; /* as of the first time; "" fields: not known */
+    bool seen;                    /* identity was read once */
+    bool proved;                  /* it was identified on the port as it is open now */
+    enum unit_state state;
+    int told;              /* status of the latest LINK; 1: none yet */
+    unsigned failures;     /* exchanges in a row */
+    int64_t identify_ns;   /* not before */
+    unsigned first, count; /* its outputs */
+};
+
+/* An output of a cycler, or what is set and read of a chamber, press or sensor. */
+struct output {
+    unsigned unit, number; /* number: in the instrument */
+    int channel;           /* whose cycler it is; -1 */
+    bool armed;            /* protections written and read back under this link */
+    bool ours;             /* energised by this process, or by the one before it */
+    bool on;               /* from the first byte that may energise until seen off */
+    bool unsafe;           /* to be made safe, again and again, until seen off */
+    bool asked;            /* the supervisor waits to hear that it is off */
+    int64_t retry_ns;      /* not before */
+    uint32_t setpoint_number;
+    struct cyc_drive drive;     /* in force, as the instrument sees it */
+    int64_t slice_ns;           /* when it must be applied again; CYC_NEVER */
+    bool pending;               /* a command waits for its turn on the bus */
+    struct cyc_message command; /* that one */
+    int64_t due_ns;             /* next poll */
+    int64_t read_ns;            /* last good reading, or when it was switched on; 0: none */
+    struct cyc_reading last;    /* that one */
+    unsigned odd;               /* readings in a row whose output state is not the expected one */
+    bool elsewhere; /* channels whose output hangs on another port need what is read here */
+};
+
+/* What the limits of a channel need, as far as this process has to do with it. */
+struct watch {
+    int output;         /* of this port, index; -1: the output hangs on another port */
+    int temperature_at; /* instrument of the rig that measures it; -1: no limit, or nobody */
+    int pressure_at;
+    unsigned temperature_output, pressure_output;
+    int64_t temperature_ns, pressure_ns; /* time of the last good value; 0: none */
+    uint32_t breached; /* bit per enum cyc_measurand, and POWER: broken in the reading before */
+};
+
+struct kept { /* a reading in the ring; its number follows from its place */
+    int64_t t_ns;
+    uint32_t setpoint_number;
+    uint16_t output; /* index of the port */
+    uint16_t flags;
+    uint32_t valid;
+    double values[CYC_MEASURAND_COUNT];
+};
+
+struct port {
+    const struct cyc_port_options *options;
+    const struct cyc_rig *rig;
+    const struct cyc_rig_port *settings;
+    struct cyc_bus *bus; /* owned; NULL: closed */
+    int64_t reopen_ns;
+    bool was_open;        /* once: what comes after is a reconnection */
+    char open_error[192]; /* told already */
+    struct unit units[PORT_UNITS_MAX];
+    unsigned unit_count;
+    struct output outputs[PORT_OUTPUTS_MAX];
+    unsigned output_count;
+    struct watch *watches; /* per channel of the rig; owned */
+    unsigned turn;         /* the output measured last, so that each has its turn */
+    bool marked;           /* the file that says that outputs may be on is there */
+
+    uint64_t epoch;
+    struct kept *ring; /* owned */
+    uint64_t ring_size, newest, oldest, sent;
+
+    int listener, daemon; /* -1: none */
+    bool greeted;
+    int64_t lease_ns; /* until */
+    bool latched;
+    bool asked; /* the supervisor waits to hear that all outputs are off */
+    int asked_status;
+    bool ending;
+    int64_t supervisor_ns, beat_ns; /* last heard of, last told */
+};
+
+static inline int64_t port_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
+/* ---- port.c --------------------------------------------------------------------------------- */
+
+/* Says to the supervisor that we live; with busy_ns, that the next call may last so long. Called
+ * before every call on the bus. */
+void port_beat(struct port *port, int64_t busy_ns);
+/* To the daemon; one that does not take what it must know is dropped. */
+void port_tell(struct port *port, const struct cyc_message *message);
+/* TRIPPED and EVENT: to the daemon, and to the supervisor for its log. */
+void port_announce(struct port *port, enum cyc_message_kind kind, int channel, const char *text);
+struct cyc_message port_message(const struct port *port, enum cyc_message_kind kind);
+void port_drop_daemon(struct port *port, const char *why);
+/* May any electrical output of the port be on? */
+bool port_is_on(const struct port *port);
+/* Deadline of a call, and a heartbeat that announces it. */
+int64_t port_deadline(struct port *port);
+
+/* ---- port_link.c ---------------------------------------------------------------------------- */
+
+/* One step towards an open port with known instruments; true when the bus was used. */
+bool port_mend(struct port *port, int64_t now);
+void port_close(struct port *port, const struct cyc_err *err);
+/* An exchange failed: finds the step again or gives the link up. */
+void port_failed(struct port *port, struct unit *unit, const struct cyc_err *err);
+
+/* ---- port_poll.c ---------------------------------------------------------------------------- */
+
+int port_ring_init(struct port *port, struct cyc_err *err);
+/* Measures what is due; true when the bus was used. */
+bool port_poll(struct port *port, int64_t now);
+int64_t port_next_poll_ns(const struct port *port);
+int port_measure(struct port *port, struct output *output, struct cyc_err *err);
+void port_pump(struct port *port); /* readings to the daemon */
+bool port_has_unsent(const struct port *port);
+void port_confirm(struct port *port, uint64_t number);
+void port_resend(struct port *port, uint64_t number);
+
+/* ---- port_guard.c --------------------------------------------------------------------------- */
+
+int port_guard_init(struct port *port, struct cyc_err *err);
+/* Judges a reading taken here, or handed on by another port's process (output -1). */
+void port_guard_reading(struct port *port, unsigned instrument, unsigned output,
+                        const struct cyc_reading *reading, bool here);
+/* Judges ages: what the limits of channels with an output that is on need must be fresh. */
+void port_guard_ages(struct port *port, int64_t now);
+/* May this output be energised so? Fills err with what speaks against it. */
+int port_guard_drive(const struct port *port, const struct output *output,
+                     const struct cyc_drive *drive, struct cyc_err *err);
+int port_guard_environment(const struct port *port, unsigned channel,
+                           const struct cyc_environment *environment, struct cyc_err *err);
+int port_guard_fresh(const struct port *port, unsigned channel, int64_t now, struct cyc_err *err);
+/* Within the limits, as last measured? */
+int port_guard_present(const struct port *port, const struct output *output, struct cyc_err *err);
+
+/* ---- port_act.c ----------------------------------------------------------------------------- */
+
+/* Marks for being made safe, and disarms. */
+void port_unsafe(struct port *port, struct output *output);
+void port_unsafe_all(struct port *port);
+/* Off by the process's own decision: TRIPPED says why. */
+void port_trip(struct port *port, struct output *output, const char *why);
+/* Makes one unsafe output safe; true when the bus was used. */
+bool port_make_off(struct port *port, int64_t now);
+/* Tells the supervisor what became of SAFE_ALL, as soon as that is known. */
+void port_answer_safe(struct port *port);
+/* Carries out one waiting command; true when the bus was used. */
+bool port_act(struct port *port, int64_t now);
+/* Refuses what waits, e.g. because the lease is over. */
+void port_cancel(struct port *port, struct output *output, int status, const char *why);
+/* <state>/port-<name>.on: outputs may be on, whatever becomes of this process. */
+void port_mark(struct port *port, bool on);
+bool port_is_marked(const struct port *port);
+
+/* ---- port_talk.c ---------------------------------------------------------------------------- */
+
+void port_hear_supervisor(struct port *port);
+void port_hear_daemon(struct port *port);
+void port_hear_calls(struct port *port);
+/* Lease over, supervisor silent. */
+void port_check_masters(struct port *port, int64_t now);
+
+#endif

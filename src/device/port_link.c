@@ -1,0 +1,277 @@
+/* The link of a port: closed, open, every instrument on it known.
+ *
+ *     closed ──open by name──► open ──identify each──► ready ──lost──► closed
+ *        ▲                      │                        │
+ *        └──── try again ◄──────┴── another instrument ◄─┴── time-outs: drain, resync, identify
+ *
+ * A name may lead to another instrument than before: cables are swapped, numbers change. So after
+ * each opening nothing but the question who it is goes out, until the answer fits the serial
+ * number of the rig, or where the rig states none, the instrument that was there the first time.
+ * Another one is asked again from time to time and otherwise left alone. A link that comes back
+ * is disarmed; an output that was on when it was lost is made safe as soon as its instrument has
+ * been recognised, since nobody was its master in between.
+ */
+#include "device/port_int.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void tell_link(struct port *port, struct unit *unit, int status, const char *text)
+{
+    if (unit->told == status) {
+        return;
+    }
+    struct cyc_message message = port_message(port, CYC_MESSAGE_LINK);
+    message.instrument = (int32_t)unit->index;
+    message.status = status;
+    message.as.identity = unit->identity;
+    (void)cyc_copy(message.text, sizeof message.text, text);
+    if (unit->told != 1 || status != CYC_OK) {
+        struct cyc_message event = port_message(port, CYC_MESSAGE_EVENT);
+        (void)snprintf(event.text, sizeof event.text, "%.60s: %.120s", unit->rig->name,
+                       status == CYC_OK ? "is there again" : text);
+        if (port->options->supervisor_fd >= 0) {
+            (void)cyc_message_send(port->options->supervisor_fd, &event, -1, NULL);
+        }
+    }
+    unit->told = status;
+    port_tell(port, &message);
+}
+
+/* Whatever was set up under the link before counts no more. */
+static void lose_outputs(struct port *port, struct unit *unit)
+{
+    for (unsigned i = unit->first; i < unit->first + unit->count; i++) {
+        struct output *const output = &port->outputs[i];
+        port_cancel(port, output, CYC_E_LOST, "the link is lost");
+        output->armed = false;
+        if (output->on) {
+            port_unsafe(port, output);
+        }
+    }
+}
+
+void port_close(struct port *port, const struct cyc_err *err)
+{
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        struct unit *const unit = &port->units[i];
+        if (unit->instrument != NULL) {
+            cyc_instrument_close(unit->instrument);
+            unit->instrument = NULL;
+        }
+        unit->state = UNIT_UNKNOWN;
+        unit->proved = false;
+        unit->failures = 0;
+        lose_outputs(port, unit);
+        if (err != NULL) {
+            tell_link(port, unit, CYC_E_LOST, err->text);
+        }
+    }
+    if (port->bus != NULL) {
+        cyc_bus_close(port->bus);
+        port->bus = NULL;
+        if (port->options->supervisor_fd >= 0) { /* its duplicate leads nowhere now */
+            struct cyc_message closed = port_message(port, CYC_MESSAGE_PORT_OPEN);
+            closed.status = CYC_E_LOST;
+            (void)cyc_message_send(port->options->supervisor_fd, &closed, -1, NULL);
+        }
+    }
+    port->reopen_ns = port_now_ns() + PORT_REOPEN_NS;
+}
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
+static int open_instruments(struct port *port, struct cyc_err *err)
+{
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        struct unit *const unit = &port->units[i];
+        const int status = cyc_instrument_open(unit->rig->driver, port->bus, unit->rig->settings,
+                                               unit->rig->setting_count, &unit->instrument, err);
+        if (status != CYC_OK) {
+            return status;
+        }
+        unit->identify_ns = 0;
+    }
+    return CYC_OK;
+}
+
+static void hand_over(struct port *port)
+{
+    const int fd = cyc_bus_fd(port->bus);
+    if (port->options->supervisor_fd < 0 || fd < 0) {
+        return;
+    }
+    const struct cyc_message open = port_message(port, CYC_MESSAGE_PORT_OPEN);
+    (void)cyc_message_send(port->options->supervisor_fd, &open, fd, NULL);
+}
+
+static void could_not_open(struct port *port, const struct cyc_err *err)
+{
+    port->reopen_ns = port_now_ns() + PORT_REOPEN_NS;
+    if (strcmp(port->open_error, err->text) != 0) {
+        (void)cyc_copy(port->open_error, sizeof port->open_error, err->text);
+        char text[192];
+        (void)snprintf(text, sizeof text, "port '%.60s': %.110s", port->settings->name, err->text);
+        port_announce(port, CYC_MESSAGE_EVENT, -1, text);
+    }
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        tell_link(port, &port->units[i], err->status, err->text);
+    }
+}
+
+static void open_port(struct port *port)
+{
+    struct cyc_err err = {0};
+    port_beat(port, PORT_SETUP_MAX_NS);
+    int status = cyc_bus_open(port->settings->address, &port->settings->bus, &port->bus, &err);
+    if (status != CYC_OK) {
+        port->bus = NULL;
+        could_not_open(port, &err);
+        return;
+    }
+    if (port->settings->record[0] != '\0') {
+        status = cyc_bus_record(port->bus, port->settings->record, &err);
+    }
+    status = status == CYC_OK ? open_instruments(port, &err) : status;
+    if (status != CYC_OK) {
+        could_not_open(port, &err);
+        port_close(port, NULL);
+        return;
+    }
+    port->open_error[0] = '\0';
+    hand_over(port);
+}
+
+/* ---- Identity -------------------------------------------------------------------------------- */
+
+static bool is_expected(const struct unit *unit, const struct cyc_identity *identity)
+{
+    const char *expected = unit->rig->serial_number;
+    if (expected[0] == '\0' && unit->seen) {
+        expected = unit->identity.serial_number;
+    }
+    return expected[0] == '\0' || strcmp(expected, identity->serial_number) == 0;
+}
+
+static void is_wrong(struct port *port, struct unit *unit, const char *text)
+{
+    unit->state = UNIT_WRONG;
+    unit->proved = false;
+    unit->identify_ns = port_now_ns() + 4 * PORT_REOPEN_NS;
+    lose_outputs(port, unit);
+    tell_link(port, unit, CYC_E_IDENTITY, text);
+}
+
+static void is_known(struct port *port, struct unit *unit, const struct cyc_identity *identity)
+{
+    const bool was_reset = unit->seen && identity->power_on;
+    unit->identity = *identity;
+    unit->seen = unit->proved = true;
+    unit->failures = 0;
+    struct cyc_err err = {0};
+    if (unit->rig->driver->capabilities(unit->instrument, &unit->capabilities, &err) != CYC_OK) {
+        is_wrong(port, unit, err.text);
+        return;
+    }
+    unit->state = UNIT_READY;
+    if (was_reset) {
+        unit->told = 1; /* there, but not as it was */
+        lose_outputs(port, unit);
+    }
+    tell_link(port, unit, CYC_OK, was_reset ? "was switched on or reset" : "");
+}
+
+static void identify(struct port *port, struct unit *unit)
+{
+    struct cyc_identity identity = {0};
+    struct cyc_err err = {0};
+    const int status =
+        unit->rig->driver->identify(unit->instrument, &identity, port_deadline(port), &err);
+    unit->identify_ns = port_now_ns() + PORT_REOPEN_NS;
+    if (status == CYC_OK && is_expected(unit, &identity)) {
+        is_known(port, unit, &identity);
+    } else if (status == CYC_OK) {
+        char text[192];
+        (void)snprintf(text, sizeof text,
+                       "another instrument answers: serial number '%s' instead of '%s'",
+                       identity.serial_number,
+                       unit->rig->serial_number[0] != '\0' ? unit->rig->serial_number
+                                                           : unit->identity.serial_number);
+        is_wrong(port, unit, text);
+    } else if (status == CYC_E_IDENTITY) {
+        is_wrong(port, unit, err.text);
+    } else if (status == CYC_E_LOST || status == CYC_E_IO) {
+        port_close(port, &err);
+    } else {
+        tell_link(port, unit, status, err.text);
+    }
+}
+
+/* ---- Out of step ------------------------------------------------------------------------------
+ */
+
+static void find_step(struct port *port, struct unit *unit)
+{
+    struct cyc_err err = {0};
+    const int64_t deadline = port_deadline(port);
+    int status = cyc_bus_drain(port->bus, PORT_QUIET_NS, deadline, &err);
+    if (status == CYC_OK && unit->rig->driver->resync != NULL && unit->state == UNIT_READY) {
+        status = unit->rig->driver->resync(unit->instrument, deadline, &err);
+        unit->identify_ns = port_now_ns() + PORT_RETRY_NS;
+        if (status == CYC_OK) {
+            return;
+        }
+    } else if (status == CYC_OK) {
+        identify(port, unit);
+        return;
+    }
+    if (status == CYC_E_LOST || status == CYC_E_IO) {
+        port_close(port, &err);
+        return;
+    }
+    unit->identify_ns = port_now_ns() + PORT_RETRY_NS;
+    port_failed(port, unit, &err);
+}
+
+void port_failed(struct port *port, struct unit *unit, const struct cyc_err *err)
+{
+    if (err->status == CYC_E_LOST || err->status == CYC_E_IO) {
+        port_close(port, err);
+        return;
+    }
+    unit->failures++;
+    if (unit->failures < 3 || unit->state != UNIT_READY) {
+        return;
+    }
+    /* Silent: it may have been exchanged or reset, so it has to say again who it is. */
+    unit->state = UNIT_UNKNOWN;
+    lose_outputs(port, unit);
+    tell_link(port, unit, err->status, err->text);
+}
+
+bool port_mend(struct port *port, int64_t now)
+{
+    if (port->bus == NULL) {
+        if (now < port->reopen_ns) {
+            return false;
+        }
+        open_port(port);
+        return true;
+    }
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        struct unit *const unit = &port->units[i];
+        if (now < unit->identify_ns) {
+            continue;
+        }
+        if (!cyc_bus_is_in_step(port->bus)) {
+            find_step(port, unit);
+            return true;
+        }
+        if (unit->state != UNIT_READY) {
+            identify(port, unit);
+            return true;
+        }
+    }
+    return false;
+}

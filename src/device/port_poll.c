@@ -1,0 +1,215 @@
+/* Measuring on a common grid, and keeping what was measured.
+ *
+ * Every output is due at whole multiples of its poll period on CLOCK_BOOTTIME, shifted by one
+ * of GRID_SLOTS parts of it by the port's number: ports with the same period do not all wake at
+ * once, and a late reading delays no later one. Of several that are due the longest waiting comes
+ * first.
+ *
+ * Readings are numbered from 1 and kept in a ring until the daemon has confirmed them durable,
+ * or a minute of newer ones has pushed them out. Sending is a cursor over that ring: a new
+ * reading, a slow daemon and a daemon that asks for all of it again are the same thing.
+ */
+#include "device/port_int.h"
+
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define GRID_SLOTS  16
+#define BATCH       32           /* readings sent in one pass */
+#define BACKLOG_MAX (256 * 1024) /* bytes that wait in the socket; the rest is for what matters */
+
+/* ---- The ring --------------------------------------------------------------------------------
+ */
+
+int port_ring_init(struct port *port, struct cyc_err *err)
+{
+    uint64_t size = 64;
+    for (unsigned i = 0; i < port->output_count; i++) {
+        const struct unit *const unit = &port->units[port->outputs[i].unit];
+        const int64_t poll_ns = unit->rig->poll_ns > 0 ? unit->rig->poll_ns : CYC_S_NS;
+        size += (uint64_t)(CYC_PORT_HISTORY_NS / poll_ns) + 1;
+    }
+    port->ring_size = size < PORT_RING_MAX ? size : PORT_RING_MAX;
+    port->ring = calloc(port->ring_size, sizeof *port->ring);
+    port->oldest = 1;
+    return port->ring != NULL
+               ? CYC_OK
+               : cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for a minute of readings");
+}
+
+static void keep(struct port *port, const struct output *output, const struct cyc_reading *reading)
+{
+    const uint64_t number = ++port->newest;
+    if (number - port->oldest >= port->ring_size) {
+        port->oldest = number - port->ring_size + 1;
+    }
+    struct kept *const kept = &port->ring[number % port->ring_size];
+    *kept = (struct kept){.t_ns = reading->t_ns,
+                          .setpoint_number = output->setpoint_number,
+                          .output = (uint16_t)(output - port->outputs),
+                          .flags = (uint16_t)reading->flags,
+                          .valid = reading->valid};
+    memcpy(kept->values, reading->values, sizeof kept->values);
+}
+
+static struct cyc_message reading_message(const struct port *port, const struct output *output,
+                                          const struct kept *kept)
+{
+    struct cyc_message message = port_message(port, CYC_MESSAGE_READING);
+    message.channel = output->channel;
+    message.instrument = (int32_t)port->units[output->unit].index;
+    message.output = output->number;
+    message.setpoint_number = kept->setpoint_number;
+    message.as.reading =
+        (struct cyc_reading){.t_ns = kept->t_ns, .flags = kept->flags, .valid = kept->valid};
+    memcpy(message.as.reading.values, kept->values, sizeof kept->values);
+    return message;
+}
+
+bool port_has_unsent(const struct port *port)
+{
+    return port->daemon >= 0 && port->greeted && port->sent < port->newest;
+}
+
+void port_pump(struct port *port)
+{
+    int waiting = 0;
+    if (!port_has_unsent(port) || ioctl(port->daemon, SIOCOUTQ, &waiting) != 0 ||
+        waiting > BACKLOG_MAX) {
+        return;
+    }
+    if (port->sent + 1 < port->oldest) {
+        port->sent = port->oldest - 1;
+    }
+    for (unsigned i = 0; i < BATCH && port->sent < port->newest; i++) {
+        const struct kept *const kept = &port->ring[(port->sent + 1) % port->ring_size];
+        struct cyc_message message = reading_message(port, &port->outputs[kept->output], kept);
+        message.number = port->sent + 1;
+        if (cyc_message_send(port->daemon, &message, -1, NULL) != CYC_OK) {
+            return; /* full: later; gone: the next look at the socket says so */
+        }
+        port->sent++;
+    }
+}
+
+void port_confirm(struct port *port, uint64_t number)
+{
+    if (number <= port->newest && number >= port->oldest) {
+        port->oldest = number + 1;
+    }
+}
+
+void port_resend(struct port *port, uint64_t number)
+{
+    const uint64_t first = number + 1 > port->oldest ? number + 1 : port->oldest;
+    if (number < port->newest) {
+        port->sent = first - 1;
+    }
+}
+
+/* ---- Measuring -------------------------------------------------------------------------------
+ */
+
+static int64_t next_due_ns(const struct port *port, const struct unit *unit, int64_t now)
+{
+    const int64_t poll_ns = unit->rig->poll_ns > 0 ? unit->rig->poll_ns : CYC_S_NS;
+    const int64_t shift = poll_ns / GRID_SLOTS * (int64_t)(port->options->port % GRID_SLOTS);
+    return ((now - shift) / poll_ns + 1) * poll_ns + shift;
+}
+
+/* To the ports that hold outputs of channels whose limits need this. */
+static void hand_on(struct port *port, const struct output *output)
+{
+    if (!output->elsewhere || port->options->supervisor_fd < 0) {
+        return;
+    }
+    struct cyc_message message = port_message(port, CYC_MESSAGE_READING);
+    message.instrument = (int32_t)port->units[output->unit].index;
+    message.output = output->number;
+    message.as.reading = output->last;
+    (void)cyc_message_send(port->options->supervisor_fd, &message, -1, NULL);
+}
+
+int port_measure(struct port *port, struct output *output, struct cyc_err *err)
+{
+    struct unit *const unit = &port->units[output->unit];
+    struct cyc_reading reading = {0};
+    const int status = unit->rig->driver->measure(unit->instrument, output->number, &reading,
+                                                  port_deadline(port), err);
+    output->due_ns = next_due_ns(port, unit, port_now_ns());
+    if (status != CYC_OK) {
+        return status;
+    }
+    unit->failures = 0;
+    output->last = reading;
+    keep(port, output, &reading);
+    port_guard_reading(port, unit->index, output->number, &reading, true);
+    hand_on(port, output);
+    return CYC_OK;
+}
+
+static bool is_ready(const struct port *port, const struct output *output)
+{
+    return port->units[output->unit].state == UNIT_READY;
+}
+
+static struct output *longest_waiting(struct port *port, int64_t now)
+{
+    struct output *found = NULL;
+    for (unsigned i = 0; i < port->output_count; i++) {
+        struct output *const output = &port->outputs[i];
+        if (output->due_ns <= now && is_ready(port, output) &&
+            (found == NULL || output->due_ns < found->due_ns)) {
+            found = output;
+        }
+    }
+    return found;
+}
+
+bool port_poll(struct port *port, int64_t now)
+{
+    if (port->bus == NULL || !cyc_bus_is_in_step(port->bus)) {
+        return false;
+    }
+    struct output *const output = longest_waiting(port, now);
+    if (output == NULL) {
+        return false;
+    }
+    struct unit *const unit = &port->units[output->unit];
+    struct cyc_err err = {0};
+    int status = port_measure(port, output, &err);
+    if (status == CYC_OK && output->on && port->lease_ns > now &&
+        unit->rig->driver->keepalive != NULL) {
+        status = unit->rig->driver->keepalive(unit->instrument, port_deadline(port), &err);
+    }
+    if (status == CYC_OK) {
+        return true;
+    }
+    const bool answers = err.status == CYC_E_REPLY || err.status == CYC_E_REFUSED;
+    if (answers && output->on && cyc_bus_is_in_step(port->bus)) {
+        port_trip(port, output, err.text); /* it was understood, and says that something is off */
+    }
+    port_failed(port, unit, &err);
+    return true;
+}
+
+int64_t port_next_poll_ns(const struct port *port)
+{
+    int64_t next = CYC_NEVER;
+    const bool in_step = port->bus != NULL && cyc_bus_is_in_step(port->bus);
+    for (unsigned i = 0; i < port->output_count && in_step; i++) {
+        const struct output *const output = &port->outputs[i];
+        if (is_ready(port, output) && output->due_ns < next) {
+            next = output->due_ns;
+        }
+    }
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        const struct unit *const unit = &port->units[i];
+        if ((!in_step || unit->state != UNIT_READY) && unit->identify_ns < next) {
+            next = unit->identify_ns;
+        }
+    }
+    return next;
+}
