@@ -16,6 +16,7 @@ static const struct verb verbs[] = {
     {"show", cyc_cli_show, "show one run: identity, end, steps, events"},
     {"cycles", cyc_cli_cycles, "the table of cycles of a run"},
     {"cells", cyc_cli_cells, "the simulated cells that come with the program"},
+    {"emulate", cyc_cli_emulate, "an instrument that is not there, with a simulated cell"},
     {"schema", cyc_cli_schema, "the JSON Schema of protocols, for editors"},
     {"rig", cyc_cli_rig, "check a rig file: ports, instruments, channels and their limits"},
     /* Started by the program itself, and not listed. */

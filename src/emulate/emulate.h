@@ -12,6 +12,7 @@
 #ifndef CYC_EMULATE_EMULATE_H
 #define CYC_EMULATE_EMULATE_H
 
+#include "base/text.h"
 #include "cell/cell.h"
 
 #include <stdint.h>
@@ -38,12 +39,32 @@ struct cyc_emulator {
     void (*reset)(struct cyc_unit *unit);
 };
 
+/* What an output does at its terminals: a setpoint and what the source cannot go beyond. */
+struct cyc_source {
+    struct cyc_setpoint setpoint;
+    double compliance_V; /* of current control: the voltage is held within +- this; NaN: none */
+    double most_A;       /* what the hardware can carry either way; NaN: no bound */
+    bool four_wire;      /* voltage is measured and held at the sense leads */
+};
+
+/* Seen at an instrument's terminals, through the wiring; and at the cell itself. */
+struct cyc_terminals {
+    struct cyc_sample sample; /* voltage and current as an ideal instrument measures them there */
+    bool holds_voltage;       /* the source holds a voltage: its target, or its compliance */
+    bool no_number;           /* the instrument's converter gives nothing (a fault) */
+    bool overflow;            /* … or is over its range */
+    double cell_V, cell_A;    /* the truth; NaN: no cell */
+};
+
 /* ---- What a unit may do -------------------------------------------------------------------------
  */
 
 void *cyc_unit_state(struct cyc_unit *unit);
+const char *cyc_unit_name(const struct cyc_unit *unit);
 int64_t cyc_unit_now_ns(const struct cyc_unit *unit); /* time of the wire */
 void cyc_unit_send(struct cyc_unit *unit, const void *bytes, size_t size, int64_t after_ns);
+/* What was sent and is not out yet is thrown away: device clear. */
+void cyc_unit_discard(struct cyc_unit *unit);
 void cyc_unit_wake(struct cyc_unit *unit, int64_t at_ns); /* one time only; earlier ones stand */
 /* A line for the truth log, e.g. "error -113". Setpoints and outputs are logged by themselves. */
 void cyc_unit_log(struct cyc_unit *unit, const char *format, ...)
@@ -51,10 +72,21 @@ void cyc_unit_log(struct cyc_unit *unit, const char *format, ...)
 /* What the output really does from now on. CONTROL_OPEN: relay open. Logged as
  * "output N open" or "output N current 0.0045 …". */
 void cyc_unit_drive(struct cyc_unit *unit, unsigned output, const struct cyc_setpoint *setpoint);
+/* The same for a source with a compliance of its own, 2-wire or 4-wire. */
+void cyc_unit_source(struct cyc_unit *unit, unsigned output, const struct cyc_source *source);
 /* What an ideal instrument would measure at its terminals now (through the wiring's faults, with
  * the instrument's own noise, if asked for). */
 void cyc_unit_measure(struct cyc_unit *unit, unsigned output, struct cyc_sample *sample);
+/* The same with what else a source knows of itself. */
+void cyc_unit_terminals(struct cyc_unit *unit, unsigned output, struct cyc_terminals *terminals);
 void cyc_unit_environment(struct cyc_unit *unit, const struct cyc_environment *environment);
+
+/* Options, "name=value,name=value": the text of one, false when it is not there; a number, left as
+ * it is when not there; and whether there are others than these (ended by NULL). */
+bool cyc_unit_option(const char *options, const char *name, char *value, size_t size);
+int cyc_unit_option_number(const char *options, const char *name, double *value,
+                           struct cyc_err *err);
+int cyc_unit_option_check(const char *options, const char *const *names, struct cyc_err *err);
 
 /* ---- Building and running one
  * ---------------------------------------------------------------------- */
@@ -81,6 +113,10 @@ int cyc_emulation_unit(struct cyc_emulation *emulation, const struct cyc_emulato
                        unsigned cell_count, struct cyc_unit **unit, struct cyc_err *err);
 /* "late:p=0.01,by=2s" "mute:at=10s,for=5s" "short:cell=0,ohm=0.01,at=1h": see fault.c. */
 int cyc_emulation_fault(struct cyc_emulation *emulation, const char *text, struct cyc_err *err);
+/* All fault words with what they do, for people. */
+void cyc_emulation_fault_help(struct cyc_text *text);
+/* What the host opens: "/tmp/smu", "tcp:127.0.0.1:5025", "memory". Borrowed. */
+const char *cyc_emulation_where(struct cyc_emulation *emulation, unsigned link);
 /* Serves until *stop is set (a signal handler may), in real time. */
 int cyc_emulation_serve(struct cyc_emulation *emulation, const volatile int *stop,
                         struct cyc_err *err);
