@@ -2,11 +2,15 @@
 
 #include <stddef.h>
 
+extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[];
 extern const struct cyc_check cyc_check_message[];
 
 int main(int argc, char **argv)
 {
     static const struct cyc_check_suite suites[] = {
+        {"bus", cyc_check_bus},
+        {"frame", cyc_check_frame},
+        {"exchange files", cyc_check_bus_record},
         {"message", cyc_check_message},
         {NULL, NULL},
     };
