@@ -137,7 +137,7 @@ static const char *const element_shorts[] = {"VOLT", "CURR", "RES", "TIME", "STA
 #define MEASURES(element) (1u << (element))
 
 struct keithley {
-    struct cyc_scpi scpi;
+    struct cyc_scpi_unit scpi;
     double set[SETTING_COUNT];
     double before[SETTING_COUNT]; /* before the message at hand */
     unsigned elements;            /* bit per enum element: FORMat:ELEMents */
@@ -352,7 +352,7 @@ static void append_reading(const struct keithley *k, struct cyc_text *answer)
     for (unsigned i = 0; i < ELEMENTS; i++) {
         if ((k->elements & (1u << i)) != 0) {
             cyc_text_append(answer, answer->length > 0 ? "," : "");
-            cyc_scpi_append(answer, k->last[i]);
+            cyc_scpi_unit_append(answer, k->last[i]);
         }
     }
 }
@@ -405,7 +405,7 @@ static int choice_value(const char *choices, const char *parameters, double *val
     for (unsigned i = 0; choice_at(choices, i, &word) > 0; i++) {
         char form[32];
         (void)snprintf(form, sizeof form, "%.*s", (int)choice_at(choices, i, &word), word);
-        if (cyc_scpi_word(form, parameters, strlen(parameters))) {
+        if (cyc_scpi_unit_word(form, parameters, strlen(parameters))) {
             *value = i;
             return 0;
         }
@@ -416,23 +416,23 @@ static int choice_value(const char *choices, const char *parameters, double *val
 static int special_number(const struct setting_row *row, const char *word, double *value)
 {
     const size_t size = strlen(word);
-    if (cyc_scpi_word("MINimum", word, size)) {
+    if (cyc_scpi_unit_word("MINimum", word, size)) {
         *value = row->low;
         return 0;
     }
-    if (cyc_scpi_word("MAXimum", word, size)) {
+    if (cyc_scpi_unit_word("MAXimum", word, size)) {
         *value = row->high;
         return 0;
     }
-    if (cyc_scpi_word("DEFault", word, size)) {
+    if (cyc_scpi_unit_word("DEFault", word, size)) {
         *value = row->after_reset;
         return 0;
     }
-    if (cyc_scpi_word("NONE", word, size)) {
+    if (cyc_scpi_unit_word("NONE", word, size)) {
         *value = row->high;
         return 0;
     }
-    return cyc_scpi_number(word, value);
+    return cyc_scpi_unit_number(word, value);
 }
 
 static int parameter_value(const struct setting_row *row, const char *parameters, double *value)
@@ -441,7 +441,7 @@ static int parameter_value(const struct setting_row *row, const char *parameters
     int code = 0;
     switch (row->kind) {
     case BOOLEAN:
-        code = cyc_scpi_boolean(parameters, &on);
+        code = cyc_scpi_unit_boolean(parameters, &on);
         *value = on ? 1 : 0;
         break;
     case NUMBER:
@@ -452,7 +452,7 @@ static int parameter_value(const struct setting_row *row, const char *parameters
         break;
     case CHOICE:
         code = choice_value(row->choices, parameters, value);
-        if (code != 0 && cyc_scpi_number(parameters, value) == 0 && row->low == 0 &&
+        if (code != 0 && cyc_scpi_unit_number(parameters, value) == 0 && row->low == 0 &&
             strncmp(row->choices, "OFF|ON", 6) == 0 && *value <= row->high) {
             code = 0;
         }
@@ -550,7 +550,7 @@ static int put(struct keithley *k, enum setting id, double value)
     return code;
 }
 
-static int change(struct keithley *k, enum setting id, const struct cyc_scpi_command *command)
+static int change(struct keithley *k, enum setting id, const struct cyc_scpi_unit_command *command)
 {
     double value = 0;
     const int code = parameter_value(&rows[id], command->parameters, &value);
@@ -575,7 +575,7 @@ static void ask(const struct keithley *k, enum setting id, struct cyc_text *answ
         cyc_text_append(answer, value != 0 ? "1" : "0");
         return;
     case NUMBER:
-        cyc_scpi_append(answer, value);
+        cyc_scpi_unit_append(answer, value);
         return;
     case CHOICE:
         if (strncmp(row->choices, "OFF|ON", 6) == 0) {
@@ -609,7 +609,7 @@ static enum element next_element(const char **list)
     char *direct = strchr(word, ':'); /* VOLT:DC */
     size = direct != NULL ? (size_t)(direct - word) : size;
     for (unsigned i = 0; i < ELEMENTS; i++) {
-        if (cyc_scpi_word(element_names[i], word, size)) {
+        if (cyc_scpi_unit_word(element_names[i], word, size)) {
             return (enum element)i;
         }
     }
@@ -745,7 +745,7 @@ static const struct {
     {"SYSTem:BEEPer[:IMMediate]", false, ACTION_NOTHING},
 };
 
-static void received(struct keithley *k, const struct cyc_scpi_command *command)
+static void received(struct keithley *k, const struct cyc_scpi_unit_command *command)
 {
     cyc_unit_log(k->scpi.unit, "received %s %s", command->header, command->parameters);
 }
@@ -777,7 +777,7 @@ static int fetch(const struct keithley *k, struct cyc_text *answer)
     return 0;
 }
 
-static int act(struct keithley *k, enum action action, const struct cyc_scpi_command *command,
+static int act(struct keithley *k, enum action action, const struct cyc_scpi_unit_command *command,
                struct cyc_text *answer)
 {
     switch (action) {
@@ -849,14 +849,14 @@ static int act(struct keithley *k, enum action action, const struct cyc_scpi_com
     return 0;
 }
 
-static int execute_setting(struct keithley *k, const struct cyc_scpi_command *command,
+static int execute_setting(struct keithley *k, const struct cyc_scpi_unit_command *command,
                            struct cyc_text *answer, bool *found)
 {
     for (unsigned i = 0; i < SETTING_COUNT; i++) {
         /* The integration time is one for all functions. */
-        const bool same =
-            cyc_scpi_match(rows[i].header, command->header) ||
-            (i == SET_NPLC && cyc_scpi_match("[SENSe[1]]:CURRent[:DC]:NPLCycles", command->header));
+        const bool same = cyc_scpi_unit_match(rows[i].header, command->header) ||
+                          (i == SET_NPLC && cyc_scpi_unit_match("[SENSe[1]]:CURRent[:DC]:NPLCycles",
+                                                                command->header));
         if (same) {
             *found = true;
             if (command->query) {
@@ -869,20 +869,21 @@ static int execute_setting(struct keithley *k, const struct cyc_scpi_command *co
     return CODE_UNDEFINED;
 }
 
-static int execute(void *context, const struct cyc_scpi_command *command, struct cyc_text *answer)
+static int execute(void *context, const struct cyc_scpi_unit_command *command,
+                   struct cyc_text *answer)
 {
     struct keithley *k = context;
     bool found = false;
     if (command->first) {
         memcpy(k->before, k->set, sizeof k->before);
     }
-    int code = cyc_scpi_common(&k->scpi, command, answer, &found);
+    int code = cyc_scpi_unit_common(&k->scpi, command, answer, &found);
     if (!found) {
         code = execute_setting(k, command, answer, &found);
     }
     for (size_t i = 0; !found && i < sizeof actions / sizeof actions[0]; i++) {
         if (actions[i].query == command->query &&
-            cyc_scpi_match(actions[i].header, command->header)) {
+            cyc_scpi_unit_match(actions[i].header, command->header)) {
             found = true;
             code = act(k, actions[i].action, command, answer);
         }
@@ -947,7 +948,7 @@ static void receive(struct cyc_unit *unit, const uint8_t *bytes, size_t size)
     struct keithley *k = cyc_unit_state(unit);
     /* With a baud rate given, an answer of some 40 bytes and the integration take their time. */
     const double wait_s = k->baud > 0 ? 400 / k->baud + 2e-3 * MS_PER_PLC * k->set[SET_NPLC] : 0;
-    cyc_scpi_receive(&k->scpi, bytes, size, (int64_t)(wait_s * (double)CYC_S_NS));
+    cyc_scpi_unit_receive(&k->scpi, bytes, size, (int64_t)(wait_s * (double)CYC_S_NS));
 }
 
 const struct cyc_emulator cyc_emulator_keithley_2400 = {

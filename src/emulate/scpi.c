@@ -34,7 +34,7 @@
 #define EXECUTION_FIRST (-299)
 #define DEVICE_FIRST    (-399)
 
-static const struct cyc_scpi_error texts[] = {
+static const struct cyc_scpi_unit_error texts[] = {
     {0, "No error"},
     {-102, "Syntax error"},
     {-104, "Data type error"},
@@ -81,7 +81,7 @@ static unsigned event_of(int code)
     return code < 0 ? CYC_ESR_QYE : CYC_ESR_EXE;
 }
 
-void cyc_scpi_error(struct cyc_scpi *scpi, int code)
+void cyc_scpi_unit_error(struct cyc_scpi_unit *scpi, int code)
 {
     scpi->event_status |= event_of(code);
     cyc_unit_log(scpi->unit, "error %d", code);
@@ -92,21 +92,21 @@ void cyc_scpi_error(struct cyc_scpi *scpi, int code)
         return;
     }
     const unsigned last = (scpi->error_first + scpi->error_count++) % CYC_SCPI_ERRORS_MAX;
-    scpi->errors[last] = (struct cyc_scpi_error){code, text_of(code)};
+    scpi->errors[last] = (struct cyc_scpi_unit_error){code, text_of(code)};
 }
 
-struct cyc_scpi_error cyc_scpi_next_error(struct cyc_scpi *scpi)
+struct cyc_scpi_unit_error cyc_scpi_unit_next_error(struct cyc_scpi_unit *scpi)
 {
     if (scpi->error_count == 0) {
         return texts[0];
     }
-    const struct cyc_scpi_error error = scpi->errors[scpi->error_first];
+    const struct cyc_scpi_unit_error error = scpi->errors[scpi->error_first];
     scpi->error_first = (scpi->error_first + 1) % CYC_SCPI_ERRORS_MAX;
     scpi->error_count--;
     return error;
 }
 
-void cyc_scpi_clear_status(struct cyc_scpi *scpi)
+void cyc_scpi_unit_clear_status(struct cyc_scpi_unit *scpi)
 {
     scpi->error_count = 0;
     scpi->event_status = 0;
@@ -168,12 +168,12 @@ static bool match(const char *pattern, const char *header)
            match(pattern + size, header + word + (header[word] == ':' ? 1 : 0));
 }
 
-bool cyc_scpi_match(const char *pattern, const char *header)
+bool cyc_scpi_unit_match(const char *pattern, const char *header)
 {
     return match(pattern, header);
 }
 
-bool cyc_scpi_word(const char *form, const char *word, size_t size)
+bool cyc_scpi_unit_word(const char *form, const char *word, size_t size)
 {
     char upper[32];
     if (size >= sizeof upper) {
@@ -187,7 +187,7 @@ bool cyc_scpi_word(const char *form, const char *word, size_t size)
 
 /* ---- Parameters ------------------------------------------------------------------------------ */
 
-int cyc_scpi_number(const char *parameters, double *value)
+int cyc_scpi_unit_number(const char *parameters, double *value)
 {
     size_t used = 0;
     if (*parameters == '\0') {
@@ -210,23 +210,23 @@ int cyc_scpi_number(const char *parameters, double *value)
     return used == size ? 0 : CODE_DATA_TYPE;
 }
 
-int cyc_scpi_boolean(const char *parameters, bool *value)
+int cyc_scpi_unit_boolean(const char *parameters, bool *value)
 {
     double number = 0;
-    if (cyc_scpi_word("ON", parameters, strlen(parameters))) {
+    if (cyc_scpi_unit_word("ON", parameters, strlen(parameters))) {
         *value = true;
         return 0;
     }
-    if (cyc_scpi_word("OFF", parameters, strlen(parameters))) {
+    if (cyc_scpi_unit_word("OFF", parameters, strlen(parameters))) {
         *value = false;
         return 0;
     }
-    const int code = cyc_scpi_number(parameters, &number);
+    const int code = cyc_scpi_unit_number(parameters, &number);
     *value = number != 0;
     return code;
 }
 
-void cyc_scpi_append(struct cyc_text *answer, double value)
+void cyc_scpi_unit_append(struct cyc_text *answer, double value)
 {
     const double size = fabs(value);
     int exponent = size > 0 && isfinite(size) ? (int)floor(log10(size)) : 0;
@@ -242,16 +242,16 @@ void cyc_scpi_append(struct cyc_text *answer, double value)
 
 /* ---- Common commands ------------------------------------------------------------------------- */
 
-static unsigned status_byte(const struct cyc_scpi *scpi)
+static unsigned status_byte(const struct cyc_scpi_unit *scpi)
 {
     return (scpi->error_count > 0 ? 1u << 2 : 0) |
            ((scpi->event_status & scpi->event_enable) != 0 ? 1u << 5 : 0);
 }
 
-static int mask_of(const struct cyc_scpi_command *command, unsigned *mask)
+static int mask_of(const struct cyc_scpi_unit_command *command, unsigned *mask)
 {
     double value = 0;
-    const int code = cyc_scpi_number(command->parameters, &value);
+    const int code = cyc_scpi_unit_number(command->parameters, &value);
     if (code == 0 && (value < 0 || value > 255)) {
         return -222;
     }
@@ -259,7 +259,7 @@ static int mask_of(const struct cyc_scpi_command *command, unsigned *mask)
     return code;
 }
 
-static int common_query(struct cyc_scpi *scpi, const char *header, struct cyc_text *answer)
+static int common_query(struct cyc_scpi_unit *scpi, const char *header, struct cyc_text *answer)
 {
     if (strcmp(header, "*ESR") == 0) {
         cyc_text_format(answer, "%u", scpi->event_status);
@@ -280,11 +280,11 @@ static int common_query(struct cyc_scpi *scpi, const char *header, struct cyc_te
     return 0;
 }
 
-static int common_setting(struct cyc_scpi *scpi, const struct cyc_scpi_command *command)
+static int common_setting(struct cyc_scpi_unit *scpi, const struct cyc_scpi_unit_command *command)
 {
     const char *header = command->header;
     if (strcmp(header, "*CLS") == 0) {
-        cyc_scpi_clear_status(scpi);
+        cyc_scpi_unit_clear_status(scpi);
     } else if (strcmp(header, "*OPC") == 0) {
         scpi->event_status |= CYC_ESR_OPC;
     } else if (strcmp(header, "*ESE") == 0) {
@@ -297,15 +297,15 @@ static int common_setting(struct cyc_scpi *scpi, const struct cyc_scpi_command *
     return 0;
 }
 
-int cyc_scpi_common(struct cyc_scpi *scpi, const struct cyc_scpi_command *command,
-                    struct cyc_text *answer, bool *is_common)
+int cyc_scpi_unit_common(struct cyc_scpi_unit *scpi, const struct cyc_scpi_unit_command *command,
+                         struct cyc_text *answer, bool *is_common)
 {
     const bool asks_error =
-        command->query && (cyc_scpi_match("SYSTem:ERRor[:NEXT]", command->header) ||
-                           cyc_scpi_match("STATus:QUEue[:NEXT]", command->header));
+        command->query && (cyc_scpi_unit_match("SYSTem:ERRor[:NEXT]", command->header) ||
+                           cyc_scpi_unit_match("STATus:QUEue[:NEXT]", command->header));
     *is_common = true;
     if (asks_error) {
-        const struct cyc_scpi_error error = cyc_scpi_next_error(scpi);
+        const struct cyc_scpi_unit_error error = cyc_scpi_unit_next_error(scpi);
         cyc_text_format(answer, "%d,\"%s\"", error.code, error.text);
         return 0;
     }
@@ -346,7 +346,8 @@ static char *trim(char *text)
 }
 
 /* Splits one unit; `path` is that of the unit before and becomes this one's. */
-static int parse_unit(char *text, char *path, size_t path_size, struct cyc_scpi_command *command)
+static int parse_unit(char *text, char *path, size_t path_size,
+                      struct cyc_scpi_unit_command *command)
 {
     char *parameters = text + strcspn(text, " \t");
     if (*parameters != '\0') {
@@ -377,7 +378,7 @@ static int parse_unit(char *text, char *path, size_t path_size, struct cyc_scpi_
     return 0;
 }
 
-static void run_message(struct cyc_scpi *scpi, int64_t after_ns)
+static void run_message(struct cyc_scpi_unit *scpi, int64_t after_ns)
 {
     char path[256] = "";
     struct cyc_text answer = {0};
@@ -385,7 +386,7 @@ static void run_message(struct cyc_scpi *scpi, int64_t after_ns)
     bool first = true;
     int code = 0;
     while (*at != '\0' && code == 0) {
-        struct cyc_scpi_command command = {.first = first};
+        struct cyc_scpi_unit_command command = {.first = first};
         struct cyc_text part = {0};
         const size_t size = unit_size(at);
         char *next = at + size + (at[size] == ';' ? 1 : 0);
@@ -404,7 +405,7 @@ static void run_message(struct cyc_scpi *scpi, int64_t after_ns)
         at = next;
     }
     if (code != 0) {
-        cyc_scpi_error(scpi, code);
+        cyc_scpi_unit_error(scpi, code);
     }
     if (answer.length > 0) {
         cyc_text_append(&answer, scpi->terminator);
@@ -413,7 +414,8 @@ static void run_message(struct cyc_scpi *scpi, int64_t after_ns)
     cyc_text_release(&answer);
 }
 
-void cyc_scpi_receive(struct cyc_scpi *scpi, const uint8_t *bytes, size_t size, int64_t after_ns)
+void cyc_scpi_unit_receive(struct cyc_scpi_unit *scpi, const uint8_t *bytes, size_t size,
+                           int64_t after_ns)
 {
     for (size_t i = 0; i < size; i++) {
         const uint8_t byte = bytes[i];
@@ -429,7 +431,7 @@ void cyc_scpi_receive(struct cyc_scpi *scpi, const uint8_t *bytes, size_t size, 
         } else if (scpi->overrun) {
             scpi->used = 0;
             scpi->overrun = false;
-            cyc_scpi_error(scpi, CODE_OVERRUN);
+            cyc_scpi_unit_error(scpi, CODE_OVERRUN);
         } else if (scpi->used > 0) {
             scpi->line[scpi->used] = '\0';
             scpi->used = 0;

@@ -19,23 +19,24 @@ enum cyc_esr {
     CYC_ESR_PON = 1u << 7
 };
 
-struct cyc_scpi_error {
+struct cyc_scpi_unit_error {
     int code;
     const char *text; /* static */
 };
 
 /* One unit of a program message. */
-struct cyc_scpi_command {
+struct cyc_scpi_unit_command {
     char header[256]; /* whole path in upper case, without ':' before it and '?' after it */
     bool query;
     bool first;             /* of its message */
     const char *parameters; /* terminated, without blanks around; "" */
 };
 
-struct cyc_scpi {
+struct cyc_scpi_unit {
     /* Carries out one command; answers are appended to `answer`. Returns 0, or an error code that
      * goes into the queue. */
-    int (*execute)(void *context, const struct cyc_scpi_command *command, struct cyc_text *answer);
+    int (*execute)(void *context, const struct cyc_scpi_unit_command *command,
+                   struct cyc_text *answer);
     void *context;
     struct cyc_unit *unit;
     const char *terminator; /* of answers */
@@ -43,28 +44,29 @@ struct cyc_scpi {
     size_t used;
     bool overrun;
     unsigned event_status, event_enable, service_enable;
-    struct cyc_scpi_error errors[CYC_SCPI_ERRORS_MAX];
+    struct cyc_scpi_unit_error errors[CYC_SCPI_ERRORS_MAX];
     unsigned error_first, error_count;
 };
 
 /* Bytes from the wire; CR and LF end a message, ^C and ^X clear the device. Answers are sent
  * after_ns later. */
-void cyc_scpi_receive(struct cyc_scpi *scpi, const uint8_t *bytes, size_t size, int64_t after_ns);
-void cyc_scpi_error(struct cyc_scpi *scpi, int code);
-struct cyc_scpi_error cyc_scpi_next_error(struct cyc_scpi *scpi);
-void cyc_scpi_clear_status(struct cyc_scpi *scpi);
+void cyc_scpi_unit_receive(struct cyc_scpi_unit *scpi, const uint8_t *bytes, size_t size,
+                           int64_t after_ns);
+void cyc_scpi_unit_error(struct cyc_scpi_unit *scpi, int code);
+struct cyc_scpi_unit_error cyc_scpi_unit_next_error(struct cyc_scpi_unit *scpi);
+void cyc_scpi_unit_clear_status(struct cyc_scpi_unit *scpi);
 /* Commands that every instrument has: *CLS *ESE *ESR *OPC *SRE *STB *TST *WAI SYSTem:ERRor.
  * *is_common: it was one of them. */
-int cyc_scpi_common(struct cyc_scpi *scpi, const struct cyc_scpi_command *command,
-                    struct cyc_text *answer, bool *is_common);
+int cyc_scpi_unit_common(struct cyc_scpi_unit *scpi, const struct cyc_scpi_unit_command *command,
+                         struct cyc_text *answer, bool *is_common);
 /* "SOURce[1]:CURRent[:LEVel]" against a header; long or short forms only. */
-bool cyc_scpi_match(const char *pattern, const char *header);
+bool cyc_scpi_unit_match(const char *pattern, const char *header);
 /* Whether a word is the long or short form of "HIMPedance". */
-bool cyc_scpi_word(const char *form, const char *word, size_t size);
+bool cyc_scpi_unit_word(const char *form, const char *word, size_t size);
 /* 0, or the code of what is wrong with the parameter. */
-int cyc_scpi_number(const char *parameters, double *value);
-int cyc_scpi_boolean(const char *parameters, bool *value);
+int cyc_scpi_unit_number(const char *parameters, double *value);
+int cyc_scpi_unit_boolean(const char *parameters, bool *value);
 /* "+1.000236E+00". */
-void cyc_scpi_append(struct cyc_text *answer, double value);
+void cyc_scpi_unit_append(struct cyc_text *answer, double value);
 
 #endif
