@@ -1,12 +1,15 @@
 #include "cli/cli.h"
 
 static const char help[] =
-    "cyclostat check PROTOCOL [--cell FILE|NAME] [--set NAME=VALUE]… [--json] [--quiet]\n\n"
+    "cyclostat check PROTOCOL [--cell FILE|NAME] [--set NAME=VALUE]… [--json] [--quiet]\n"
+    "                [--rig RIG --channel CHANNEL]\n\n"
     "Reads a protocol (YAML or Lua) and says every mistake with its place and what would be\n"
     "right; then prints the plan with its numbers in A and V, and what it asks of a channel.\n\n"
     "  --cell FILE|NAME   the cell under test, instead of the protocol's own `cell`;\n"
     "                     `cyclostat cells` lists the names\n"
     "  --set NAME=VALUE   another value for a parameter of the protocol\n"
+    "  --rig RIG, --channel CHANNEL\n"
+    "                     the channel it is to run on: its sensors' names may stand in conditions\n"
     "  --json             diagnostics and plan as one JSON object\n"
     "  --quiet            diagnostics only\n\n"
     "Exit codes: 0 no errors (there may be warnings), 1 errors, 2 usage, 4 files or memory.\n";
@@ -14,12 +17,16 @@ static const char help[] =
 static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
                                         {"cell", required_argument, NULL, 'c'},
                                         {"set", required_argument, NULL, 's'},
+                                        {"rig", required_argument, NULL, 'r'},
+                                        {"channel", required_argument, NULL, 'n'},
                                         {"json", no_argument, NULL, 'j'},
                                         {"quiet", no_argument, NULL, 'q'},
                                         {0}};
 
 struct check {
     struct cyc_cli_protocol loaded;
+    const char *rig, *channel; /* words of --rig and --channel, NULL: none */
+    struct cyc_sensors sensors;
     bool json, quiet;
 };
 
@@ -33,6 +40,10 @@ static int read_options(int argc, char **argv, struct check *check)
         }
         if (option == 'c') {
             check->loaded.cell = optarg;
+        } else if (option == 'r') {
+            check->rig = optarg;
+        } else if (option == 'n') {
+            check->channel = optarg;
         } else if (option == 'j') {
             check->json = true;
         } else if (option == 'q') {
@@ -46,6 +57,9 @@ static int read_options(int argc, char **argv, struct check *check)
     }
     if (exit_code >= 0) {
         return exit_code;
+    }
+    if ((check->rig == NULL) != (check->channel == NULL)) {
+        return cyc_cli_usage(argv[0], "--rig and --channel go together");
     }
     if (optind + 1 != argc) {
         return optind == argc ? cyc_cli_usage(argv[0], "which protocol?")
@@ -96,11 +110,32 @@ static int refused(const struct check *check, const struct cyc_err *err)
     return CYC_EXIT_MISTAKE;
 }
 
+/* The rig's own mistakes are said first. */
+static int take_channel(struct check *check)
+{
+    struct cyc_cli_rig rig;
+    int exit_code = cyc_cli_rig_open(check->rig, &rig);
+    int channel = -1;
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = cyc_cli_rig_channel("check", rig.rig, check->channel, &channel);
+    }
+    if (exit_code == CYC_EXIT_OK) {
+        cyc_cli_rig_sensors(rig.rig, (unsigned)channel, &check->sensors);
+        check->loaded.sensors = &check->sensors;
+    }
+    cyc_cli_rig_release(&rig);
+    return exit_code;
+}
+
 int cyc_cli_check(int argc, char **argv)
 {
     struct check check = {0};
     struct cyc_err err = {0};
     int exit_code = read_options(argc, argv, &check);
+    if (exit_code < 0 && check.rig != NULL) {
+        exit_code = take_channel(&check);
+        exit_code = exit_code == CYC_EXIT_OK ? -1 : exit_code;
+    }
     if (exit_code >= 0) {
         return exit_code;
     }

@@ -96,6 +96,7 @@ struct cyc_cli_protocol {
     const char *cell; /* word of --cell, NULL: none */
     struct cyc_setting settings[CYC_SETTINGS_MAX];
     unsigned setting_count;
+    const struct cyc_sensors *sensors; /* of the channel it is to run on; NULL: none known */
     /* Filled by cyc_cli_load(): */
     struct cyc_diags diags;
     struct cyc_protocol *protocol; /* owned */
@@ -139,6 +140,11 @@ int cyc_cli_rig_load(const char *path, struct cyc_cli_rig *loaded, struct cyc_er
 /* Loads, prints the diagnostics and what else went wrong. Returns an exit code. */
 int cyc_cli_rig_open(const char *path, struct cyc_cli_rig *loaded);
 void cyc_cli_rig_release(struct cyc_cli_rig *loaded);
+/* The channel by its name, or the only one there is (name NULL). Returns an exit code. */
+int cyc_cli_rig_channel(const char *verb, const struct cyc_rig *rig, const char *name,
+                        int *channel);
+/* Its named sensors, as protocols know them. */
+void cyc_cli_rig_sensors(const struct cyc_rig *rig, unsigned channel, struct cyc_sensors *sensors);
 
 /* ---- Runs (find_run.c)
  * ---------------------------------------------------------------------------- */

@@ -45,6 +45,7 @@ int cyc_cli_load(struct cyc_cli_protocol *loaded, struct cyc_err *err)
     const struct cyc_protocol_options options = {
         .path = loaded->path,
         .cell = loaded->file != NULL ? &loaded->file->facts : NULL,
+        .sensors = loaded->sensors,
         .settings = loaded->settings,
         .setting_count = loaded->setting_count,
     };

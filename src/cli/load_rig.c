@@ -54,3 +54,36 @@ void cyc_cli_rig_release(struct cyc_cli_rig *loaded)
     }
     cyc_diags_release(&loaded->diags);
 }
+
+int cyc_cli_rig_channel(const char *verb, const struct cyc_rig *rig, const char *name, int *channel)
+{
+    const char *names[CYC_RIG_CHANNELS_MAX + 1] = {NULL};
+    *channel = name != NULL ? cyc_rig_find_channel(rig, name) : rig->channel_count == 1 ? 0 : -1;
+    if (*channel >= 0) {
+        return CYC_EXIT_OK;
+    }
+    if (name == NULL) {
+        return cyc_cli_usage(verb, "which channel? '%s' has %u: --channel NAME", rig->path,
+                             rig->channel_count);
+    }
+    for (unsigned i = 0; i < rig->channel_count; i++) {
+        names[i] = rig->channels[i].name;
+    }
+    const char *const nearest = cyc_nearest(name, names);
+    return nearest != NULL
+               ? cyc_cli_usage(verb, "'%s' has no channel '%s'; did you mean '%s'?", rig->path,
+                               name, nearest)
+               : cyc_cli_usage(verb, "'%s' has no channel '%s'; `cyclostat rig check` lists them",
+                               rig->path, name);
+}
+
+void cyc_cli_rig_sensors(const struct cyc_rig *rig, unsigned channel, struct cyc_sensors *sensors)
+{
+    *sensors = (struct cyc_sensors){0};
+    for (unsigned i = 0; i < CYC_AUX_MAX && rig->channels[channel].aux[i] >= 0; i++) {
+        const struct cyc_rig_sensor *const sensor = &rig->sensors[rig->channels[channel].aux[i]];
+        (void)cyc_copy(sensors->items[i].name, sizeof sensors->items[i].name, sensor->name);
+        sensors->items[i].kind = sensor->kind;
+        sensors->count = i + 1;
+    }
+}

@@ -413,11 +413,22 @@ static void check_force(struct cyc_rig_reader *reader, const struct cyc_rig_sens
     }
 }
 
+/* Conditions of protocols use these names. */
+static void check_word(struct cyc_rig_reader *reader, const struct cyc_node *node)
+{
+    if (strchr(node->key, '-') != NULL || (node->key[0] >= '0' && node->key[0] <= '9')) {
+        cyc_rig_say(reader, CYC_SEVERITY_ERROR, node->key_pos,
+                    "`%.60s` cannot stand in a condition", node->key)
+            ->hint = "a sensor's name has letters, digits and _, a letter first";
+    }
+}
+
 static void read_sensor(struct cyc_rig_reader *reader, const struct cyc_node *node, unsigned index)
 {
     struct cyc_rig_sensor *const sensor = &reader->rig->sensors[index];
     const struct cyc_node *const quantity = cyc_node_get(node, "quantity");
     const struct cyc_node *const calibration = cyc_node_get(node, "calibration");
+    check_word(reader, node);
     sensor->instrument = -1;
     sensor->kind = CYC_KIND_COUNT;
     sensor->area_cm2 = sensor->tare_N = NAN;

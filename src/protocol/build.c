@@ -80,6 +80,20 @@ static bool find_variable(void *context, const char *name, size_t size, int *ind
     return true;
 }
 
+bool cyc_build_sensor(void *context, const char *name, size_t size, int *index, enum cyc_kind *kind)
+{
+    const struct cyc_sensors *const sensors = &((const struct cyc_build *)context)->cell->sensors;
+    for (unsigned i = 0; i < sensors->count; i++) {
+        if (strlen(sensors->items[i].name) == size &&
+            memcmp(sensors->items[i].name, name, size) == 0) {
+            *index = (int)i;
+            *kind = sensors->items[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
 double cyc_cell_bound_Ah(const struct cyc_cell_facts *cell)
 {
     double value = NAN;
@@ -110,6 +124,7 @@ void cyc_build_init(struct cyc_build *build, struct cyc_arena *arena, struct cyc
         .cell = &cell->basis,
         .reference_offset = cyc_build_reference_offset,
         .variable = find_variable,
+        .sensor = cyc_build_sensor,
         .context = build,
         .present = true,
     };

@@ -129,6 +129,12 @@ bool cyc_build_yes_no(struct cyc_build *build, const struct cyc_node *node, bool
 bool cyc_build_choice(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
                       unsigned *choice);
 bool cyc_build_text(struct cyc_build *build, const struct cyc_node *node, const char **text);
+/* Words for expressions: a letter or _ first, no word of the language. */
+bool cyc_build_word(struct cyc_build *build, const char *word, struct cyc_pos pos,
+                    const char *what);
+/* A sensor of the cell in force by name; the context is the build. */
+bool cyc_build_sensor(void *context, const char *name, size_t size, int *index,
+                      enum cyc_kind *kind);
 /* An id, checked and copied, without the prefix. */
 bool cyc_build_id(struct cyc_build *build, const struct cyc_node *node, const char **id);
 /* True for the scalar `off`. */

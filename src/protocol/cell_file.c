@@ -216,6 +216,9 @@ static bool read_file(struct cyc_build *build, const struct cyc_node *root,
     if (node[CYC_KEY_REFERENCES] != NULL) {
         sound = cyc_header_references(build, node[CYC_KEY_REFERENCES], &file->facts) && sound;
     }
+    if (node[CYC_KEY_SENSORS] != NULL) {
+        sound = cyc_header_sensors(build, node[CYC_KEY_SENSORS], &file->facts) && sound;
+    }
     if (file->facts.name[0] == '\0') {
         (void)cyc_copy(file->facts.name, sizeof file->facts.name, file->title);
     }

@@ -101,6 +101,41 @@ bool cyc_header_references(struct cyc_build *build, const struct cyc_node *node,
     return true;
 }
 
+bool cyc_header_sensors(struct cyc_build *build, const struct cyc_node *node,
+                        struct cyc_cell_facts *facts)
+{
+    static const enum cyc_kind kinds[] = {CYC_KIND_VOLTAGE, CYC_KIND_CURRENT, CYC_KIND_TEMPERATURE,
+                                          CYC_KIND_PRESSURE, CYC_KIND_FORCE};
+    struct cyc_sensors *const sensors = &facts->sensors;
+    bool sound = true;
+    if (node->type != CYC_NODE_MAPPING) {
+        cyc_build_error(build, node->pos, "`sensors` are names with what each measures")->hint =
+            "sensors: {anode: voltage, t_tab: temperature}";
+        return false;
+    }
+    for (const struct cyc_node *child = node->child; child != NULL; child = child->next) {
+        if (sensors->count == CYC_AUX_MAX) {
+            (void)cyc_build_error(build, child->key_pos, "more than %d sensors", CYC_AUX_MAX);
+            return false;
+        }
+        sound = cyc_build_word(build, child->key, child->key_pos, "name") && sound;
+        size_t i = 0;
+        while (i < sizeof kinds / sizeof kinds[0] && !cyc_node_is(child, cyc_kind_name(kinds[i]))) {
+            i++;
+        }
+        if (i == sizeof kinds / sizeof kinds[0]) {
+            cyc_build_error(build, child->pos, "a sensor measures a quantity")->hint =
+                "one of voltage, current, temperature, pressure, force";
+            sound = false;
+            continue;
+        }
+        (void)cyc_copy(sensors->items[sensors->count].name, sizeof sensors->items[0].name,
+                       child->key);
+        sensors->items[sensors->count++].kind = kinds[i];
+    }
+    return sound;
+}
+
 bool cyc_header_cell(struct cyc_build *build, const struct cyc_node *node,
                      struct cyc_cell_facts *facts)
 {
@@ -140,6 +175,9 @@ bool cyc_header_cell(struct cyc_build *build, const struct cyc_node *node,
     if (given[CYC_KEY_REFERENCES] != NULL) {
         sound = cyc_header_references(build, given[CYC_KEY_REFERENCES], facts) && sound;
     }
+    if (given[CYC_KEY_SENSORS] != NULL) {
+        sound = cyc_header_sensors(build, given[CYC_KEY_SENSORS], facts) && sound;
+    }
     if (given[CYC_KEY_ELECTRODE] != NULL) {
         sound =
             cyc_build_choice(build, given[CYC_KEY_ELECTRODE], CYC_KEY_ELECTRODE, &choice) && sound;
@@ -158,9 +196,10 @@ void cyc_cell_facts_init(struct cyc_cell_facts *facts)
     facts->temperature_resolution_K = 0.01;
 }
 
-void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_cell_facts *given)
+static void take_given(struct cyc_cell_facts *facts, const struct cyc_cell_facts *given)
 {
     const struct cyc_cell_basis own = facts->basis;
+    const struct cyc_sensors sensors = facts->sensors;
     *facts = *given;
     if (isnan(facts->basis.active_mass_g)) {
         facts->basis.active_mass_g = own.active_mass_g;
@@ -173,6 +212,19 @@ void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_cell_facts *g
     }
     if (isnan(facts->basis.nominal_capacity.value)) {
         facts->basis.nominal_capacity = own.nominal_capacity;
+    }
+    if (facts->sensors.count == 0) {
+        facts->sensors = sensors;
+    }
+}
+
+void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_protocol_options *options)
+{
+    if (options->cell != NULL) {
+        take_given(facts, options->cell);
+    }
+    if (options->sensors != NULL) {
+        facts->sensors = *options->sensors;
     }
 }
 

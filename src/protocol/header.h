@@ -13,8 +13,12 @@ bool cyc_header_cell(struct cyc_build *build, const struct cyc_node *node,
 /* `references: {name: offset}` into facts. */
 bool cyc_header_references(struct cyc_build *build, const struct cyc_node *node,
                            struct cyc_cell_facts *facts);
-/* What is in force: the given cell, and from the protocol's own what it does not state. */
-void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_cell_facts *given);
+/* `sensors: {name: quantity}` into facts. */
+bool cyc_header_sensors(struct cyc_build *build, const struct cyc_node *node,
+                        struct cyc_cell_facts *facts);
+/* What is in force: the given cell, from the protocol's own what it does not state, and the sensors
+ * of the channel. */
+void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_protocol_options *options);
 
 /* limits, record and cutoff of a protocol into rules. */
 bool cyc_header_rules(struct cyc_compiler *compiler, const struct cyc_fields *header,

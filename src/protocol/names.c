@@ -18,9 +18,7 @@ static bool is_reserved(const char *word)
     return false;
 }
 
-/* Words for expressions: a letter or _ first, no word of the language. */
-static bool check_word(struct cyc_build *build, const char *word, struct cyc_pos pos,
-                       const char *what)
+bool cyc_build_word(struct cyc_build *build, const char *word, struct cyc_pos pos, const char *what)
 {
     size_t size = 0;
     while (is_word_character(word[size])) {
@@ -48,7 +46,7 @@ static bool check_word(struct cyc_build *build, const char *word, struct cyc_pos
 bool cyc_build_id(struct cyc_build *build, const struct cyc_node *node, const char **id)
 {
     if (!cyc_build_scalar(build, node, "an id") ||
-        !check_word(build, node->text, node->pos, "id")) {
+        !cyc_build_word(build, node->text, node->pos, "id")) {
         return false;
     }
     *id = cyc_arena_string(build->arena, node->text, node->size);
@@ -84,7 +82,12 @@ struct cyc_name *cyc_names_add(struct cyc_build *build, const char *name, enum c
                                struct cyc_pos pos)
 {
     struct cyc_names *const names = build->names;
-    if (!check_word(build, name, pos, "name")) {
+    if (!cyc_build_word(build, name, pos, "name")) {
+        return NULL;
+    }
+    int sensor = 0;
+    if (cyc_build_sensor(build, name, strlen(name), &sensor, &kind)) {
+        (void)cyc_build_error(build, pos, "`%s` is the name of a sensor of the cell", name);
         return NULL;
     }
     if (names->count == CYC_NAMES_MAX) {

@@ -111,9 +111,7 @@ static int compile(const struct cyc_protocol_options *options, const struct cyc_
         if (header.node[CYC_KEY_CELL] != NULL) {
             sound = cyc_header_cell(build, header.node[CYC_KEY_CELL], &protocol->cell) && sound;
         }
-        if (options->cell != NULL) {
-            cyc_cell_merge(&protocol->cell, options->cell);
-        }
+        cyc_cell_merge(&protocol->cell, options);
         cyc_build_cell_known(build);
         sound = cyc_plan_compile(build, root, &header, options->settings, options->setting_count,
                                  &protocol->plan) &&

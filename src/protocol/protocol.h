@@ -14,6 +14,16 @@
 #include "base/quantity.h"
 #include "core/core.h"
 
+/* Named sensors of a cell's channel, for conditions; the place in the list is that in
+ * sample.aux. */
+struct cyc_sensors {
+    unsigned count;
+    struct {
+        char name[64];
+        enum cyc_kind kind;
+    } items[CYC_AUX_MAX];
+};
+
 /* What a protocol has to know of the cell under test. */
 struct cyc_cell_facts {
     char name[64];
@@ -26,6 +36,7 @@ struct cyc_cell_facts {
         double offset_V;
     } references[8];
     unsigned reference_count;
+    struct cyc_sensors sensors;
     double voltage_resolution_V; /* of the instrument, for slopes; dry run: 0.1 mV */
     double current_resolution_A;
     double temperature_resolution_K;
@@ -41,6 +52,9 @@ struct cyc_setting {
 struct cyc_protocol_options {
     const char *path;                  /* file; "-" is refused */
     const struct cyc_cell_facts *cell; /* overrides the protocol's own `cell`; NULL: none */
+    /* Those of the channel it is to run on, in place of what cell and protocol say of them; NULL:
+     * no channel is known. */
+    const struct cyc_sensors *sensors;
     const struct cyc_setting *settings;
     unsigned setting_count;
 };

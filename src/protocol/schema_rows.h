@@ -28,6 +28,7 @@ X(NOMINAL_CAPACITY, "nominal_capacity", CELL, QUANTITY, K(CAPACITY), NONE, NULL,
 X(REFERENCE, "reference", CELL, TEXT, 0, NONE, NULL, "(none: full cell)", "reference electrode of voltages without vs") \
 X(ELECTRODE, "electrode", CELL, CHOICE, 0, NONE, "positive|negative", "positive", "which electrode is under test; turns coulombic efficiency around") \
 X(REFERENCES, "references", CELL | CELL_FILE, NAMES, K(VOLTAGE), NONE, NULL, NULL, "further reference electrodes: name and offset against Li/Li+") \
+X(SENSORS, "sensors", CELL | CELL_FILE, NAMES, 0, NONE, NULL, NULL, "further sensors at the cell: name and quantity (voltage, temperature, pressure, …); conditions use their names, the rig says who measures them") \
 /* ---- limits ---- */ \
 X(LIMIT_VOLTAGE, "voltage", LIMITS, PAIR, K(VOLTAGE), NONE, NULL, NULL, "lowest and highest voltage") \
 X(LIMIT_CURRENT, "current", LIMITS, PAIR, K(CURRENT), NONE, NULL, NULL, "highest current either way, or lowest and highest") \

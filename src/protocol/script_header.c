@@ -82,9 +82,7 @@ static bool compile(struct cyc_script_source *source, struct cyc_node *root)
     if (header.node[CYC_KEY_CELL] != NULL) {
         sound = cyc_header_cell(build, header.node[CYC_KEY_CELL], &protocol->cell) && sound;
     }
-    if (source->options->cell != NULL) {
-        cyc_cell_merge(&protocol->cell, source->options->cell);
-    }
+    cyc_cell_merge(&protocol->cell, source->options);
     source->cell = protocol->cell;
     cyc_history_release(&source->history);
     cyc_history_init(&source->history, &source->cell, true);

@@ -25,6 +25,7 @@
 #include "run/direct.h"
 #include "run/run_int.h"
 
+#include <math.h>
 #include <time.h>
 
 #define LOOK_EVERY  1024u  /* samples between two looks at the wall clock */
@@ -134,6 +135,20 @@ static int answer(struct dry_host *host, struct cyc_err *err)
     return cyc_session_event(host->session, &event, err);
 }
 
+/* The simulated cell has no electrodes or tabs of its own to measure: a named sensor reads what the
+ * cell has of its kind. */
+static void read_sensors(const struct cyc_sensors *sensors, struct cyc_sample *sample)
+{
+    for (unsigned i = 0; i < sensors->count; i++) {
+        const enum cyc_kind kind = sensors->items[i].kind;
+        sample->aux[i] = kind == CYC_KIND_VOLTAGE       ? sample->voltage_V
+                         : kind == CYC_KIND_CURRENT     ? sample->current_A
+                         : kind == CYC_KIND_TEMPERATURE ? sample->temperature_degC
+                         : kind == CYC_KIND_PRESSURE    ? sample->pressure_Pa
+                                                        : (double)NAN;
+    }
+}
+
 static int take_sample(struct dry_host *host, struct cyc_err *err)
 {
     const struct cyc_actions *wait = cyc_session_wait(host->session);
@@ -153,6 +168,7 @@ static int take_sample(struct dry_host *host, struct cyc_err *err)
         return cyc_err_set(err, status, "the simulated cell: %s", problem.text);
     }
     host->now_ns = sample.t_ns;
+    read_sensors(&cyc_protocol_cell(host->options->protocol)->sensors, &sample);
     const struct cyc_event event = {
         .kind = CYC_EVENT_SAMPLE, .t_ns = sample.t_ns, .sample = &sample};
     status = cyc_session_event(host->session, &event, err);

@@ -30,6 +30,7 @@ struct child {
     char *start; /* owned: the frame that all paths and settings lie in */
     struct cyc_source_start options;
     struct cyc_setting settings[SETTINGS_MAX];
+    struct cyc_sensors sensors;
     struct cyc_cell_file *cell; /* owned; NULL: none */
     struct cyc_protocol *protocol;
     struct cyc_source *source;
@@ -98,6 +99,11 @@ static bool unpack_start(struct child *child, size_t size)
         return false;
     }
     memcpy(&head, child->start, sizeof head);
+    if (head.sensors.count > CYC_AUX_MAX) {
+        return false;
+    }
+    child->sensors = head.sensors;
+    child->options.sensors = head.sensors_known != 0 ? &child->sensors : NULL;
     child->options.protocol_path = cyc_source_unpack(&at, end);
     child->options.cell_path = cyc_source_unpack(&at, end);
     child->options.journal_folder = cyc_source_unpack(&at, end);
@@ -185,6 +191,7 @@ static int load(struct child *child, struct cyc_err *err)
         const struct cyc_protocol_options options = {
             .path = child->options.protocol_path,
             .cell = child->cell != NULL ? &child->cell->facts : NULL,
+            .sensors = child->options.sensors,
             .settings = child->settings,
             .setting_count = child->options.setting_count,
         };

@@ -59,8 +59,9 @@ uint32_t cyc_source_layout(void);
 /* Texts in a row, each with its terminator: how START is packed, after one such struct. */
 struct cyc_source_start_head {
     uint32_t setting_count;
-    uint32_t zero;
+    uint32_t sensors_known; /* 0, 1 */
     double voltage_resolution_V, current_resolution_A, temperature_resolution_K;
+    struct cyc_sensors sensors;
 };
 /* The next text of a packed row; NULL: there is none. */
 const char *cyc_source_unpack(const char **at, const char *end);
