@@ -33,6 +33,13 @@
 #define PRESSURE_DECIMALS    0
 #define DECIMALS_MAX         12
 #define STEP_TYPE_SIZE       16
+/* Places in a row that are read again. */
+#define COLUMNS          17
+#define COLUMN_TEST_TIME 0
+#define COLUMN_VOLTAGE   1
+#define COLUMN_CURRENT   2
+#define COLUMN_INDEX     10
+#define COLUMN_TOTALS    11
 
 const char cyc_data_header[] =
     "Test Time / s,Voltage / V,Current / A,"
@@ -136,8 +143,8 @@ static int open_part(struct cyc_data *data, unsigned number, struct cyc_err *err
     return CYC_OK;
 }
 
-int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
-                  const struct cyc_run_identity *identity, struct cyc_err *err)
+static void prepare(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
+                    const struct cyc_run_identity *identity)
 {
     const int digits[CYC_FIELD_COUNT] = {
         [CYC_FIELD_VOLTAGE] = identity->voltage_decimals,
@@ -161,8 +168,33 @@ int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, u
     data->first_number = number;
     data->sync = identity->sync;
     data->anchor_ms = identity->start_unix_ns / MS_NS;
+}
+
+int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
+                  const struct cyc_run_identity *identity, struct cyc_err *err)
+{
+    prepare(data, folder, stem, number, identity);
     const int status = open_part(data, number, err);
     return status == CYC_OK ? cyc_data_flush(data, err) : status;
+}
+
+int cyc_data_reopen(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
+                    const struct cyc_run_identity *identity, struct cyc_err *err)
+{
+    char name[CYC_FILE_NAME_SIZE + 48];
+    prepare(data, folder, stem, number, identity);
+    data->number = number;
+    cyc_data_name(name, stem, number, CYC_DATA_SUFFIX);
+    const int status = cyc_path_join(data->path, folder, name, err);
+    if (status != CYC_OK) {
+        return fail(data, status);
+    }
+    data->fd = open(data->path, O_RDWR | O_APPEND | O_CLOEXEC);
+    if (data->fd < 0) {
+        return fail(data, cyc_file_failed(err, "open", data->path, errno));
+    }
+    empty_buffer(data);
+    return CYC_OK;
 }
 
 int cyc_data_push(struct cyc_data *data, struct cyc_err *err)
@@ -401,29 +433,24 @@ int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const c
 
 /* ---- Reading the end ------------------------------------------------------------------------- */
 
-static bool parse_last_row(const char *line, size_t size, uint64_t *row_count, int64_t *t_ns)
+/* The numbers of a row by column; NaN where there is none. */
+static void parse_row(const char *line, size_t size, double values[COLUMNS])
 {
-    double value;
-    size_t used;
     unsigned column = 0;
-    bool have_time = false;
-    for (size_t at = 0; at < size; column++) {
+    for (size_t at = 0; at < size && column < COLUMNS; column++) {
+        size_t used;
         const char *comma = memchr(line + at, ',', size - at);
-        const size_t next = comma != NULL ? (size_t)(comma - line) + 1 : size;
-        if (column == 0 && cyc_number_parse(line, size, &value, &used)) {
-            *t_ns = (int64_t)(value * 1e3 + 0.5) * MS_NS;
-            have_time = true;
+        if (!cyc_number_parse(line + at, size - at, &values[column], &used)) {
+            values[column] = (double)NAN;
         }
-        if (column == 10 && cyc_number_parse(line + at, size - at, &value, &used)) {
-            *row_count = (uint64_t)value;
-            return have_time;
-        }
-        at = next;
+        at = comma != NULL ? (size_t)(comma - line) + 1 : size;
     }
-    return false;
+    for (; column < COLUMNS; column++) {
+        values[column] = (double)NAN;
+    }
 }
 
-bool cyc_data_last_row(const char *path, uint64_t *row_count, int64_t *t_ns)
+static bool last_row(const char *path, double values[COLUMNS])
 {
     char tail[TAIL_SIZE];
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -440,6 +467,40 @@ bool cyc_data_last_row(const char *path, uint64_t *row_count, int64_t *t_ns)
     (void)close(fd);
     const char *end = size > 0 ? memrchr(tail, '\n', (size_t)size) : NULL;
     const char *before = end != NULL ? memrchr(tail, '\n', (size_t)(end - tail)) : NULL;
-    return before != NULL &&
-           parse_last_row(before + 1, (size_t)(end - before - 1), row_count, t_ns);
+    if (before == NULL) {
+        return false;
+    }
+    parse_row(before + 1, (size_t)(end - before - 1), values);
+    return isfinite(values[COLUMN_TEST_TIME]) && isfinite(values[COLUMN_INDEX]);
+}
+
+static int64_t time_of(double s)
+{
+    return (int64_t)(s * 1e3 + 0.5) * MS_NS;
+}
+
+bool cyc_data_last_row(const char *path, uint64_t *row_count, int64_t *t_ns)
+{
+    double values[COLUMNS];
+    if (!last_row(path, values)) {
+        return false;
+    }
+    *t_ns = time_of(values[COLUMN_TEST_TIME]);
+    *row_count = (uint64_t)values[COLUMN_INDEX];
+    return true;
+}
+
+bool cyc_data_tail(const char *path, struct cyc_run_tail *tail)
+{
+    double values[COLUMNS];
+    if (!last_row(path, values)) {
+        return false;
+    }
+    tail->index = (uint64_t)values[COLUMN_INDEX];
+    tail->t_ns = time_of(values[COLUMN_TEST_TIME]);
+    tail->voltage_V = values[COLUMN_VOLTAGE];
+    tail->current_A = values[COLUMN_CURRENT];
+    tail->test = (struct cyc_sums){values[COLUMN_TOTALS], values[COLUMN_TOTALS + 1],
+                                   values[COLUMN_TOTALS + 2], values[COLUMN_TOTALS + 3]};
+    return true;
 }

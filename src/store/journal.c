@@ -188,7 +188,7 @@ int64_t cyc_wall_ns(void)
     return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
 }
 
-static void read_boot_id(char boot_id[40])
+void cyc_boot_id(char boot_id[40])
 {
     boot_id[0] = '\0';
     const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -207,7 +207,7 @@ int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool syn
     if (status != CYC_OK) {
         return status;
     }
-    read_boot_id(journal->boot_id);
+    cyc_boot_id(journal->boot_id);
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(journal->path, &journal->db, flags, NULL) != SQLITE_OK) {
         return cyc_journal_failed(err, journal->db, "create", journal->path);
@@ -234,6 +234,21 @@ int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool syn
     }
     sqlite3_free(versions);
     return status;
+}
+
+int cyc_journal_reopen(struct cyc_journal *journal, const char *folder, struct cyc_err *err)
+{
+    int status = cyc_path_join(journal->path, folder, CYC_JOURNAL_NAME, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    cyc_boot_id(journal->boot_id);
+    if (sqlite3_open_v2(journal->path, &journal->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        return cyc_journal_failed(err, journal->db, "open", journal->path);
+    }
+    (void)sqlite3_busy_timeout(journal->db, 2000);
+    return exec(journal, "PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL", err);
 }
 
 void cyc_journal_close(struct cyc_journal *journal, bool finished)

@@ -100,6 +100,18 @@ static int read_info(sqlite3 *db, struct cyc_run_info *info, struct cyc_err *err
     return status;
 }
 
+/* Journals of schema 1 have no such column, and no live runs. */
+static void read_channel(sqlite3 *db, struct cyc_run_info *info)
+{
+    struct cyc_columns columns = {0};
+    if (sqlite3_prepare_v2(db, "SELECT channel FROM run", -1, &columns.statement, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(columns.statement) == SQLITE_ROW) {
+        (void)cyc_copy(info->channel, sizeof info->channel, cyc_column_text(&columns));
+    }
+    (void)sqlite3_finalize(columns.statement);
+}
+
 static int load(const char *folder, struct cyc_run_info *info, struct cyc_err *err)
 {
     sqlite3 *db = NULL;
@@ -117,6 +129,7 @@ static int load(const char *folder, struct cyc_run_info *info, struct cyc_err *e
     }
     if (db != NULL) {
         status = read_info(db, info, err);
+        read_channel(db, info);
         (void)sqlite3_close(db);
     }
     if (status == CYC_OK && info->end[0] == '\0' && !locked) {

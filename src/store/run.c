@@ -46,7 +46,7 @@ static int make_folder(struct cyc_run *run, const char *runs_dir, const char *da
                        runs_dir, CYC_RUN_NUMBER_MAX, cell, date);
 }
 
-static int lock_folder(struct cyc_run *run, struct cyc_err *err)
+int cyc_run_lock(struct cyc_run *run, struct cyc_err *err)
 {
     run->folder_fd = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run->folder_fd < 0) {
@@ -185,7 +185,7 @@ static int fill_folder(struct cyc_run *run, const char *runs_dir,
         status = make_folder(run, runs_dir, date, cell, &number, err);
     }
     if (status == CYC_OK) {
-        status = lock_folder(run, err);
+        status = cyc_run_lock(run, err);
     }
     if (status == CYC_OK) {
         status = cyc_journal_create(&run->journal, run->folder, identity->sync, err);

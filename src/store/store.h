@@ -126,11 +126,12 @@ struct cyc_run_journal {
     int64_t start_unix_ns;
     double nominal_capacity_Ah, one_c_A;
     int voltage_decimals, current_decimals, capacity_decimals;
+    char first_file[160]; /* name of the first part of the data */
     uint32_t finished_steps;
     uint32_t open_step; /* count of a step without a result; 0: none */
     int64_t open_start_ns;
     /* the mark */
-    char data_file[160]; /* its name */
+    char data_file[160]; /* name of the part it stands in */
     uint64_t length, row_count, epoch, reading_number;
     char xxh64[24];
     int64_t t_ns, unix_ns;

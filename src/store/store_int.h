@@ -120,6 +120,9 @@ struct cyc_data {
 };
 int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
                   const struct cyc_run_identity *identity, struct cyc_err *err);
+/* An existing part, to go on behind what it holds; the caller sets what is known of that. */
+int cyc_data_reopen(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
+                    const struct cyc_run_identity *identity, struct cyc_err *err);
 int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const char *step_type,
                  struct cyc_err *err);
 int cyc_data_flush(struct cyc_data *data, struct cyc_err *err); /* and sync, where wanted */
@@ -131,6 +134,7 @@ void cyc_data_name(char name[CYC_FILE_NAME_SIZE + 48], const char *stem, unsigne
 extern const char cyc_data_header[]; /* first line of each part, with its line feed */
 /* What the last complete row of a data file says; false when there is none. */
 bool cyc_data_last_row(const char *path, uint64_t *row_count, int64_t *t_ns);
+bool cyc_data_tail(const char *path, struct cyc_run_tail *tail);
 
 /* ---- A step as text (step_text.c) ------------------------------------------------------------ */
 
@@ -199,6 +203,9 @@ const char *cyc_column_text(struct cyc_columns *columns); /* "" for NULL; until 
 
 int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool sync,
                        struct cyc_err *err);
+/* The journal of a run that was cut short; always with syncs. */
+int cyc_journal_reopen(struct cyc_journal *journal, const char *folder, struct cyc_err *err);
+void cyc_boot_id(char boot_id[40]); /* of the running kernel; "" when it does not say */
 int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *data_file,
                     const struct cyc_run_identity *identity, struct cyc_err *err);
 int cyc_journal_file(struct cyc_journal *journal, const struct cyc_run_file *file,
@@ -255,6 +262,8 @@ struct cyc_run {
     struct cyc_data data;
     struct cyc_journal journal;
 };
+/* Takes the lock of run->folder; CYC_E_FILE when another writer has it. */
+int cyc_run_lock(struct cyc_run *run, struct cyc_err *err);
 /* cyc_run_create() with another size for one part of the data, for tests. */
 int cyc_run_create_sized(const char *runs_dir, const struct cyc_run_identity *identity,
                          uint64_t part_size_max, struct cyc_run **run, struct cyc_err *err);
