@@ -2,7 +2,8 @@
 
 #include <stddef.h>
 
-extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[];
+extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[],
+    cyc_check_bus_fd[];
 extern const struct cyc_check cyc_check_message[];
 
 int main(int argc, char **argv)
@@ -10,6 +11,7 @@ int main(int argc, char **argv)
     static const struct cyc_check_suite suites[] = {
         {"bus", cyc_check_bus},
         {"frame", cyc_check_frame},
+        {"descriptors", cyc_check_bus_fd},
         {"exchange files", cyc_check_bus_record},
         {"message", cyc_check_message},
         {NULL, NULL},
