@@ -73,6 +73,21 @@ const struct cyc_fault *cyc_core_fault(const struct cyc_core *core)
     return &core->fault;
 }
 
+const struct cyc_sample *cyc_core_last(const struct cyc_core *core)
+{
+    return core->has_sample ? &core->last : NULL;
+}
+
+const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core)
+{
+    return &core->setpoint;
+}
+
+uint32_t cyc_core_step_count(const struct cyc_core *core)
+{
+    return core->step_count;
+}
+
 struct cyc_action *cyc_core_act(struct cyc_turn *turn, enum cyc_action_kind kind)
 {
     struct cyc_actions *out = turn->out;

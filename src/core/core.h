@@ -181,6 +181,8 @@ void cyc_core_save(const struct cyc_core *core, struct cyc_text *text);
  * CYC_E_JOURNAL: the text does not fit, and *core is as it was. */
 int cyc_core_load(struct cyc_core *core, const struct cyc_step *step, const char *text,
                   struct cyc_err *err);
+/* What a saved state says without its step. False: it is no state. */
+bool cyc_core_peek(const char *text, enum cyc_state *state, uint32_t *step_count);
 /* The names of what is saved, by index; NULL behind the last. */
 const char *cyc_core_field_name(unsigned index);
 
@@ -190,6 +192,10 @@ bool cyc_core_is_interrupted(const struct cyc_core *core);
 /* All that was asked of chamber and press so far; NaN: nothing. */
 const struct cyc_environment *cyc_core_environment(const struct cyc_core *core);
 const struct cyc_fault *cyc_core_fault(const struct cyc_core *core); /* kind NONE: none */
+/* The latest sample; NULL: none yet. Its charge belongs to it alone. */
+const struct cyc_sample *cyc_core_last(const struct cyc_core *core);
+const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core);
+uint32_t cyc_core_step_count(const struct cyc_core *core);
 const struct cyc_sums *cyc_core_sums(const struct cyc_core *core, unsigned scope);
 
 /* Words for messages, journal and trace: "cc", "voltage", "next", … Never NULL. */

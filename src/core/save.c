@@ -435,23 +435,40 @@ static int refuse(struct cyc_err *err, const char *what)
         what);
 }
 
+/* The name of the field that does not fit, or what else is wrong; NULL: all was read. */
+static const char *read_all(const char *text, struct cyc_core *core)
+{
+    if (!starts(text, HEADING)) {
+        return "its first line";
+    }
+    const char *at = text + strlen(HEADING);
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        if (!read_field(&at, &fields[i], core)) {
+            return fields[i].name;
+        }
+    }
+    return *at != '\0' ? "there is more than it should hold" : NULL;
+}
+
+bool cyc_core_peek(const char *text, enum cyc_state *state, uint32_t *step_count)
+{
+    struct cyc_core core;
+    cyc_core_init(&core);
+    const bool read = read_all(text, &core) == NULL && core.state <= CYC_STATE_FINISHED;
+    *state = core.state;
+    *step_count = core.step_count;
+    return read;
+}
+
 int cyc_core_load(struct cyc_core *core, const struct cyc_step *step, const char *text,
                   struct cyc_err *err)
 {
     struct cyc_core loaded;
     cyc_core_init(&loaded);
     const bool prepared = step != NULL && cyc_core_step_prepare(&loaded, step);
-    if (!starts(text, HEADING)) {
-        return refuse(err, "its first line");
-    }
-    const char *at = text + strlen(HEADING);
-    for (unsigned i = 0; i < FIELD_COUNT; i++) {
-        if (!read_field(&at, &fields[i], &loaded)) {
-            return refuse(err, fields[i].name);
-        }
-    }
-    if (*at != '\0') {
-        return refuse(err, "there is more than it should hold");
+    const char *wrong = read_all(text, &loaded);
+    if (wrong != NULL) {
+        return refuse(err, wrong);
     }
     if (cyc_core_in_step(&loaded) && !prepared) {
         return refuse(err, "it is in the midst of another step");
