@@ -30,4 +30,9 @@ struct cyc_supervisor_options {
  * first. CYC_E_BUSY: another one runs on this rig. */
 int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_err *err);
 
+/* When there is no supervisor to be asked: kills the processes that are written down in the state
+ * folder, the supervisor's among them, if they are still who they were, and waits until the kernel
+ * has given them back. CYC_E_BUSY: it does not. */
+int cyc_supervisor_kill_holders(const char *state_dir, struct cyc_err *err);
+
 #endif

@@ -1,0 +1,243 @@
+/* `cyclostat safe` and `cyclostat rearm`. */
+#include "cli/cli.h"
+
+#include "device/message.h"
+#include "device/port.h"
+#include "run/supervisor.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ANSWER_NS                                                                                  \
+    (6 * CYC_S_NS) /* a supervisor that kills, waits and helps three times needs less */
+
+static const char safe_help[] =
+    "cyclostat safe RIG [--why TEXT]\n\n"
+    "Switches off every electrical output of the rig, now, whatever runs on it: asks the rig's\n"
+    "supervisor; where there is none, ends the processes that hold the ports and switches off\n"
+    "directly. Chambers and presses keep their setpoint unless the rig says `safe: off`.\n"
+    "Then nothing can be energised until `cyclostat rearm RIG`.\n\n"
+    "Prints one line per output: off, or NOT OFF with the reason. What is NOT OFF has to be\n"
+    "switched off by hand, at the instrument.\n\n"
+    "Exit codes: 0 every output was seen off; 3 at least one was not; 1 or 2 as usual.\n";
+
+static const char rearm_help[] =
+    "cyclostat rearm RIG\n\n"
+    "Takes back the latch that `cyclostat safe` has set. It energises nothing: runs that were\n"
+    "stopped wait for a person to go on with them.\n\n"
+    "Exit codes: 0 rearmed, 4 files.\n";
+
+static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
+                                        {"rig", required_argument, NULL, 'r'},
+                                        {"state", required_argument, NULL, 's'},
+                                        {"port", required_argument, NULL, 'p'},
+                                        {"fd", required_argument, NULL, 'f'},
+                                        {"why", required_argument, NULL, 'w'},
+                                        {0}};
+
+struct request {
+    const char *rig, *port, *why;
+    char state[CYC_PATH_SIZE];
+    int fd;
+    struct cyc_cli_rig loaded;
+};
+
+static int read_request(int argc, char **argv, const char *help, struct request *request)
+{
+    int exit_code = -1;
+    struct cyc_err err = {0};
+    *request = (struct request){.fd = -1, .why = "made safe by hand"};
+    for (int option; (option = cyc_cli_option(argc, argv, options, help, &exit_code)) >= 0;) {
+        if (option == 'r') {
+            request->rig = optarg;
+        } else if (option == 's') {
+            (void)cyc_copy(request->state, sizeof request->state, optarg);
+        } else if (option == 'p') {
+            request->port = optarg;
+        } else if (option == 'w') {
+            request->why = optarg;
+        } else {
+            request->fd = (int)strtol(optarg, NULL, 10);
+        }
+    }
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    if (request->rig == NULL && optind < argc) {
+        request->rig = argv[optind++];
+    }
+    if (request->rig == NULL || optind != argc) {
+        return cyc_cli_usage(argv[0], "name one rig file");
+    }
+    if (request->state[0] == '\0' &&
+        cyc_state_dir(request->rig, request->state, sizeof request->state, &err) != CYC_OK) {
+        return cyc_cli_error(&err);
+    }
+    return -1;
+}
+
+/* ---- Directly -------------------------------------------------------------------------------- */
+
+/* All ports, or the one that was named. */
+static int make_ports_safe(const struct request *request)
+{
+    const struct cyc_rig *const rig = request->loaded.rig;
+    struct cyc_text report = {0};
+    bool failed = false;
+    for (unsigned i = 0; i < rig->port_count; i++) {
+        if (request->port == NULL || strcmp(request->port, rig->ports[i].name) == 0) {
+            failed |= cyc_port_make_safe(rig, i, request->fd, &report, NULL) != CYC_OK;
+        }
+    }
+    cyc_cli_put(stdout, &report);
+    cyc_text_release(&report);
+    return failed ? CYC_EXIT_FAULT : CYC_EXIT_OK;
+}
+
+/* ---- By the supervisor -----------------------------------------------------------------------
+ */
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
+/* Waits for one message until a time. */
+static int await(int fd, struct cyc_message *message, int64_t until_ns)
+{
+    for (;;) {
+        const int status = cyc_message_receive(fd, message, NULL, NULL);
+        const int64_t left = until_ns - now_ns();
+        if (status != CYC_E_TIMEOUT || left <= 0) {
+            return status;
+        }
+        struct pollfd news = {.fd = fd, .events = POLLIN};
+        (void)poll(&news, 1, (int)(left / CYC_MS_NS) + 1);
+    }
+}
+
+static void print_line(const struct cyc_rig *rig, int channel, const struct cyc_message *message)
+{
+    const struct cyc_rig_channel *const place = &rig->channels[channel];
+    (void)printf("%s (channel %s): %s%s\n", rig->instruments[place->cycler].name, place->name,
+                 message->status == CYC_OK ? "off" : "NOT OFF: ",
+                 message->status == CYC_OK ? "" : message->text);
+}
+
+/* A port that answered as a whole: its outputs that have not answered by themselves. */
+static void print_port(const struct cyc_rig *rig, const struct cyc_message *message, bool *told)
+{
+    char name[CYC_RIG_NAME_SIZE];
+    (void)cyc_copy(name, sizeof name, message->text);
+    name[strcspn(name, ":")] = '\0';
+    for (unsigned i = 0; i < rig->channel_count; i++) {
+        const int port = rig->instruments[rig->channels[i].cycler].port;
+        if (!told[i] && strcmp(rig->ports[port].name, name) == 0) {
+            print_line(rig, (int)i, message);
+            told[i] = true;
+        }
+    }
+}
+
+/* True when the supervisor has answered to the end. */
+static bool ask_supervisor(const struct request *request, int *exit_code)
+{
+    const struct cyc_rig *const rig = request->loaded.rig;
+    int fd = -1;
+    if (cyc_message_connect(request->state, CYC_SUPERVISOR_SOCKET, &fd, NULL) != CYC_OK) {
+        return false;
+    }
+    struct cyc_message message = {.kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = now_ns()};
+    (void)cyc_copy(message.text, sizeof message.text, request->why);
+    bool told[CYC_RIG_CHANNELS_MAX] = {false};
+    bool ended = false;
+    int status = cyc_message_send(fd, &message, -1, NULL);
+    const int64_t until = now_ns() + ANSWER_NS;
+    while (status == CYC_OK && !ended) {
+        status = await(fd, &message, until);
+        if (status != CYC_OK || message.kind != CYC_MESSAGE_SAFE_DONE) {
+            continue;
+        }
+        const int channel = message.channel;
+        if (channel >= 0 && (unsigned)channel < rig->channel_count && message.status == CYC_OK) {
+            told[channel] = true; /* one that failed is tried again: the port's word decides */
+            print_line(rig, channel, &message);
+        } else if (channel < 0 && message.index == 1) {
+            *exit_code = message.status == CYC_OK ? CYC_EXIT_OK : CYC_EXIT_FAULT;
+            ended = true;
+        } else if (channel < 0) {
+            print_port(rig, &message, told);
+        }
+    }
+    (void)close(fd);
+    return ended;
+}
+
+/* ---- Verbs ----------------------------------------------------------------------------------- */
+
+/* The supervisor's helper: one port, no latch, nobody to be asked. */
+static bool is_helper(const struct request *request)
+{
+    return request->fd >= 0;
+}
+
+static int safe_by_hand(const struct request *request)
+{
+    struct cyc_err err = {0};
+    int exit_code = CYC_EXIT_FAULT;
+    if (cyc_latch_set(request->state, request->why, &err) != CYC_OK) {
+        (void)fprintf(stderr, "cyclostat safe: %s; going on\n", err.text);
+    }
+    if (ask_supervisor(request, &exit_code)) {
+        return exit_code;
+    }
+    if (cyc_supervisor_kill_holders(request->state, &err) != CYC_OK) {
+        (void)fprintf(stderr, "cyclostat safe: %s\n", err.text);
+        (void)make_ports_safe(request);
+        return CYC_EXIT_FAULT;
+    }
+    return make_ports_safe(request);
+}
+
+int cyc_cli_safe(int argc, char **argv)
+{
+    struct request request;
+    int exit_code = read_request(argc, argv, safe_help, &request);
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    exit_code = cyc_cli_rig_open(request.rig, &request.loaded);
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = is_helper(&request) ? make_ports_safe(&request) : safe_by_hand(&request);
+    }
+    cyc_cli_rig_release(&request.loaded);
+    return exit_code;
+}
+
+int cyc_cli_rearm(int argc, char **argv)
+{
+    struct request request;
+    struct cyc_err err = {0};
+    const int exit_code = read_request(argc, argv, rearm_help, &request);
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    if (cyc_latch_clear(request.state, &err) != CYC_OK) {
+        return cyc_cli_error(&err);
+    }
+    int fd = -1;
+    if (cyc_message_connect(request.state, CYC_SUPERVISOR_SOCKET, &fd, NULL) == CYC_OK) {
+        struct cyc_message message = {.kind = CYC_MESSAGE_REARM, .channel = -1, .t_ns = now_ns()};
+        if (cyc_message_send(fd, &message, -1, NULL) == CYC_OK) {
+            (void)await(fd, &message, now_ns() + CYC_S_NS);
+        }
+        (void)close(fd);
+    }
+    (void)puts("rearmed");
+    return CYC_EXIT_OK;
+}

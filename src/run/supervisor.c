@@ -1,0 +1,273 @@
+/* The supervisor: one loop, no instrument, no bus, no rig.
+ *
+ *                  exits                    made safe, or nothing was open
+ *     RUNNING ───────────────► SAFING ────────────────────────► DOWN ──► RUNNING
+ *        │                       ▲  (helper: `cyclostat safe --fd`)│
+ *        └─ silent ─► KILLED ────┘                                 └─ budget over ─► GIVEN_UP
+ *                     (waits for the kernel)
+ *
+ * A kill precedes a takeover: the helper starts only when the kernel has given the dead process
+ * back, so two never write to one port. What the kernel does not give back (a process stuck in a
+ * driver) leaves its port alone; the log says so, and the instrument's own watchdog and the
+ * hardware are what is left.
+ *
+ * It blocks nowhere: sockets are asked without waiting, children are reaped without waiting, and
+ * what takes time is done by children. If it stalls nevertheless, its heartbeat does, and the
+ * ports make themselves safe.
+ *
+ * Readings that limits on other ports need, and trips, are handed on to all other ports, unread.
+ */
+#include "run/supervisor_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* ---- Log ------------------------------------------------------------------------------------- */
+
+void supervisor_log(struct supervisor *supervisor, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    struct timespec now;
+    struct tm parts;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &parts);
+    char line[640];
+    const int length =
+        snprintf(line, sizeof line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s\n",
+                 parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                 parts.tm_sec, (int)(now.tv_nsec / CYC_MS_NS), text);
+    if (supervisor->log >= 0 && length > 0 &&
+        write(supervisor->log, line, (size_t)length) != length) {
+        (void)fputs(line, stderr); /* a full disk: whoever looks at the terminal sees it */
+    }
+}
+
+/* ---- Setting up ------------------------------------------------------------------------------ */
+
+static int open_in(const char *state_dir, const char *name, int flags, int *fd, struct cyc_err *err)
+{
+    char path[1200];
+    const int length = snprintf(path, sizeof path, "%s/%s", state_dir, name);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        return cyc_err_set(err, CYC_E_BOUND, "the path of the state folder is too long");
+    }
+    *fd = open(path, flags | O_CREAT | O_CLOEXEC, 0600);
+    return *fd >= 0 ? CYC_OK : cyc_err_set(err, CYC_E_FILE, "cannot open %s: %m", path);
+}
+
+static int take_lock(struct supervisor *supervisor, struct cyc_err *err)
+{
+    const char *const state_dir = supervisor->options->state_dir;
+    const int status = open_in(state_dir, "supervisor.lock", O_RDWR, &supervisor->lock, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    if (flock(supervisor->lock, LOCK_EX | LOCK_NB) != 0) {
+        return cyc_err_set(err, CYC_E_BUSY, "a supervisor runs on this rig already (state %s)",
+                           state_dir);
+    }
+    return CYC_OK;
+}
+
+static int take_signals(struct supervisor *supervisor, sigset_t *before, struct cyc_err *err)
+{
+    sigset_t mask;
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGCHLD);
+    (void)sigaddset(&mask, SIGTERM);
+    (void)sigaddset(&mask, SIGINT);
+    (void)sigaddset(&mask, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &mask, before);
+    supervisor->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    return supervisor->signals >= 0 ? CYC_OK
+                                    : cyc_err_set(err, CYC_E_FILE, "cannot take signals: %m");
+}
+
+static int add_child(struct supervisor *supervisor, const char *name, bool is_daemon,
+                     struct cyc_err *err)
+{
+    if (supervisor->child_count >= SUPERVISOR_CHILDREN_MAX) {
+        return cyc_err_set(err, CYC_E_BOUND, "more than %d ports", SUPERVISOR_CHILDREN_MAX - 1);
+    }
+    struct child *const child = &supervisor->children[supervisor->child_count++];
+    *child = (struct child){.is_daemon = is_daemon, .fd = -1, .port_fd = -1};
+    (void)cyc_copy(child->name, sizeof child->name, name);
+    return CYC_OK;
+}
+
+static int set_up(struct supervisor *supervisor, sigset_t *before, struct cyc_err *err)
+{
+    const struct cyc_supervisor_options *const options = supervisor->options;
+    int status = take_lock(supervisor, err);
+    status = status == CYC_OK ? open_in(options->state_dir, "events.log", O_WRONLY | O_APPEND,
+                                        &supervisor->log, err)
+                              : status;
+    status = status == CYC_OK ? take_signals(supervisor, before, err) : status;
+    status = status == CYC_OK ? cyc_message_listen(options->state_dir, CYC_SUPERVISOR_SOCKET,
+                                                   &supervisor->listener, err)
+                              : status;
+    for (unsigned i = 0; status == CYC_OK && options->ports[i] != NULL; i++) {
+        status = add_child(supervisor, options->ports[i], false, err);
+    }
+    return status == CYC_OK ? add_child(supervisor, "daemon", true, err) : status;
+}
+
+static void release(struct supervisor *supervisor, const sigset_t *before)
+{
+    const int fds[] = {supervisor->listener, supervisor->signals, supervisor->log,
+                       supervisor->lock};
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        if (supervisor->callers[i] >= 0) {
+            (void)close(supervisor->callers[i]);
+        }
+    }
+    for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+    (void)sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+/* ---- The loop -------------------------------------------------------------------------------- */
+
+static void begin_to_end(struct supervisor *supervisor, const char *why)
+{
+    if (!supervisor->ending) {
+        supervisor->ending = true;
+        supervisor->ending_ns = supervisor_now_ns();
+        supervisor_log(supervisor, "ending: %s", why);
+    }
+}
+
+static void take_signal_news(struct supervisor *supervisor)
+{
+    struct signalfd_siginfo news;
+    while (read(supervisor->signals, &news, sizeof news) == (ssize_t)sizeof news) {
+        if (news.ssi_signo != SIGCHLD) {
+            begin_to_end(supervisor, "a signal asks for it");
+        }
+    }
+}
+
+/* The ports first: they make safe and end. The daemon sees them go, and follows. */
+static void end_child(struct supervisor *supervisor, struct child *child, int64_t now)
+{
+    if (child->state != CHILD_RUNNING) {
+        return;
+    }
+    if (!child->was_told_end) {
+        const struct cyc_message end = {.kind = CYC_MESSAGE_END, .t_ns = now};
+        child->was_told_end = true;
+        (void)cyc_message_send(child->fd, &end, -1, NULL);
+    } else if (now - supervisor->ending_ns > 2 * CYC_S_NS) {
+        supervisor_kill(supervisor, child, "it does not end");
+    }
+}
+
+static bool is_over(const struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        const enum child_state state = supervisor->children[i].state;
+        if (state != CHILD_GIVEN_UP && state != CHILD_DOWN) {
+            return supervisor_now_ns() - supervisor->ending_ns > 10 * CYC_S_NS;
+        }
+    }
+    return true;
+}
+
+static void wait_for_news(struct supervisor *supervisor)
+{
+    struct pollfd fds[SUPERVISOR_CHILDREN_MAX + SUPERVISOR_CALLERS_MAX + 2];
+    nfds_t count = 0;
+    const int64_t now = supervisor_now_ns();
+    int64_t next = now + CYC_HEARTBEAT_NS;
+    fds[count++] = (struct pollfd){.fd = supervisor->signals, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = supervisor->listener, .events = POLLIN};
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        fds[count++] = (struct pollfd){.fd = supervisor->callers[i], .events = POLLIN};
+    }
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        const struct child *const child = &supervisor->children[i];
+        fds[count++] = (struct pollfd){.fd = child->fd, .events = POLLIN};
+        const int64_t due = supervisor_due_ns(child);
+        next = due < next ? due : next;
+    }
+    if (next <= now) {
+        return;
+    }
+    const struct timespec time = {.tv_sec = (next - now) / CYC_S_NS,
+                                  .tv_nsec = (next - now) % CYC_S_NS};
+    (void)ppoll(fds, count, &time, NULL);
+}
+
+static void pass(struct supervisor *supervisor)
+{
+    take_signal_news(supervisor);
+    supervisor_answer_calls(supervisor);
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        struct child *const child = &supervisor->children[i];
+        supervisor_hear(supervisor, child);
+        const int64_t now = supervisor_now_ns();
+        if (supervisor->ending) {
+            end_child(supervisor, child, now);
+        }
+        supervisor_tend(supervisor, child, now);
+    }
+}
+
+/* Which ports could not be made safe from outside, or are not given back by the kernel. */
+static int last_word(struct supervisor *supervisor, struct cyc_err *err)
+{
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        const struct child *const child = &supervisor->children[i];
+        const bool ended = child->state == CHILD_GIVEN_UP || child->state == CHILD_DOWN;
+        if (!child->is_daemon && (!ended || child->safe_status != CYC_OK)) {
+            return cyc_err_set(err, CYC_E_TIMEOUT, "port '%s' was not seen safe", child->name);
+        }
+    }
+    return CYC_OK;
+}
+
+int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_err *err)
+{
+    struct supervisor *const supervisor = calloc(1, sizeof *supervisor);
+    if (supervisor == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the supervisor");
+    }
+    *supervisor = (struct supervisor){
+        .options = options, .signals = -1, .listener = -1, .lock = -1, .log = -1};
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        supervisor->callers[i] = -1;
+    }
+    sigset_t before;
+    (void)sigprocmask(SIG_BLOCK, NULL, &before);
+    int status = set_up(supervisor, &before, err);
+    if (status == CYC_OK) {
+        supervisor_log(supervisor, "supervisor starts, process %d", (int)getpid());
+        do {
+            pass(supervisor);
+            wait_for_news(supervisor);
+        } while (!supervisor->ending || !is_over(supervisor));
+        status = last_word(supervisor, err);
+        supervisor_log(supervisor, "supervisor ends%s%s", status == CYC_OK ? "" : ": ",
+                       status == CYC_OK || err == NULL ? "" : err->text);
+        supervisor_write_holders(supervisor);
+    }
+    release(supervisor, &before);
+    free(supervisor);
+    return status;
+}

@@ -1,0 +1,155 @@
+/* Who calls the supervisor: SAFE_ALL, REARM, END, each on a socket of its own. The answers to
+ * SAFE_ALL are one SAFE_DONE per output, one per port (channel -1, text: its name), and a last
+ * one (channel -1, index 1) with the worst status.
+ */
+#include "run/supervisor_int.h"
+
+#include "device/port.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_message *message)
+{
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        if (supervisor->caller_waits[i]) {
+            (void)cyc_message_send(supervisor->callers[i], message, -1, NULL);
+        }
+    }
+}
+
+static void maybe_all_done(struct supervisor *supervisor)
+{
+    int worst = CYC_OK;
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        const struct child *const child = &supervisor->children[i];
+        if (child->safe_pending) {
+            return;
+        }
+        worst = worst == CYC_OK && !child->is_daemon ? child->safe_status : worst;
+    }
+    const struct cyc_message last = {
+        .kind = CYC_MESSAGE_SAFE_DONE, .channel = -1, .index = 1, .status = worst};
+    supervisor_tell_callers(supervisor, &last);
+    memset(supervisor->caller_waits, 0, sizeof supervisor->caller_waits);
+}
+
+void supervisor_safe_done(struct supervisor *supervisor, struct child *child, int status,
+                          const char *text)
+{
+    if (!child->safe_pending) {
+        return;
+    }
+    child->safe_pending = false;
+    child->safe_status = status;
+    struct cyc_message done = {.kind = CYC_MESSAGE_SAFE_DONE, .channel = -1, .status = status};
+    (void)snprintf(done.text, sizeof done.text, "%s%s%s", child->name, text[0] != '\0' ? ": " : "",
+                   text);
+    supervisor_tell_callers(supervisor, &done);
+    maybe_all_done(supervisor);
+}
+
+/* First the ports, then the latch's file: each port latches itself with the message. */
+void supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch)
+{
+    struct cyc_message safe = {
+        .kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = supervisor_now_ns()};
+    (void)cyc_copy(safe.text, sizeof safe.text, why);
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        struct child *const child = &supervisor->children[i];
+        if (child->is_daemon) {
+            continue;
+        }
+        child->safe_status = CYC_OK;
+        child->safe_pending = true;
+        child->safe_ns = safe.t_ns;
+        if (child->state == CHILD_RUNNING) {
+            (void)cyc_message_send(child->fd, &safe, -1, NULL);
+        } else if (child->state == CHILD_DOWN || child->state == CHILD_GIVEN_UP) {
+            supervisor_safe_done(supervisor, child, CYC_E_LOST, "no process holds its port");
+        } /* killed or being made safe: its helper's word counts */
+    }
+    struct cyc_err err = {0};
+    if (latch && cyc_latch_set(supervisor->options->state_dir, why, &err) != CYC_OK) {
+        supervisor_log(supervisor, "%s", err.text);
+    }
+    supervisor_log(supervisor, "all outputs off: %s", why);
+    maybe_all_done(supervisor);
+}
+
+static void rearm(struct supervisor *supervisor)
+{
+    const struct cyc_message message = {.kind = CYC_MESSAGE_REARM, .t_ns = supervisor_now_ns()};
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        const struct child *const child = &supervisor->children[i];
+        if (!child->is_daemon && child->state == CHILD_RUNNING) {
+            (void)cyc_message_send(child->fd, &message, -1, NULL);
+        }
+    }
+    supervisor_log(supervisor, "rearmed by hand");
+}
+
+static void caller_says(struct supervisor *supervisor, unsigned index,
+                        const struct cyc_message *message)
+{
+    if (message->kind == CYC_MESSAGE_SAFE_ALL) {
+        supervisor->caller_waits[index] = true;
+        supervisor_make_safe(supervisor,
+                             message->text[0] != '\0' ? message->text : "made safe by hand", true);
+    } else if (message->kind == CYC_MESSAGE_REARM) {
+        rearm(supervisor);
+        (void)cyc_message_send(supervisor->callers[index], message, -1, NULL);
+    } else if (message->kind == CYC_MESSAGE_END && !supervisor->ending) {
+        supervisor->ending = true;
+        supervisor->ending_ns = supervisor_now_ns();
+        supervisor_log(supervisor, "ending: asked for");
+    }
+}
+
+static void hear_caller(struct supervisor *supervisor, unsigned index)
+{
+    int *const fd = &supervisor->callers[index];
+    struct cyc_message message;
+    for (unsigned i = 0; *fd >= 0 && i < SUPERVISOR_DRAIN_MAX; i++) {
+        const int status = cyc_message_receive(*fd, &message, NULL, NULL);
+        if (status == CYC_E_TIMEOUT) {
+            return;
+        }
+        if (status == CYC_OK) {
+            caller_says(supervisor, index, &message);
+        } else if (status == CYC_E_LOST) {
+            (void)close(*fd);
+            *fd = -1;
+            supervisor->caller_waits[index] = false;
+        }
+    }
+}
+
+static void take_caller(struct supervisor *supervisor, int fd)
+{
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        if (supervisor->callers[i] < 0) {
+            supervisor->callers[i] = fd;
+            supervisor->caller_waits[i] = false;
+            return;
+        }
+    }
+    (void)close(fd);
+}
+
+void supervisor_answer_calls(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        int fd = -1;
+        const int status = cyc_message_accept(supervisor->listener, &fd, NULL);
+        if (status == CYC_OK) {
+            take_caller(supervisor, fd);
+        } else if (status != CYC_E_REFUSED) {
+            break;
+        }
+    }
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        hear_caller(supervisor, i);
+    }
+}

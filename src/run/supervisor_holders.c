@@ -1,0 +1,136 @@
+/* Who holds the ports, written down for the day when nobody can be asked: <state>/holders, a line
+ * per process with its role, number and start. A number alone may have gone to somebody else.
+ */
+#include "run/supervisor_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOLDERS "holders"
+#define START   20 /* numbers between the state's letter and the start time (proc(5)) */
+
+uint64_t supervisor_start_of(pid_t pid)
+{
+    char path[64];
+    char text[1024];
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    const ssize_t count = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    if (count <= 0) {
+        return 0;
+    }
+    text[count] = '\0';
+    const char *at = strrchr(text, ')'); /* the program's name may hold anything */
+    if (at == NULL || strlen(at) < 4 || at[2] == 'Z') {
+        return 0; /* a zombie holds nothing */
+    }
+    for (unsigned i = 0; i < START && at != NULL; i++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
+}
+
+void supervisor_write_holders(struct supervisor *supervisor)
+{
+    const char *const state_dir = supervisor->options->state_dir;
+    struct cyc_text text = {0};
+    if (!supervisor->ending) {
+        cyc_text_format(&text, "supervisor %d %" PRIu64 "\n", (int)getpid(),
+                        supervisor_start_of(getpid()));
+    }
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        const struct child *const child = &supervisor->children[i];
+        if (child->pid > 0) {
+            cyc_text_format(&text, "%s %d %" PRIu64 "\n", child->is_daemon ? "daemon" : "port",
+                            (int)child->pid, child->start);
+        }
+    }
+    char path[1200];
+    char fresh[1200];
+    const int length = snprintf(path, sizeof path, "%s/" HOLDERS, state_dir);
+    const int more = snprintf(fresh, sizeof fresh, "%s/" HOLDERS ".new", state_dir);
+    if (length > 0 && more > 0 && (size_t)more < sizeof fresh && !text.failed) {
+        const int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        const bool written =
+            fd >= 0 && write(fd, cyc_text_get(&text), text.length) == (ssize_t)text.length;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        if (!written || rename(fresh, path) != 0) {
+            supervisor_log(supervisor, "cannot write down who holds the ports: %m");
+        }
+    }
+    cyc_text_release(&text);
+}
+
+/* ---- Those who are left ----------------------------------------------------------------------
+ */
+
+static bool wait_until_gone(pid_t pid, uint64_t start)
+{
+    const int64_t until = supervisor_now_ns() + CYC_S_NS;
+    while (supervisor_start_of(pid) == start) {
+        if (supervisor_now_ns() > until) {
+            return false;
+        }
+        const struct timespec moment = {.tv_nsec = 2 * CYC_MS_NS};
+        (void)nanosleep(&moment, NULL);
+    }
+    return true;
+}
+
+static int kill_holder(const char *line, struct cyc_err *err)
+{
+    char *end = NULL;
+    const char *const blank = strchr(line, ' ');
+    if (blank == NULL) {
+        return CYC_OK;
+    }
+    const pid_t pid = (pid_t)strtol(blank + 1, &end, 10);
+    const uint64_t start = strtoull(end, NULL, 10);
+    if (pid <= 1 || start == 0 || pid == getpid() || supervisor_start_of(pid) != start) {
+        return CYC_OK; /* gone, and its number with somebody else at most */
+    }
+    if (kill(pid, SIGKILL) != 0 && errno != ESRCH) {
+        return cyc_err_set(err, CYC_E_BUSY, "process %d (%.*s) cannot be killed: %m", (int)pid,
+                           (int)(blank - line), line);
+    }
+    return wait_until_gone(pid, start)
+               ? CYC_OK
+               : cyc_err_set(err, CYC_E_BUSY,
+                             "the kernel does not end process %d (%.*s); what it holds can only be "
+                             "switched off by hand",
+                             (int)pid, (int)(blank - line), line);
+}
+
+int cyc_supervisor_kill_holders(const char *state_dir, struct cyc_err *err)
+{
+    char path[1200];
+    const int length = snprintf(path, sizeof path, "%s/" HOLDERS, state_dir);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        return cyc_err_set(err, CYC_E_BOUND, "the path of the state folder is too long");
+    }
+    FILE *const file = fopen(path, "re");
+    if (file == NULL) {
+        return errno == ENOENT ? CYC_OK : cyc_err_set(err, CYC_E_FILE, "cannot read %s: %m", path);
+    }
+    char line[160];
+    int worst = CYC_OK;
+    while (fgets(line, sizeof line, file) != NULL) { /* the supervisor first: it would restart */
+        line[strcspn(line, "\n")] = '\0';
+        const int status = kill_holder(line, worst == CYC_OK ? err : NULL);
+        worst = worst == CYC_OK ? status : worst;
+    }
+    (void)fclose(file);
+    return worst;
+}
