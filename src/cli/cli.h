@@ -35,6 +35,12 @@ int cyc_cli_cells(int argc, char **argv);
 int cyc_cli_schema(int argc, char **argv);
 int cyc_cli_emulate(int argc, char **argv);
 int cyc_cli_rig(int argc, char **argv);
+int cyc_cli_identify(int argc, char **argv);
+int cyc_cli_measure(int argc, char **argv);
+int cyc_cli_safe(int argc, char **argv);
+int cyc_cli_rearm(int argc, char **argv);
+int cyc_cli_port(int argc, char **argv);      /* hidden */
+int cyc_cli_supervise(int argc, char **argv); /* hidden */
 int cyc_cli_source(int argc, char **argv); /* hidden */
 
 /* ---- Options (options.c) ------------------------------------------------------------------------

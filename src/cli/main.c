@@ -19,7 +19,13 @@ static const struct verb verbs[] = {
     {"emulate", cyc_cli_emulate, "an instrument that is not there, with a simulated cell"},
     {"schema", cyc_cli_schema, "the JSON Schema of protocols, for editors"},
     {"rig", cyc_cli_rig, "check a rig file: ports, instruments, channels and their limits"},
+    {"identify", cyc_cli_identify, "ask the instruments of a rig who they are; changes nothing"},
+    {"measure", cyc_cli_measure, "read every channel of a rig once; changes nothing"},
+    {"safe", cyc_cli_safe, "switch off all outputs of a rig, now, and latch"},
+    {"rearm", cyc_cli_rearm, "take back the latch that `safe` has set"},
     /* Started by the program itself, and not listed. */
+    {"port", cyc_cli_port, NULL},
+    {"supervise", cyc_cli_supervise, NULL},
     {"source", cyc_cli_source, NULL},
     {NULL, NULL, NULL},
 };
