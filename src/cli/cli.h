@@ -33,6 +33,7 @@ int cyc_cli_show(int argc, char **argv);
 int cyc_cli_cycles(int argc, char **argv);
 int cyc_cli_cells(int argc, char **argv);
 int cyc_cli_schema(int argc, char **argv);
+int cyc_cli_ports(int argc, char **argv);
 int cyc_cli_emulate(int argc, char **argv);
 int cyc_cli_rig(int argc, char **argv);
 int cyc_cli_identify(int argc, char **argv);

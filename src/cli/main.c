@@ -18,6 +18,7 @@ static const struct verb verbs[] = {
     {"cells", cyc_cli_cells, "the simulated cells that come with the program"},
     {"emulate", cyc_cli_emulate, "an instrument that is not there, with a simulated cell"},
     {"schema", cyc_cli_schema, "the JSON Schema of protocols, for editors"},
+    {"ports", cyc_cli_ports, "the serial ports of this computer, and who has them"},
     {"rig", cyc_cli_rig, "check a rig file: ports, instruments, channels and their limits"},
     {"identify", cyc_cli_identify, "ask the instruments of a rig who they are; changes nothing"},
     {"measure", cyc_cli_measure, "read every channel of a rig once; changes nothing"},
