@@ -24,18 +24,28 @@ extern const struct cyc_check cyc_check_wake[];
 extern const struct cyc_check cyc_check_hosts[];
 extern const struct cyc_check cyc_check_random[];
 extern const struct cyc_check cyc_check_words[];
+extern const struct cyc_check cyc_check_save[];
 
 int main(int argc, char **argv)
 {
     const struct cyc_check_suite suites[] = {
-        {"modes", cyc_check_modes},     {"segments", cyc_check_segments},
-        {"entry", cyc_check_entry},     {"conditions", cyc_check_conditions},
-        {"cutoffs", cyc_check_cutoffs}, {"account", cyc_check_account},
-        {"limits", cyc_check_limits},   {"record", cyc_check_record},
-        {"slopes", cyc_check_slopes},   {"pause", cyc_check_pause},
-        {"faults", cyc_check_faults},   {"wake", cyc_check_wake},
-        {"hosts", cyc_check_hosts},     {"random", cyc_check_random},
-        {"words", cyc_check_words},     {0},
+        {"modes", cyc_check_modes},
+        {"segments", cyc_check_segments},
+        {"entry", cyc_check_entry},
+        {"conditions", cyc_check_conditions},
+        {"cutoffs", cyc_check_cutoffs},
+        {"account", cyc_check_account},
+        {"limits", cyc_check_limits},
+        {"record", cyc_check_record},
+        {"slopes", cyc_check_slopes},
+        {"pause", cyc_check_pause},
+        {"faults", cyc_check_faults},
+        {"wake", cyc_check_wake},
+        {"hosts", cyc_check_hosts},
+        {"random", cyc_check_random},
+        {"words", cyc_check_words},
+        {"save", cyc_check_save},
+        {0},
     };
     return cyc_check_main(argc, argv, suites);
 }

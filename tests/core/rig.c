@@ -81,6 +81,29 @@ static void carry_out(struct rig *rig, const struct cyc_action *action)
     }
 }
 
+/* With CYC_TEST_RELOAD in the environment every test runs on an executor that is saved and loaded
+ * again and again: nothing may come out differently. */
+static void reload(struct rig *rig)
+{
+    static int every = -1; /* events */
+    static unsigned count;
+    if (every < 0) {
+        every = getenv("CYC_TEST_RELOAD") != NULL ? 5 : 0;
+    }
+    if (every == 0 || ++count % (unsigned)every != 0) {
+        return;
+    }
+    struct cyc_text text = {0};
+    struct cyc_core loaded;
+    struct cyc_err err = {0};
+    memset(&loaded, 0x5a, sizeof loaded);
+    cyc_core_save(&rig->core, &text);
+    CU_ASSERT_EQUAL(cyc_core_load(&loaded, &rig->step, cyc_text_get(&text), &err), CYC_OK);
+    loaded.patience = rig->core.patience;
+    rig->core = loaded;
+    cyc_text_release(&text);
+}
+
 void rig_event(struct rig *rig, const struct cyc_event *event)
 {
     memset(&rig->actions, 0xa5, sizeof rig->actions); /* the executor may not rely on it */
@@ -88,6 +111,7 @@ void rig_event(struct rig *rig, const struct cyc_event *event)
     for (unsigned i = 0; i < rig->actions.count; i++) {
         carry_out(rig, &rig->actions.items[i]);
     }
+    reload(rig);
 }
 
 void rig_step(struct rig *rig)
