@@ -1,9 +1,9 @@
 /* The bus as a Lua driver sees it; all within the deadline of the present call.
  *
- *   bus:write(bytes)             bus:exchange(bytes, frame) → reply
- *   bus:read(frame) → reply      bus:drain(quiet_s)
- *   bus:in_step()                bus:out_of_step()             bus:is_in_step()
- *   bus:now() → s                bus:left() → s until the deadline
+ *   bus:write(bytes)              bus:exchange(bytes, frame) → reply
+ *   bus:read(frame [, s]) → reply bus:drain(quiet_s)
+ *   bus:in_step()                 bus:out_of_step()             bus:is_in_step()
+ *   bus:now() → s                 bus:left() → s until the deadline
  *
  *   frame: {line = "\r\n"}   {bytes = 10, first = 2, last = 3, newest = true}
  *
@@ -98,8 +98,11 @@ static int bus_read(lua_State *L)
     struct cyc_lua_room *const room = cyc_lua_room_of(L);
     struct cyc_bus *const bus = bus_of(L);
     const struct cyc_frame frame = check_frame(L, 2);
-    if (cyc_bus_read(bus, &frame, reply, sizeof reply, &length, room->deadline_ns, &err) !=
-        CYC_OK) {
+    const double wait_s = luaL_optnumber(L, 3, 3600);
+    luaL_argcheck(L, wait_s >= 0 && wait_s <= 3600, 3, "0 s to 3600 s");
+    const int64_t until_ns = cyc_bus_now_ns(bus) + (int64_t)(wait_s * (double)CYC_S_NS);
+    const int64_t deadline_ns = until_ns < room->deadline_ns ? until_ns : room->deadline_ns;
+    if (cyc_bus_read(bus, &frame, reply, sizeof reply, &length, deadline_ns, &err) != CYC_OK) {
         return raise(L, &err);
     }
     room->middle_ns = cyc_bus_now_ns(bus);

@@ -403,6 +403,8 @@ static void take_reading(lua_State *L, const struct call *call)
         reading->flags |= lua_toboolean(L, -1) ? flags[i].flag : 0u;
         lua_pop(L, 1);
     }
+    const double t_s = number_of(L, "t", NAN); /* of a report that came by itself */
+    reading->t_ns = isfinite(t_s) ? (int64_t)(t_s * (double)CYC_S_NS) : 0;
     text_of(L, "why", reading->why, sizeof reading->why);
 }
 
@@ -417,8 +419,10 @@ static int lua_measure(struct cyc_instrument *instrument, unsigned output,
                               .push = push_output,
                               .take = take_reading};
     const int status = run(instrument, &call, deadline_ns, err);
-    reading->t_ns =
-        room->middle_ns != 0 ? room->middle_ns : cyc_bus_now_ns(cyc_instrument_bus(instrument));
+    if (reading->t_ns == 0) {
+        reading->t_ns =
+            room->middle_ns != 0 ? room->middle_ns : cyc_bus_now_ns(cyc_instrument_bus(instrument));
+    }
     return status;
 }
 
