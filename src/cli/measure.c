@@ -107,9 +107,9 @@ static void put_sensors(struct cyc_table *table, const struct cyc_contact *conta
 
 static void print_table(const struct cyc_contact *contact, int only)
 {
-    static const char *const columns[] = {"channel",   "output",       ">voltage",
-                                          ">current",  ">temperature", ">ambient",
-                                          ">pressure", "sensors",      NULL};
+    static const char *const columns[] = {"channel",      "output",   ">voltage",  ">current",
+                                          ">temperature", ">ambient", ">pressure", "sensors",
+                                          "note",         NULL};
     struct cyc_text out = {0};
     struct cyc_table table;
     cyc_table_init(&table, columns);
@@ -129,6 +129,7 @@ static void print_table(const struct cyc_contact *contact, int only)
         put_quantity(&table, values.ambient_degC, CYC_KIND_TEMPERATURE);
         put_quantity(&table, values.pressure_Pa, CYC_KIND_PRESSURE);
         put_sensors(&table, contact, channel);
+        cyc_table_cell(&table, reading_of(contact, channel->cycler, channel->output)->why);
     }
     cyc_table_print(&table, &out);
     cyc_cli_put(stdout, &out);

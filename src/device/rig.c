@@ -437,6 +437,9 @@ static void read_sensor(struct cyc_rig_reader *reader, const struct cyc_node *no
     if (sensor->instrument < 0 || quantity == NULL || !read_measured(reader, quantity, sensor)) {
         return;
     }
+    if (reader->rig->instruments[sensor->instrument].capabilities.measurands == 0) {
+        return; /* not known: there are mistakes before */
+    }
     check_force(reader, sensor);
     if (calibration != NULL) {
         reader->calibrated = cyc_measurand_kind(sensor->measurand);

@@ -64,7 +64,7 @@ static void check_port(struct cyc_rig_reader *reader, unsigned index)
     const struct cyc_rig *const rig = reader->rig;
     const struct cyc_rig_port *const port = &rig->ports[index];
     const struct cyc_rig_instrument *first = NULL;
-    double load = 0.0;
+    double load = 0.0; /* of the time there is; who asks for too much alone is told so himself */
     for (unsigned i = 0; i < rig->instrument_count; i++) {
         const struct cyc_rig_instrument *const instrument = &rig->instruments[i];
         if (instrument->port != (int)index) {
@@ -75,7 +75,8 @@ static void check_port(struct cyc_rig_reader *reader, unsigned index)
         } else {
             check_pair(reader, first, instrument);
         }
-        load += (double)instrument->capabilities.fastest_sample_ns / (double)instrument->poll_ns;
+        load += fmin(
+            (double)instrument->capabilities.fastest_sample_ns / (double)instrument->poll_ns, 1.0);
     }
     if (first == NULL) {
         cyc_rig_say(reader, CYC_SEVERITY_WARNING, port->pos, "no instrument is on port `%s`",

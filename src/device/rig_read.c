@@ -217,7 +217,7 @@ static bool read_quantity(struct cyc_rig_reader *reader, const struct cyc_node *
     if (quantity.basis != CYC_BASIS_ABSOLUTE) {
         refuse(reader, node->pos, "`%.40s` depends on the cell", node->text)->hint =
             cyc_diags_format(reader->diags, "a rig is there before any cell: write it in %s",
-                             cyc_kind_units(kind));
+                             cyc_kind_unit(kind));
         return false;
     }
     if (!within(reader, node, row, kind, quantity.value)) {
