@@ -223,25 +223,23 @@ static bool raises(const struct look *look, enum cyc_alarm alarm, double value, 
     return true;
 }
 
-/* Two numbers and what they mean; %s are the numbers, in order. */
-static bool say(const struct look *look, const char *format)
+/* A sentence around the two numbers. */
+static bool say(const struct look *look, const char *before, const char *between, const char *after)
 {
+    struct cyc_alarm_report *const report = look->report;
     char value[CYC_NUMBER_SIZE];
     char bound[CYC_NUMBER_SIZE];
-    (void)cyc_number_brief(value, look->report->value, 4);
-    (void)cyc_number_brief(bound, look->report->bound, 4);
-    /* The formats are the literals of this file, each with two %s. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    (void)snprintf(look->report->text, sizeof look->report->text, format, value, bound);
-#pragma GCC diagnostic pop
+    (void)snprintf(report->text, sizeof report->text, "%s%s%s%s%s", before,
+                   cyc_number_brief(value, report->value, 4), between,
+                   cyc_number_brief(bound, report->bound, 4), after);
     return true;
 }
 
-static bool warn(const struct look *look, const char *format)
+static bool warn(const struct look *look, const char *before, const char *between,
+                 const char *after)
 {
     look->report->trips = false;
-    return say(look, format);
+    return say(look, before, between, after);
 }
 
 /* Counts samples in a row. */
@@ -302,14 +300,13 @@ static bool check_current(const struct look *look)
     }
     if (shift_of(current, look->asked_A, 0.05) != 0.0) {
         return raises(look, CYC_ALARM_SCALE, current, look->asked_A) &&
-               say(look,
-                   "the current reads %s A where %s A is asked: the decimal point; look at the "
-                   "units of driver and instrument");
+               say(look, "the current reads ", " A where ",
+                   " A is asked: the decimal point; look at the units of driver and instrument");
     }
     return raises(look, CYC_ALARM_CURRENT_DEVIATES, current, look->asked_A) &&
-           say(look,
-               "the current is %s A instead of %s A: look for an open circuit, a relay that does "
-               "not close, a compliance that is too low");
+           say(look, "the current is ", " A instead of ",
+               " A: look for an open circuit, a relay that does not close, a compliance that is "
+               "too low");
 }
 
 static bool check_rest(const struct look *look)
@@ -323,9 +320,9 @@ static bool check_rest(const struct look *look)
         return false;
     }
     return raises(look, CYC_ALARM_CURRENT_AT_REST, look->sample->current_A, bound) &&
-           say(look,
-               "%s A flow at rest, more than %s A: look for a relay that sticks, another source "
-               "at the cell, an output that is still on");
+           say(look, "", " A flow at rest, more than ",
+               " A: look for a relay that sticks, another source at the cell, an output that is "
+               "still on");
 }
 
 /* ---- Voltage ------------------------------------------------------------------------------------
@@ -341,8 +338,8 @@ static bool check_sign(const struct look *look)
     const double last = look->plausible->last.voltage_V;
     if (lasts(&plausible->bad_polarity, expected && voltage < -near, 2)) {
         return raises(look, CYC_ALARM_POLARITY, voltage, least) &&
-               say(look, "the voltage is %s V where cells have at least %s V: the leads of the "
-                         "cell, or those of sense, are reversed");
+               say(look, "the voltage is ", " V where cells have at least ",
+                   " V: the leads of the cell, or those of sense, are reversed");
     }
     const bool zero = expected && fabs(voltage) <= near;
     /* It was there and is gone within two samples: that is a lead. */
@@ -355,12 +352,12 @@ static bool check_sign(const struct look *look)
     if (plausible->gone > 0) {
         plausible->gone = 0;
         return raises(look, CYC_ALARM_SENSE, voltage, near) &&
-               say(look,
-                   "the voltage fell to %s V (below %s V) at once: a sense lead is off, or the "
-                   "cell was taken out");
+               say(look, "the voltage fell to ", " V (below ",
+                   " V) at once: a sense lead is off, or the cell was taken out");
     }
     return raises(look, CYC_ALARM_NO_CELL, voltage, near) &&
-           say(look, "the voltage is %s V, below %s V: no cell in the holder, or a lead is off");
+           say(look, "the voltage is ", " V, below ",
+               " V: no cell in the holder, or a lead is off");
 }
 
 static bool check_voltage_scale(const struct look *look)
@@ -376,9 +373,8 @@ static bool check_voltage_scale(const struct look *look)
     for (unsigned i = 0; i < sizeof shifts / sizeof shifts[0]; i++) {
         if (voltage / shifts[i] > 0.5 * low && voltage / shifts[i] < 1.2 * high) {
             return raises(look, CYC_ALARM_SCALE, voltage, high) &&
-                   say(look,
-                       "the voltage reads %s V where the limits end at %s V: the decimal point; "
-                       "look at the units of driver and instrument");
+                   say(look, "the voltage reads ", " V where the limits end at ",
+                       " V: the decimal point; look at the units of driver and instrument");
         }
     }
     return false;
@@ -402,9 +398,9 @@ static bool check_contact_at_set_in(const struct look *look, double dV, double d
         return false;
     }
     return raises(look, CYC_ALARM_CONTACT, fabs(dV), bound) &&
-           say(look,
-               "the voltage jumped by %s V when the current set in, no cell does by more than %s "
-               "V: look for a loose clip or an open circuit");
+           say(look, "the voltage jumped by ",
+               " V when the current set in, no cell does by more than ",
+               " V: look for a loose clip or an open circuit");
 }
 
 static bool check_way(const struct look *look, double dV, double dI)
@@ -417,9 +413,8 @@ static bool check_way(const struct look *look, double dV, double dI)
         return false;
     }
     return raises(look, CYC_ALARM_WRONG_WAY, dV, dI) &&
-           say(look,
-               "the voltage moved by %s V when the current changed by %s A: the poles, or the "
-               "sign of the current, are turned around");
+           say(look, "the voltage moved by ", " V when the current changed by ",
+               " A: the poles, or the sign of the current, are turned around");
 }
 
 /* R * dI that even a very good cell shows. 0: not to be seen with this resolution. */
@@ -439,14 +434,13 @@ static bool check_reaction(const struct look *look, double dV, double dI)
     }
     if (look->sample->voltage_V == plausible->before.voltage_V) {
         return raises(look, CYC_ALARM_FLAT_LINE, look->sample->voltage_V, least) &&
-               say(look,
-                   "the voltage stays %s V to the last digit though the current set in (at least "
-                   "%s V would show): the reading is frozen");
+               say(look, "the voltage stays ",
+                   " V to the last digit though the current set in (at least ",
+                   " V would show): the reading is frozen");
     }
     return raises(look, CYC_ALARM_SENSE, dV, least) &&
-           say(look,
-               "the voltage moved by %s V when the current set in, every cell does by %s V: the "
-               "sense leads are not on this cell");
+           say(look, "the voltage moved by ", " V when the current set in, every cell does by ",
+               " V: the sense leads are not on this cell");
 }
 
 static bool check_set_in(const struct look *look)
@@ -502,8 +496,8 @@ static bool check_jumps(const struct look *look)
     }
     plausible->jump_count = 0;
     return raises(look, CYC_ALARM_CONTACT, dV, allowed) &&
-           say(look, "the voltage jumps by %s V at one setpoint (%s V would be many), again and "
-                     "again: look for a loose clip or sense lead");
+           say(look, "the voltage jumps by ", " V at one setpoint (",
+               " V would be many), again and again: look for a loose clip or sense lead");
 }
 
 static bool check_flat(const struct look *look)
@@ -525,8 +519,8 @@ static bool check_flat(const struct look *look)
         return false;
     }
     return raises(look, CYC_ALARM_FLAT_LINE, look->sample->voltage_V, plausible->flat_Ah) &&
-           say(look, "the voltage stays %s V to the last digit while %s Ah passed: the reading is "
-                     "frozen");
+           say(look, "the voltage stays ", " V to the last digit while ",
+               " Ah passed: the reading is frozen");
 }
 
 static bool check_charge(const struct look *look)
@@ -537,9 +531,9 @@ static bool check_charge(const struct look *look)
         return false;
     }
     return raises(look, CYC_ALARM_CHARGE, fabs(plausible->step_Ah), bound) &&
-           say(look, "%s Ah passed in one step, more than %s Ah (1.5 times the nominal capacity): "
-                     "a short "
-                     "in the cell, or another cell than stated");
+           say(look, "", " Ah passed in one step, more than ",
+               " Ah (1.5 times the nominal capacity): a short in the cell, or another cell than "
+               "stated");
 }
 
 /* Half the window with next to no charge: the cell is far smaller than stated. */
@@ -564,9 +558,8 @@ static bool check_travel(const struct look *look)
         return false;
     }
     return raises(look, CYC_ALARM_SCALE, moved, passed) &&
-           warn(look,
-                "the voltage went %s V with only %s Ah: the cell is far smaller than stated; look "
-                "at mass, capacity and their units");
+           warn(look, "the voltage went ", " V with only ",
+                " Ah: the cell is far smaller than stated; look at mass, capacity and their units");
 }
 
 /* ---- One sample

@@ -37,7 +37,7 @@ struct cyc_alarm_report {
     bool trips; /* the channel must go to the safe state; else it is a warning */
     int64_t t_ns;
     double value, bound;
-    char text[160]; /* for people, with what to look at */
+    char text[256]; /* for people, with what to look at */
 };
 
 /* What is known beforehand; NaN: not known. */
