@@ -196,7 +196,7 @@ _Static_assert(sizeof(enum cyc_state) == sizeof(uint32_t) &&
                    sizeof(enum cyc_fault_kind) == sizeof(uint32_t) &&
                    sizeof(enum cyc_control) == sizeof(uint32_t),
                "enumerations are saved as 32 bits");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "read_value() takes the low bytes");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are taken by their low bytes");
 
 const char *cyc_core_field_name(unsigned index)
 {
@@ -205,52 +205,27 @@ const char *cyc_core_field_name(unsigned index)
 
 /* ---- Saving ---------------------------------------------------------------------------------- */
 
-static void put_value(struct cyc_text *text, const struct field *field, const char *from)
-{
-    char number[CYC_NUMBER_SIZE];
-    bool truth;
-    uint16_t half;
-    uint32_t word;
-    uint64_t count;
-    int64_t time_ns;
-    double value;
-    switch ((enum field_type)field->type) {
-    case BOOL:
-        memcpy(&truth, from, sizeof truth);
-        cyc_text_append(text, truth ? " 1" : " 0");
-        break;
-    case U8:
-        cyc_text_format(text, " %u", (unsigned)(unsigned char)*from);
-        break;
-    case U16:
-        memcpy(&half, from, sizeof half);
-        cyc_text_format(text, " %u", (unsigned)half);
-        break;
-    case U32:
-        memcpy(&word, from, sizeof word);
-        cyc_text_format(text, " %lu", (unsigned long)word);
-        break;
-    case U64:
-        memcpy(&count, from, sizeof count);
-        cyc_text_format(text, " %llu", (unsigned long long)count);
-        break;
-    case I64:
-        memcpy(&time_ns, from, sizeof time_ns);
-        cyc_text_format(text, " %lld", (long long)time_ns);
-        break;
-    case F64:
-        memcpy(&value, from, sizeof value);
-        cyc_text_append(text, " ");
-        cyc_text_append(text, cyc_number_exact(number, value));
-        break;
-    }
-}
-
 static const size_t sizes[] = {
     [BOOL] = sizeof(bool),    [U8] = sizeof(uint8_t),   [U16] = sizeof(uint16_t),
     [U32] = sizeof(uint32_t), [U64] = sizeof(uint64_t), [I64] = sizeof(int64_t),
     [F64] = sizeof(double),
 };
+
+static void put_value(struct cyc_text *text, const struct field *field, const char *from)
+{
+    char number[CYC_NUMBER_SIZE];
+    uint64_t bits = 0;
+    double value;
+    memcpy(&bits, from, sizes[field->type]); /* the low end comes first */
+    if (field->type == F64) {
+        memcpy(&value, from, sizeof value);
+        cyc_text_format(text, " %s", cyc_number_exact(number, value));
+    } else if (field->type == I64) {
+        cyc_text_format(text, " %lld", (long long)bits);
+    } else {
+        cyc_text_format(text, " %llu", (unsigned long long)bits);
+    }
+}
 
 static unsigned same_values(const struct field *field, const char *base, unsigned from)
 {

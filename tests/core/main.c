@@ -1,7 +1,8 @@
 /* The executor's tests. Branch coverage of src/core is measured with
  *
  *     cmake -S . -B build-coverage -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCYC_COVERAGE=ON
- *     cmake --build build-coverage --target test_core && build-coverage/tests/test_core
+ *     cmake --build build-coverage --target test_core && build-coverage/tests/test_core &&
+ *         CYC_TEST_RELOAD=1 build-coverage/tests/test_core
  *     gcovr -r . --object-directory build-coverage --filter src/core/ --branches \
  *         --exclude-throw-branches --exclude-branches-by-pattern '.*CYC_ASSERT.*'
  *
