@@ -204,7 +204,7 @@ static int may_energise(const struct port *port, const struct output *output, st
                            port->latched ? "made safe" : why);
     }
     if (port->bus == NULL || unit->state != UNIT_READY) {
-        return cyc_err_set(err, CYC_E_LOST, "%s is not there", unit->rig->name);
+        return cyc_err_set(err, CYC_E_REFUSED, "%s is not there", unit->rig->name);
     }
     if (output->unsafe) {
         return cyc_err_set(err, CYC_E_BUSY, "the output is being made safe");

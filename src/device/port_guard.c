@@ -322,14 +322,14 @@ int port_guard_fresh(const struct port *port, unsigned channel, int64_t now, str
 {
     const struct watch *const watch = &port->watches[channel];
     if (is_old(port->rig, watch->temperature_at, watch->temperature_ns, now)) {
-        return cyc_err_set(err, CYC_E_STALE,
+        return cyc_err_set(err, CYC_E_REFUSED,
                            "the channel has limits of temperature, but '%s' has not measured it "
                            "lately",
                            port->rig->instruments[watch->temperature_at].name);
     }
     if (is_old(port->rig, watch->pressure_at, watch->pressure_ns, now)) {
         return cyc_err_set(
-            err, CYC_E_STALE,
+            err, CYC_E_REFUSED,
             "the channel has limits of pressure, but '%s' has not measured it lately",
             port->rig->instruments[watch->pressure_at].name);
     }
