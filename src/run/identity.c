@@ -1,9 +1,11 @@
 #include "run/run_int.h"
+#include "run/start.h"
 
 #include "base/text.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CURRENT_DIGITS   7 /* significant digits of the largest current */
 #define VOLTAGE_DECIMALS 6
@@ -25,7 +27,8 @@ static void put_number(struct cyc_json *json, const char *key, double value)
     cyc_json_number(json, value);
 }
 
-/* What the cell under test was: facts for the protocol and, apart from them, the simulated cell. */
+/* What the cell under test was: facts for the protocol and, apart from them, the simulated cell
+ * (NULL: it was a real one). */
 static void cell_json(const struct cyc_cell_facts *facts, const struct cyc_cell_spec *cell,
                       struct cyc_text *text)
 {
@@ -38,6 +41,10 @@ static void cell_json(const struct cyc_cell_facts *facts, const struct cyc_cell_
     put_number(&json, "area_cm2", facts->basis.area_cm2);
     cyc_json_key(&json, "reference");
     cyc_json_string(&json, facts->reference);
+    if (cell == NULL) {
+        cyc_json_close(&json, '}');
+        return;
+    }
     cyc_json_key(&json, "simulated");
     cyc_json_open(&json, '{');
     cyc_json_key(&json, "name");
@@ -56,14 +63,14 @@ static void cell_json(const struct cyc_cell_facts *facts, const struct cyc_cell_
     cyc_json_close(&json, '}');
 }
 
-static void settings_json(const struct cyc_dry_options *options, struct cyc_text *text)
+static void settings_json(const struct cyc_setting *settings, unsigned count, struct cyc_text *text)
 {
     struct cyc_json json;
     cyc_json_init(&json, text);
     cyc_json_open(&json, '{');
-    for (unsigned i = 0; i < options->setting_count; i++) {
-        cyc_json_key(&json, options->settings[i].name);
-        cyc_json_string(&json, options->settings[i].value);
+    for (unsigned i = 0; i < count; i++) {
+        cyc_json_key(&json, settings[i].name);
+        cyc_json_string(&json, settings[i].value);
     }
     cyc_json_close(&json, '}');
 }
@@ -80,11 +87,12 @@ static int current_decimals(const struct cyc_demands *demands, double one_c_A)
     return (int)fmin(12.0, fmax(3.0, CURRENT_DIGITS - 1.0 - magnitude));
 }
 
+/* With room for two more. */
 static struct cyc_run_file *files_of(const struct cyc_protocol *protocol, unsigned *count)
 {
     const struct cyc_protocol_file *read = NULL;
     *count = cyc_protocol_files(protocol, &read);
-    struct cyc_run_file *files = calloc(*count > 0 ? *count : 1, sizeof *files);
+    struct cyc_run_file *files = calloc(*count + 2, sizeof *files);
     for (unsigned i = 0; files != NULL && i < *count; i++) {
         files[i] = (struct cyc_run_file){
             .name = read[i].name,
@@ -121,7 +129,7 @@ int cyc_identity_create_run(const struct cyc_dry_options *options, struct cyc_ru
     unsigned file_count = 0;
     struct cyc_run_file *files = files_of(protocol, &file_count);
     cell_json(facts, options->cell, &cell);
-    settings_json(options, &settings);
+    settings_json(options->settings, options->setting_count, &settings);
 
     struct cyc_run_identity identity = {
         .institution = options->institution,
@@ -150,5 +158,120 @@ int cyc_identity_create_run(const struct cyc_dry_options *options, struct cyc_ru
     free(files);
     cyc_text_release(&cell);
     cyc_text_release(&settings);
+    return status;
+}
+
+/* ---- Live ------------------------------------------------------------------------------------ */
+
+/* One decimal beyond what the instrument resolves, for the calibration. */
+static int decimals_of(double resolution, int fallback)
+{
+    if (!(resolution > 0.0)) {
+        return fallback;
+    }
+    return (int)fmin(12.0, fmax(3.0, ceil(-log10(resolution)) + 1.0));
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* The cell file and what the run is started with, behind the protocol's own files. */
+static void add_files(const struct cyc_live_request *request, const char *start_text,
+                      char sha256[2][65], struct cyc_run_file *files, unsigned *count)
+{
+    cyc_sha256(start_text, strlen(start_text), sha256[0]);
+    files[(*count)++] =
+        (struct cyc_run_file){CYC_START_FILE, start_text, strlen(start_text), sha256[0]};
+    if (request->cell_text != NULL) {
+        cyc_sha256(request->cell_text, request->cell_size, sha256[1]);
+        files[(*count)++] = (struct cyc_run_file){CYC_START_CELL, request->cell_text,
+                                                  request->cell_size, sha256[1]};
+    }
+}
+
+static void fill_start(const struct cyc_live_request *request, const struct cyc_run_file *files,
+                       struct cyc_start *start)
+{
+    const struct cyc_demands *demands = cyc_protocol_demands(request->protocol);
+    start->rate = request->rate;
+    start->voltage_min_V = demands->voltage_min_V;
+    start->voltage_max_V = demands->voltage_max_V;
+    (void)cyc_copy(start->protocol, sizeof start->protocol, base_name(files[0].name));
+    (void)cyc_copy(start->cell, sizeof start->cell,
+                   request->cell_text != NULL ? CYC_START_CELL : "");
+    for (unsigned i = 0; i < request->setting_count && i < CYC_START_SETTINGS_MAX; i++) {
+        start->settings[start->setting_count++] = request->settings[i];
+    }
+}
+
+struct live_texts {
+    struct cyc_text cell, settings, channel, start;
+};
+
+static int create_live(const struct cyc_live_request *request, struct cyc_run_file *files,
+                       unsigned file_count, const struct live_texts *texts, struct cyc_run **run,
+                       struct cyc_err *err)
+{
+    const struct cyc_protocol *protocol = request->protocol;
+    const struct cyc_cell_facts *facts = cyc_protocol_cell(protocol);
+    const struct cyc_rig_channel *channel = &request->rig->channels[request->channel];
+    const double *resolution = request->rig->instruments[channel->cycler].capabilities.resolution;
+    char sha256[2][65];
+    add_files(request, cyc_text_get(&texts->start), sha256, files, &file_count);
+    struct cyc_run_identity identity = {
+        .institution = request->rig->institution[0] != '\0' ? request->rig->institution : NULL,
+        .cell = facts->name[0] != '\0' ? facts->name : channel->name,
+        .protocol_name = cyc_protocol_name(protocol),
+        .protocol_source = cyc_protocol_source_text(protocol),
+        .kind = "live",
+        .command = request->command,
+        .settings_json = cyc_text_get(&texts->settings),
+        .cell_json = cyc_text_get(&texts->cell),
+        .start_unix_ns = request->start_unix_ns,
+        .voltage_decimals = decimals_of(resolution[CYC_MEASURAND_VOLTAGE], VOLTAGE_DECIMALS),
+        .files = files,
+        .file_count = file_count,
+        .sync = true,
+        .channel = channel->name,
+        .rig_channel_json = cyc_text_get(&texts->channel),
+    };
+    identify_cell(facts, &identity);
+    const int seven = current_decimals(cyc_protocol_demands(protocol), identity.one_c_A);
+    identity.current_decimals = decimals_of(resolution[CYC_MEASURAND_CURRENT], seven);
+    identity.capacity_decimals =
+        seven > identity.current_decimals ? seven : identity.current_decimals;
+    return cyc_run_create(request->runs_dir, &identity, run, err);
+}
+
+int cyc_live_create_run(const struct cyc_live_request *request, struct cyc_run **run,
+                        struct cyc_err *err)
+{
+    struct live_texts texts = {0};
+    struct cyc_start *start = calloc(1, sizeof *start);
+    unsigned file_count = 0;
+    struct cyc_run_file *files = files_of(request->protocol, &file_count);
+    int status = CYC_OK;
+    if (files == NULL || start == NULL) {
+        status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the run's identity");
+    } else {
+        fill_start(request, files, start);
+        cyc_start_text(start, &texts.start);
+        cell_json(cyc_protocol_cell(request->protocol), NULL, &texts.cell);
+        settings_json(request->settings, request->setting_count, &texts.settings);
+        cyc_rig_channel_json(request->rig, request->channel, &texts.channel);
+        status =
+            texts.cell.failed || texts.settings.failed || texts.channel.failed || texts.start.failed
+                ? cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the run's identity")
+                : create_live(request, files, file_count, &texts, run, err);
+    }
+    cyc_text_release(&texts.cell);
+    cyc_text_release(&texts.settings);
+    cyc_text_release(&texts.channel);
+    cyc_text_release(&texts.start);
+    free(files);
+    free(start);
     return status;
 }

@@ -124,6 +124,16 @@ static void settle(struct cyc_live *live, int status, const struct cyc_err *err)
         struct cyc_err ignored = {0};
         (void)cyc_session_trip(live->session, cyc_live_run_time_ns(live, live->now_ns),
                                live->trip_reply, live->trip_text, &ignored);
+        live->fed = true;
+    }
+    if (live->fed) { /* after a fault there is nothing more to be done about the disk */
+        live->fed = false;
+        struct cyc_err failed = {0};
+        if (cyc_session_commit(live->session, &failed) != CYC_OK && !live->tripped) {
+            cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", failed.text);
+            settle(live, CYC_OK, err);
+            return;
+        }
     }
     if (cyc_session_is_over(live->session)) {
         if (live->state != CYC_LIVE_ENDED) {
@@ -145,6 +155,7 @@ static void feed(struct cyc_live *live, const struct cyc_event *event)
     struct cyc_err err = {0};
     live->event_ns = live->now_ns;
     live->event_t_ns = event->t_ns;
+    live->fed = true;
     const int status = cyc_session_event(live->session, event, &err);
     settle(live, status, &err);
 }
@@ -388,15 +399,16 @@ void cyc_live_source(struct cyc_live *live, int64_t now_ns)
         return;
     }
     if (live->state == CYC_LIVE_LOADING) {
-        live->state = CYC_LIVE_RUNNING;
-        live->start_ns = now_ns;
-        live->event_ns = now_ns;
+        live->start_ns = now_ns; /* again and again, until there is a step */
     }
     const int64_t t_ns = cyc_live_run_time_ns(live, now_ns);
     const int status = cyc_session_items(live->session, t_ns, &err);
-    live->event_t_ns = t_ns;
-    live->event_ns = now_ns;
-    live->source_ns = 0; /* it spoke: a new question, a new patience */
+    if (cyc_session_step(live->session) != NULL) {
+        live->state = CYC_LIVE_RUNNING;
+        live->event_t_ns = t_ns;
+        live->event_ns = now_ns;
+        live->fed = true;
+    }
     settle(live, status, &err);
 }
 

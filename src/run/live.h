@@ -41,6 +41,8 @@ void cyc_merge_init(struct cyc_merge *merge, const struct cyc_rig *rig, unsigned
  * filled but for its setpoint number; times in CLOCK_BOOTTIME. */
 bool cyc_merge_reading(struct cyc_merge *merge, const struct cyc_message *message,
                        struct cyc_sample *sample);
+/* The same of what was read last, whatever its age; NaN before there was anything. */
+void cyc_merge_latest(const struct cyc_merge *merge, int64_t now_ns, struct cyc_sample *sample);
 /* How old values may be: the longest of three polls and three seconds, for each kind. */
 void cyc_merge_patience(const struct cyc_rig *rig, unsigned channel, struct cyc_patience *patience);
 

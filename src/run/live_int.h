@@ -35,6 +35,7 @@ struct cyc_live {
     int64_t environment_ns;
 
     /* ---- what came in ---- */
+    bool fed; /* the executor saw an event that the store does not know of yet */
     uint64_t epoch, reading_number;
     int64_t event_ns; /* of the last event of sample or deadline */
     int64_t event_t_ns;

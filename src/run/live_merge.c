@@ -79,7 +79,8 @@ void cyc_merge_init(struct cyc_merge *merge, const struct cyc_rig *rig, unsigned
 static int64_t age_at(const struct cyc_merge *merge, unsigned place, int64_t t_ns)
 {
     const int64_t age_ns = t_ns - merge->times_ns[place];
-    return age_ns > 0 ? age_ns : 0; /* read a moment later than the voltage */
+    const bool known = merge->times_ns[place] > 0; /* else it is not old, but not there */
+    return known && age_ns > 0 ? age_ns : 0;       /* read a moment later than the voltage: 0 */
 }
 
 static double electrical(const struct cyc_reading *reading, enum cyc_measurand measurand,
@@ -108,7 +109,7 @@ static double aux_at(const struct cyc_merge *merge, unsigned index, int64_t t_ns
                                                            : (double)NAN;
 }
 
-static void fill(struct cyc_merge *merge, struct cyc_sample *sample)
+static void fill(const struct cyc_merge *merge, struct cyc_sample *sample)
 {
     const struct cyc_rig_channel *channel = channel_of(merge);
     const struct cyc_reading *reading = &merge->electrical;
@@ -142,6 +143,15 @@ bool cyc_merge_reading(struct cyc_merge *merge, const struct cyc_message *messag
     merge->has_electrical = true;
     fill(merge, sample);
     return true;
+}
+
+void cyc_merge_latest(const struct cyc_merge *merge, int64_t now_ns, struct cyc_sample *sample)
+{
+    fill(merge, sample);
+    if (!merge->has_electrical) {
+        sample->t_ns = now_ns;
+        sample->voltage_V = sample->current_A = NAN;
+    }
 }
 
 static int instrument_of(const struct cyc_rig *rig, const struct cyc_rig_channel *channel,

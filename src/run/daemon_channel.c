@@ -1,0 +1,439 @@
+/* A channel of the daemon: from the folder of a run to its end.
+ *
+ *   FREE ── start ──► opening (thread) ──► live (ARMING … RUNNING … ENDED) ── writer done ──► FREE
+ *                        │ fails                                     └── fault ──► FAULT ── stop
+ * ──► └──► the client hears why                          (latched)         FREE
+ */
+#include "run/daemon_int.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+void cyc_daemon_channel_init(struct daemon *daemon, unsigned index)
+{
+    struct channel *channel = &daemon->channels[index];
+    cyc_merge_init(&channel->merge, daemon->rig, index);
+    channel->hands = (struct hands){daemon, index};
+    channel->starter = -1;
+    channel->wake_ns = INT64_MAX;
+}
+
+static const char *name_of(const struct daemon *daemon, unsigned index)
+{
+    return daemon->rig->channels[index].name;
+}
+
+/* ---- What the run asks for -------------------------------------------------------------------
+ */
+
+static int hand_send(void *context, int instrument, const struct cyc_message *message,
+                     struct cyc_err *err)
+{
+    const struct hands *hands = context;
+    return cyc_daemon_port_send(hands->daemon, instrument, message, err);
+}
+
+static void hand_tell(void *context, int64_t t_ns, const char *text, bool alarm)
+{
+    const struct hands *hands = context;
+    struct daemon *daemon = hands->daemon;
+    cyc_daemon_client_tell(daemon, hands->channel, t_ns, text, alarm);
+    if (alarm) {
+        char line[400];
+        (void)snprintf(line, sizeof line, "%s: %s", name_of(daemon, hands->channel), text);
+        cyc_daemon_log(daemon, "alarm: %s", line);
+        cyc_daemon_alarm(daemon, line);
+    }
+}
+
+/* ---- Starting -------------------------------------------------------------------------------- */
+
+int cyc_daemon_channel_start(struct daemon *daemon, unsigned index, const char *folder, int client,
+                             struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    const char *name = name_of(daemon, index);
+    if (channel->fault) {
+        return cyc_err_set(err, CYC_E_LATCHED,
+                           "channel %s is latched by a fault (%s); `cyclostat stop` acknowledges "
+                           "it",
+                           name, channel->why);
+    }
+    if (channel->opener != NULL || channel->live != NULL) {
+        return cyc_err_set(err, CYC_E_BUSY, "a run is on channel %s already: %s", name,
+                           channel->run_id);
+    }
+    const int status = cyc_daemon_opener_new(daemon, index, folder, &channel->opener, err);
+    if (status == CYC_OK) {
+        channel->starter = client;
+        channel->end[0] = channel->why[0] = '\0';
+        (void)cyc_copy(channel->folder, sizeof channel->folder, folder);
+    }
+    return status;
+}
+
+static void answer_starter(struct channel *channel, struct daemon *daemon, int status,
+                           const char *text)
+{
+    cyc_daemon_client_done(daemon, channel->starter, status, text);
+    channel->starter = -1;
+}
+
+static void start_failed(struct daemon *daemon, unsigned index, const struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    cyc_daemon_log(daemon, "channel %s: the run %s cannot be started: %s", name_of(daemon, index),
+                   channel->folder, err->text);
+    (void)cyc_copy(channel->why, sizeof channel->why, err->text);
+    answer_starter(channel, daemon, err->status, err->text);
+    cyc_daemon_opener_forget(daemon, index);
+}
+
+static double resolution_of(const struct cyc_capabilities *capabilities,
+                            enum cyc_measurand measurand)
+{
+    const double resolution = capabilities->resolution[measurand];
+    return resolution > 0 ? resolution : 0;
+}
+
+static int open_parts(struct daemon *daemon, unsigned index, const struct opener *opener,
+                      struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    const struct cyc_capabilities *capabilities =
+        &daemon->rig->instruments[daemon->rig->channels[index].cycler].capabilities;
+    char protocol[CYC_PATH_SIZE + 300];
+    char cell[CYC_PATH_SIZE + 300] = "";
+    int status =
+        cyc_start_path(opener->folder, opener->start.protocol, protocol, sizeof protocol, err);
+    if (status == CYC_OK && opener->start.cell[0] != '\0') {
+        status = cyc_start_path(opener->folder, opener->start.cell, cell, sizeof cell, err);
+    }
+    const struct cyc_source_start source = {
+        .program = daemon->options->program,
+        .protocol_path = protocol,
+        .cell_path = cell,
+        .settings = opener->start.settings,
+        .setting_count = opener->start.setting_count,
+        .journal_folder = "",
+        .voltage_resolution_V = resolution_of(capabilities, CYC_MEASURAND_VOLTAGE),
+        .current_resolution_A = resolution_of(capabilities, CYC_MEASURAND_CURRENT),
+    };
+    if (status == CYC_OK) {
+        status = cyc_live_parts_open(&channel->parts, &source, err);
+    }
+    if (status == CYC_OK) {
+        status = cyc_daemon_watch(daemon, cyc_source_process_fd(channel->parts.source),
+                                  WATCH_SOURCE, index, err);
+    }
+    return status;
+}
+
+static struct cyc_plausible_facts facts_of(const struct daemon *daemon, unsigned index,
+                                           const struct opener *opener)
+{
+    const struct cyc_capabilities *capabilities =
+        &daemon->rig->instruments[daemon->rig->channels[index].cycler].capabilities;
+    return (struct cyc_plausible_facts){
+        .nominal_capacity_Ah = opener->journal.nominal_capacity_Ah,
+        .voltage_min_V = opener->start.voltage_min_V,
+        .voltage_max_V = opener->start.voltage_max_V,
+        .voltage_resolution_V = capabilities->resolution[CYC_MEASURAND_VOLTAGE],
+        .current_resolution_A = capabilities->resolution[CYC_MEASURAND_CURRENT],
+        .current_accuracy_A = capabilities->accuracy[CYC_MEASURAND_CURRENT],
+    };
+}
+
+static int open_live(struct daemon *daemon, unsigned index, const struct opener *opener,
+                     struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    const struct cyc_live_options options = {
+        .merge = &channel->merge,
+        .hands = {&channel->hands, hand_send, hand_tell},
+        .source = cyc_live_parts_source(&channel->parts),
+        .store = cyc_live_parts_store(&channel->parts),
+        .intent = &channel->parts.intent,
+        .rate = daemon->options->rate,
+        .facts = facts_of(daemon, index, opener),
+    };
+    const int status = cyc_live_open(&options, &channel->live, err);
+    channel->parts.live = channel->live;
+    return status;
+}
+
+/* From here on the writer owns the run. */
+static int hand_over(struct daemon *daemon, unsigned index, struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    channel->parts.writer = daemon->writer;
+    const int status =
+        cyc_writer_add(daemon->writer, channel->opener->run, &channel->parts.slot, err);
+    if (status == CYC_OK) {
+        channel->opener->run = NULL;
+        channel->is_added = true;
+    }
+    return status;
+}
+
+static void close_run(struct channel *channel)
+{
+    cyc_live_close(channel->live);
+    cyc_live_parts_close(&channel->parts);
+    channel->live = NULL;
+    channel->parts = (struct cyc_live_parts){0};
+    channel->wake_ns = INT64_MAX;
+}
+
+static void begin(struct daemon *daemon, unsigned index)
+{
+    struct channel *channel = &daemon->channels[index];
+    struct opener *opener = channel->opener;
+    struct cyc_err err = opener->err;
+    (void)cyc_copy(channel->run_id, sizeof channel->run_id, opener->journal.id);
+    int status = opener->status;
+    if (status == CYC_OK && opener->start.rate != daemon->options->rate) {
+        status =
+            cyc_err_set(&err, CYC_E_REFUSED, "the run was made for another rate than the daemon's");
+    }
+    status = status == CYC_OK ? open_parts(daemon, index, opener, &err) : status;
+    status = status == CYC_OK ? open_live(daemon, index, opener, &err) : status;
+    status = status == CYC_OK ? hand_over(daemon, index, &err) : status;
+    channel->opener = NULL;
+    if (status != CYC_OK) {
+        close_run(channel);
+        start_failed(daemon, index, &err);
+    } else {
+        answer_starter(channel, daemon, CYC_OK, channel->run_id);
+        cyc_live_start(channel->live, daemon->now_ns);
+        cyc_daemon_channel_changed(daemon, index);
+    }
+    cyc_daemon_opener_free(opener);
+}
+
+void cyc_daemon_channel_openers(struct daemon *daemon)
+{
+    uint64_t count = 0;
+    (void)!read(daemon->opener_fd, &count, sizeof count);
+    for (unsigned i = 0; i < daemon->rig->channel_count; i++) {
+        const struct channel *channel = &daemon->channels[i];
+        if (channel->opener != NULL && channel->opener->done) {
+            begin(daemon, i);
+        }
+    }
+}
+
+void cyc_daemon_channel_recover(struct daemon *daemon)
+{
+    (void)daemon;
+}
+
+/* ---- While it runs, and its end --------------------------------------------------------------
+ */
+
+void cyc_daemon_channel_changed(struct daemon *daemon, unsigned index)
+{
+    struct channel *channel = &daemon->channels[index];
+    channel->wake_ns = channel->live != NULL ? cyc_live_wake_ns(channel->live) : INT64_MAX;
+    daemon->wake_ns = channel->wake_ns < daemon->wake_ns ? channel->wake_ns : daemon->wake_ns;
+}
+
+/* The folder is closed: the channel is free, or latched. */
+static void end_run(struct daemon *daemon, unsigned index)
+{
+    struct channel *channel = &daemon->channels[index];
+    struct cyc_live_view view;
+    cyc_live_view(channel->live, &view);
+    (void)cyc_copy(channel->end, sizeof channel->end, cyc_finish_name(view.finish));
+    (void)cyc_copy(channel->why, sizeof channel->why, view.why);
+    channel->fault = view.finish == CYC_FINISH_FAULT;
+    channel->is_added = false;
+    close_run(channel);
+    cyc_daemon_opener_forget(daemon, index);
+    cyc_daemon_log(daemon, "channel %s: %s has ended: %s%s%s", name_of(daemon, index),
+                   channel->run_id, channel->end, channel->why[0] != '\0' ? ", " : "",
+                   channel->why);
+    cyc_daemon_client_ended(daemon, index);
+}
+
+static int channel_of_slot(const struct daemon *daemon, unsigned slot)
+{
+    for (unsigned i = 0; i < daemon->rig->channel_count; i++) {
+        if (daemon->channels[i].is_added && daemon->channels[i].parts.slot == slot) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static void take_news(struct daemon *daemon, const struct cyc_writer_news *news)
+{
+    const int index = channel_of_slot(daemon, news->slot);
+    if (index < 0) {
+        return;
+    }
+    struct channel *channel = &daemon->channels[index];
+    channel->epoch = news->epoch;
+    channel->confirmed = news->reading_number;
+    if (news->status != CYC_OK) {
+        cyc_live_disk_failed(channel->live, news->text, daemon->now_ns);
+    }
+    cyc_live_durable(channel->live, news->durable, daemon->now_ns);
+    cyc_daemon_channel_changed(daemon, (unsigned)index);
+    if (news->finished) {
+        end_run(daemon, (unsigned)index);
+    }
+}
+
+void cyc_daemon_channel_news(struct daemon *daemon)
+{
+    struct cyc_writer_news news;
+    for (unsigned i = 0; i < CYC_MESSAGES_MAX && cyc_writer_poll(daemon->writer, &news); i++) {
+        take_news(daemon, &news);
+    }
+}
+
+void cyc_daemon_channel_release(struct daemon *daemon, unsigned index)
+{
+    struct channel *channel = &daemon->channels[index];
+    if (channel->live != NULL) {
+        const int cycler = daemon->rig->channels[index].cycler;
+        const struct cyc_message safe = {.kind = CYC_MESSAGE_SAFE,
+                                         .channel = (int32_t)index,
+                                         .instrument = cycler,
+                                         .t_ns = daemon->now_ns};
+        (void)cyc_daemon_port_send(daemon, cycler, &safe, NULL);
+    }
+    close_run(channel);
+    cyc_daemon_opener_free(channel->opener);
+    channel->opener = NULL;
+}
+
+/* ---- Commands --------------------------------------------------------------------------------
+ */
+
+static int acknowledge(struct daemon *daemon, unsigned index)
+{
+    struct channel *channel = &daemon->channels[index];
+    channel->fault = false;
+    channel->why[0] = '\0';
+    cyc_daemon_log(daemon, "channel %s: the fault is acknowledged", name_of(daemon, index));
+    return CYC_OK;
+}
+
+static int to_run(struct daemon *daemon, unsigned index, enum cyc_operator word, const char *who,
+                  struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    const int status = cyc_live_operator(channel->live, word, who, daemon->now_ns, err);
+    cyc_daemon_channel_changed(daemon, index);
+    return status;
+}
+
+int cyc_daemon_channel_command(struct daemon *daemon, unsigned index, enum cyc_request_kind kind,
+                               const char *who, struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    if (channel->live == NULL) {
+        if (channel->fault && kind == CYC_REQUEST_STOP) {
+            return acknowledge(daemon, index);
+        }
+        return cyc_err_set(err, CYC_E_REFUSED, "no run is on channel %s", name_of(daemon, index));
+    }
+    switch (kind) {
+    case CYC_REQUEST_PAUSE:
+        return to_run(daemon, index, CYC_OPERATOR_PAUSE, who, err);
+    case CYC_REQUEST_RESUME:
+        return to_run(daemon, index, CYC_OPERATOR_RESUME, who, err);
+    case CYC_REQUEST_SKIP:
+        return to_run(daemon, index, CYC_OPERATOR_SKIP, who, err);
+    case CYC_REQUEST_STOP:
+        return to_run(daemon, index, CYC_OPERATOR_STOP, who, err);
+    case CYC_REQUEST_ABORT:
+        cyc_live_abort(channel->live, who, daemon->now_ns);
+        cyc_daemon_channel_changed(daemon, index);
+        return CYC_OK;
+    case CYC_REQUEST_STATUS:
+    case CYC_REQUEST_START:
+    case CYC_REQUEST_WATCH:
+    case CYC_REQUEST_UPGRADE:
+        break;
+    }
+    return cyc_err_set(err, CYC_E_BUG, "no command");
+}
+
+/* ---- Looking at it ----------------------------------------------------------------------------
+ */
+
+static enum cyc_channel_state state_of(const struct channel *channel,
+                                       const struct cyc_live_view *view)
+{
+    if (channel->live == NULL) {
+        return channel->opener != NULL ? CYC_CHANNEL_STARTING
+               : channel->fault        ? CYC_CHANNEL_FAULT
+                                       : CYC_CHANNEL_FREE;
+    }
+    switch (view->state) {
+    case CYC_LIVE_ARMING:
+    case CYC_LIVE_LOADING:
+        return CYC_CHANNEL_STARTING;
+    case CYC_LIVE_RUNNING:
+        if (view->executor == CYC_STATE_PAUSED) {
+            return CYC_CHANNEL_PAUSED;
+        }
+        return view->resting ? CYC_CHANNEL_WAITING : CYC_CHANNEL_RUNNING;
+    case CYC_LIVE_ENDED:
+        return CYC_CHANNEL_ENDING;
+    }
+    return CYC_CHANNEL_FREE;
+}
+
+static void put_progress(const struct channel *channel, const struct cyc_live_view *view,
+                         struct cyc_channel_status *status)
+{
+    const struct cyc_progress *progress = &view->progress;
+    if (channel->live == NULL) {
+        return;
+    }
+    status->t_ns = progress->t_ns;
+    status->cycle_number = progress->cycle_number;
+    status->cycle_count = progress->cycle_count;
+    status->step_count = progress->step_count;
+    status->step_capacity_Ah = progress->step_capacity_Ah;
+    if (progress->step != NULL) {
+        (void)cyc_copy(status->step_name, sizeof status->step_name, progress->step->name);
+        (void)cyc_copy(status->step_type, sizeof status->step_type, progress->step->type);
+    }
+}
+
+void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
+                               struct cyc_channel_status *status)
+{
+    const struct channel *channel = &daemon->channels[index];
+    struct cyc_live_view view = {0};
+    struct cyc_sample sample;
+    if (channel->live != NULL) {
+        cyc_live_view(channel->live, &view);
+    }
+    cyc_merge_latest(&channel->merge, daemon->now_ns, &sample);
+    *status = (struct cyc_channel_status){
+        .state = state_of(channel, &view),
+        .linked = channel->linked,
+        .age_ns = channel->merge.has_electrical ? daemon->now_ns - sample.t_ns : INT64_MAX,
+        .voltage_V = sample.voltage_V,
+        .current_A = sample.current_A,
+        .temperature_degC = sample.temperature_degC,
+        .ambient_degC = sample.ambient_degC,
+        .pressure_Pa = sample.pressure_Pa,
+        .rate = daemon->options->rate,
+    };
+    (void)cyc_copy(status->channel, sizeof status->channel, name_of(daemon, index));
+    (void)cyc_copy(status->run_id, sizeof status->run_id, channel->run_id);
+    (void)cyc_copy(status->folder, sizeof status->folder, channel->folder);
+    (void)cyc_copy(status->end, sizeof status->end, channel->end);
+    (void)cyc_copy(status->why, sizeof status->why, channel->why);
+    put_progress(channel, &view, status);
+}
