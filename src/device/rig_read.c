@@ -45,7 +45,8 @@ struct cyc_diag *cyc_rig_say(struct cyc_rig_reader *reader, enum cyc_severity se
     (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     struct cyc_diag *const diag = cyc_diags_add(reader->diags, severity, pos, "%s", message);
-    if (reader->diags->count < CYC_DIAG_ERRORS_MAX + CYC_DIAG_WARNINGS_MAX) {
+    if (reader->diags->error_count <= CYC_DIAG_ERRORS_MAX &&
+        reader->diags->warning_count <= CYC_DIAG_WARNINGS_MAX) {
         diag->path = path_text(reader);
     }
     return diag;
@@ -325,6 +326,9 @@ bool cyc_rig_name(struct cyc_rig_reader *reader, const struct cyc_node *node, ch
 static const char *nearest_of(struct cyc_rig_reader *reader, const char *word, const char *first,
                               size_t stride, unsigned count)
 {
+    if (reader->diags->error_count >= CYC_DIAG_ERRORS_MAX) {
+        return NULL; /* it will not be shown */
+    }
     const char **const names = cyc_arena_array(&reader->diags->arena, count + 1, sizeof *names);
     for (unsigned i = 0; names != NULL && i < count; i++) {
         names[i] = first + i * stride;
@@ -535,6 +539,10 @@ static const char *keys_of(struct cyc_rig_reader *reader, enum cyc_rig_place pla
 static void refuse_key(struct cyc_rig_reader *reader, const struct cyc_node *child,
                        enum cyc_rig_place place)
 {
+    if (reader->diags->error_count >= CYC_DIAG_ERRORS_MAX) {
+        reader->diags->error_count++; /* counted, no longer explained */
+        return;
+    }
     const char *candidates[CYC_RIG_ROWS_MAX + 1] = {NULL};
     unsigned count = 0;
     for (unsigned i = 0; i < cyc_rig_row_count; i++) {
