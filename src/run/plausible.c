@@ -71,6 +71,7 @@ struct before { /* the last sample under the setpoint before */
 
 struct cyc_plausible {
     struct cyc_plausible_facts facts;
+    double low_V, high_V;     /* of the protocol's limits; NaN: not known */
     double window_V, one_c_A; /* NaN: not known */
     enum cyc_mode mode;
     double hold_V;
@@ -123,17 +124,36 @@ unsigned long cyc_plausible_size(void)
     return sizeof(struct cyc_plausible);
 }
 
+static void take_window(struct cyc_plausible *plausible, double low_V, double high_V)
+{
+    plausible->low_V = low_V;
+    plausible->high_V = high_V;
+    plausible->window_V = high_V - low_V;
+}
+
 void cyc_plausible_init(struct cyc_plausible *plausible, const struct cyc_plausible_facts *facts)
 {
     memset(plausible, 0, sizeof *plausible);
     plausible->facts = *facts;
-    plausible->window_V = facts->voltage_max_V - facts->voltage_min_V;
+    take_window(plausible, facts->voltage_min_V, facts->voltage_max_V);
     plausible->one_c_A = facts->nominal_capacity_Ah; /* in one hour */
     plausible->hold_V = (double)NAN;
 }
 
 /* ---- What is asked ----------------------------------------------------------------------------
  */
+
+/* A step carries the limits it runs under; the protocol's are the window of its cells. */
+static void learn_window(struct cyc_plausible *plausible, const struct cyc_step *step)
+{
+    for (unsigned i = 0; isnan(plausible->window_V) && i < step->limit_count; i++) {
+        const struct cyc_limit *const limit = &step->limits[i];
+        if (limit->signal == CYC_SIGNAL_VOLTAGE && limit->level == CYC_LEVEL_PROTOCOL &&
+            isfinite(limit->low) && isfinite(limit->high)) {
+            take_window(plausible, limit->low, limit->high);
+        }
+    }
+}
 
 void cyc_plausible_step(struct cyc_plausible *plausible, const struct cyc_step *step, int64_t t_ns)
 {
@@ -142,6 +162,7 @@ void cyc_plausible_step(struct cyc_plausible *plausible, const struct cyc_step *
     plausible->hold_V = step->hold_V;
     plausible->raised = 0;
     plausible->step_Ah = 0.0;
+    learn_window(plausible, step);
 }
 
 /* The current that a setpoint asks for at a voltage; NaN: whatever flows. */
@@ -331,7 +352,7 @@ static bool check_rest(const struct look *look)
 static bool check_sign(const struct look *look)
 {
     struct cyc_plausible *const plausible = look->plausible;
-    const double least = plausible->facts.voltage_min_V;
+    const double least = plausible->low_V;
     const double voltage = look->sample->voltage_V;
     const bool expected = least > 0.2; /* cells of this protocol have a voltage */
     const double near = 0.1 * least;
@@ -363,8 +384,8 @@ static bool check_sign(const struct look *look)
 static bool check_voltage_scale(const struct look *look)
 {
     struct cyc_plausible *const plausible = look->plausible;
-    const double low = plausible->facts.voltage_min_V;
-    const double high = plausible->facts.voltage_max_V;
+    const double low = plausible->low_V;
+    const double high = plausible->high_V;
     const double voltage = look->sample->voltage_V;
     static const double shifts[] = {10.0, 1e3, 1e6};
     if (!(low > 0.2) || !(voltage > 2.0 * high)) {

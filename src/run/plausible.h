@@ -43,7 +43,7 @@ struct cyc_alarm_report {
 /* What is known beforehand; NaN: not known. */
 struct cyc_plausible_facts {
     double nominal_capacity_Ah;
-    double voltage_min_V, voltage_max_V; /* of the protocol's limits */
+    double voltage_min_V, voltage_max_V; /* of the protocol's limits; NaN: the first step tells */
     double voltage_resolution_V, current_resolution_A, current_accuracy_A;
 };
 
