@@ -12,12 +12,14 @@
  *
  * A stream that ends means a child that dies: it closes its socket only on the way out. It is
  * killed all the same, which changes nothing in how it died and ends one that closed its socket and
- * lives on; reaping is tried at each call until it succeeds, for the cause.
+ * lives on; reaping is tried at each call until it succeeds, for the cause, a millisecond each
+ * time.
  */
 #include "run/source_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@
 #define PIECE_SIZE ((size_t)128 << 10)
 #define PIECES_MAX 4
 #define CHILD_FD   3
+#define DEATH_MS   1
 
 enum state { STATE_IDLE, STATE_ASKED, STATE_LOST };
 
@@ -36,7 +39,6 @@ struct cyc_source_process {
     int fd;
     pid_t pid;
     enum state state;
-    bool ending; /* killed, not yet reaped */
     bool reaped, cause_known;
     int wait_status;
     const char *complaint; /* why it was killed; a literal; NULL: it died by itself */
@@ -122,12 +124,16 @@ static bool send_frame(int fd, enum cyc_source_frame_kind kind, const void *byte
 static int send_start(int fd, const struct cyc_source_start *start, struct cyc_err *err)
 {
     struct cyc_text text = {0};
-    const struct cyc_source_start_head head = {.setting_count = start->setting_count,
+    struct cyc_source_start_head head = {.setting_count = start->setting_count,
                                                .voltage_resolution_V = start->voltage_resolution_V,
                                                .current_resolution_A = start->current_resolution_A,
                                                .temperature_resolution_K =
                                                    start->temperature_resolution_K};
     int status = CYC_OK;
+    if (start->sensors != NULL) {
+        head.sensors_known = 1;
+        head.sensors = *start->sensors;
+    }
     cyc_text_append_size(&text, (const char *)&head, sizeof head);
     pack(&text, start->protocol_path);
     pack(&text, start->cell_path);
@@ -263,6 +269,12 @@ static int lose(struct cyc_source_process *process, const char *complaint, struc
             (void)kill(process->pid, SIGKILL);
         }
     }
+    if (process->complaint != NULL || reap(process, WNOHANG)) {
+        return tell_death(process, err);
+    }
+    /* The stream stays readable: without a pause the host would turn in circles, and keep the dying
+     * from the processor. */
+    (void)poll(NULL, 0, DEATH_MS);
     return reap(process, WNOHANG) ? tell_death(process, err)
                                   : cyc_err_set(err, CYC_E_TIMEOUT, "no answer yet");
 }
