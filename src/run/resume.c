@@ -56,7 +56,10 @@ static const char *take_line(const char **at, const char *name, size_t *size)
     }
     const char *from = *at + length;
     *size = strcspn(from, "\n");
-    *at = from + *size + (from[*size] == '\n' ? 1 : 0);
+    if (from[*size] == '\0') {
+        return NULL; /* torn */
+    }
+    *at = from + *size + 1;
     return from;
 }
 

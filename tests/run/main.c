@@ -4,9 +4,11 @@ extern const struct cyc_check cyc_check_analytic[];
 extern const struct cyc_check cyc_check_account[];
 extern const struct cyc_check cyc_check_host[];
 extern const struct cyc_check cyc_check_parts[];
+extern const struct cyc_check cyc_check_plausible[];
 extern const struct cyc_check cyc_check_source_process[];
 extern const struct cyc_check cyc_check_source_hostile[];
 extern const struct cyc_check cyc_check_source_replay[];
+extern const struct cyc_check cyc_check_resume[];
 
 int main(int argc, char **argv)
 {
@@ -14,9 +16,11 @@ int main(int argc, char **argv)
                                              {"account", cyc_check_account},
                                              {"host", cyc_check_host},
                                              {"parts", cyc_check_parts},
+                                             {"plausible", cyc_check_plausible},
                                              {"source_process", cyc_check_source_process},
                                              {"source_hostile", cyc_check_source_hostile},
                                              {"source_replay", cyc_check_source_replay},
+                                             {"resume", cyc_check_resume},
                                              {0}};
     return cyc_check_main(argc, argv, suites);
 }
