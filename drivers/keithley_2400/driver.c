@@ -106,7 +106,7 @@ struct smu {
 };
 
 static const struct cyc_driver_option options[] = {
-    {"terminator", CYC_KIND_TEXT, NAN, NAN, "LF|CR|CRLF", "LF",
+    {"terminator", CYC_KIND_TEXT, NAN, NAN, "CR|LF|CRLF", "CR",
      "end of a line, as set at the front panel"},
     {"sense", CYC_KIND_TEXT, NAN, NAN, "4wire|2wire", "4wire", "how the voltage is sensed"},
     {"nplc", CYC_KIND_NUMBER, 0.01, 10, NULL, "1", "integration time in cycles of the mains"},

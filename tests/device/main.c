@@ -5,6 +5,7 @@
 extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[],
     cyc_check_bus_fd[];
 extern const struct cyc_check cyc_check_message[];
+extern const struct cyc_check cyc_check_driver_check[], cyc_check_driver_scpi[];
 
 int main(int argc, char **argv)
 {
@@ -14,6 +15,8 @@ int main(int argc, char **argv)
         {"descriptors", cyc_check_bus_fd},
         {"exchange files", cyc_check_bus_record},
         {"message", cyc_check_message},
+        {"driver check", cyc_check_driver_check},
+        {"SCPI", cyc_check_driver_scpi},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
