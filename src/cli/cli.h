@@ -40,9 +40,18 @@ int cyc_cli_identify(int argc, char **argv);
 int cyc_cli_measure(int argc, char **argv);
 int cyc_cli_safe(int argc, char **argv);
 int cyc_cli_rearm(int argc, char **argv);
+int cyc_cli_run(int argc, char **argv);
+int cyc_cli_attach(int argc, char **argv);
+int cyc_cli_status(int argc, char **argv);
+int cyc_cli_pause(int argc, char **argv);
+int cyc_cli_resume(int argc, char **argv);
+int cyc_cli_skip(int argc, char **argv);
+int cyc_cli_stop(int argc, char **argv);
+int cyc_cli_restart(int argc, char **argv);
+int cyc_cli_daemon(int argc, char **argv);    /* hidden */
 int cyc_cli_port(int argc, char **argv);      /* hidden */
 int cyc_cli_supervise(int argc, char **argv); /* hidden */
-int cyc_cli_source(int argc, char **argv); /* hidden */
+int cyc_cli_source(int argc, char **argv);    /* hidden */
 
 /* ---- Options (options.c) ------------------------------------------------------------------------
  */
@@ -60,6 +69,8 @@ int cyc_cli_usage(const char *verb, const char *format, ...) __attribute__((form
 int cyc_cli_error(const struct cyc_err *err);
 /* A time such as "1 s", "10ms", "3 d" in an option; CYC_EXIT_USAGE after a message, else 0. */
 int cyc_cli_time(const char *verb, const char *option, const char *word, int64_t *t_ns);
+/* The command as it was typed, for the record. */
+void cyc_cli_command(int argc, char **argv, struct cyc_text *command);
 /* The folder of the runs: the word of --runs, else $CYCLOSTAT_RUNS, else "runs". */
 const char *cyc_cli_runs_dir(const char *word);
 

@@ -120,16 +120,6 @@ static int read_options(int argc, char **argv, struct dry_run *run)
     return -1;
 }
 
-/* The command as it was typed, for the record. */
-static void put_command(int argc, char **argv, struct cyc_text *command)
-{
-    cyc_text_append(command, "cyclostat");
-    for (int i = 0; i < argc; i++) {
-        const bool quote = strpbrk(argv[i], " \t'\"$") != NULL || argv[i][0] == '\0';
-        cyc_text_format(command, quote ? " '%s'" : " %s", argv[i]);
-    }
-}
-
 /* Mistakes: nothing was started. */
 static int refused(struct dry_run *run, const struct cyc_err *err)
 {
@@ -247,7 +237,7 @@ int cyc_cli_dry_run(int argc, char **argv)
         (void)fputs("cyclostat: out of memory\n", stderr);
         return CYC_EXIT_HOST;
     }
-    put_command(argc, argv, &command); /* before --set is cut at its '=' */
+    cyc_cli_command(argc, argv, &command); /* before --set is cut at its '=' */
     int exit_code = read_options(argc, argv, run);
     if (exit_code < 0) {
         run->view.interrupted = &interrupted;

@@ -121,3 +121,12 @@ const char *cyc_cli_runs_dir(const char *word)
     const char *environment = getenv("CYCLOSTAT_RUNS");
     return environment != NULL && environment[0] != '\0' ? environment : "runs";
 }
+
+void cyc_cli_command(int argc, char **argv, struct cyc_text *command)
+{
+    cyc_text_append(command, "cyclostat");
+    for (int i = 0; i < argc; i++) {
+        const bool quote = strpbrk(argv[i], " \t'\"$") != NULL || argv[i][0] == '\0';
+        cyc_text_format(command, quote ? " '%s'" : " %s", argv[i]);
+    }
+}

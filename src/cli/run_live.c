@@ -1,0 +1,334 @@
+#include "cli/live.h"
+#include "run/fit.h"
+#include "run/start.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINK_MS       10000
+#define CELL_SIZE_MAX (1 << 20)
+
+static const char help[] =
+    "cyclostat run PROTOCOL --rig RIG --channel C --cell FILE|NAME [options]\n\n"
+    "Checks a protocol against a channel of a rig and runs it there. The rig's processes are\n"
+    "started where none run; they go on when this command is left. A live line shows cycle, step,\n"
+    "time, voltage, current, temperature, pressure and capacity. Ctrl-C, or a closed terminal,\n"
+    "detaches: the run goes on.\n\n"
+    "  --rig FILE         the rig; default $CYCLOSTAT_RIG\n"
+    "  --channel NAME     where the cell is connected; needed where the rig has several\n"
+    "  --cell FILE|NAME   the cell under test, which also replaces the protocol's own `cell`\n"
+    "  --set NAME=VALUE   another value for a parameter of the protocol\n"
+    "  --runs DIR         where the run folder goes; default: the rig's `runs`, else\n"
+    "                     $CYCLOSTAT_RUNS, else ./runs\n"
+    "  --detach           do not follow it\n"
+    "  --quiet            no live line\n"
+    "  --rate N           run time N times as fast; with emulated instruments only\n\n"
+    "Exit codes: 0 done, stopped or detached, 1 mistakes in a file or the channel does not allow\n"
+    "it (nothing was started), 2 usage, 3 fault, 4 files, instruments or memory, 5 failed by the\n"
+    "protocol's own verdict.\n";
+
+enum { OPTION_RUNS = 256, OPTION_DETACH, OPTION_RATE };
+
+static const struct option options[] = {
+    {"help", no_argument, NULL, CYC_OPTION_HELP},   {"rig", required_argument, NULL, 'r'},
+    {"channel", required_argument, NULL, 'C'},      {"cell", required_argument, NULL, 'c'},
+    {"set", required_argument, NULL, 's'},          {"runs", required_argument, NULL, OPTION_RUNS},
+    {"detach", no_argument, NULL, OPTION_DETACH},   {"quiet", no_argument, NULL, 'q'},
+    {"rate", required_argument, NULL, OPTION_RATE}, {0}};
+
+struct live_run {
+    struct cyc_cli_live live;
+    struct cyc_cli_protocol loaded;
+    const char *runs, *rate_word;
+    double rate;
+    bool detach, quiet;
+    char *cell_text; /* owned */
+    size_t cell_size;
+    char folder[CYC_PATH_SIZE]; /* of the run */
+};
+
+/* ---- The command line ------------------------------------------------------------------------ */
+
+static int take_option(struct live_run *run, int option, const char *verb)
+{
+    size_t used = 0;
+    switch (option) {
+    case 'r':
+        run->live.rig_path = optarg;
+        return CYC_EXIT_OK;
+    case 'C':
+        run->live.channel_name = optarg;
+        return CYC_EXIT_OK;
+    case 'c':
+        run->loaded.cell = optarg;
+        return CYC_EXIT_OK;
+    case 's':
+        return cyc_cli_setting(&run->loaded, verb, optarg);
+    case OPTION_RUNS:
+        run->runs = optarg;
+        return CYC_EXIT_OK;
+    case OPTION_DETACH:
+        run->detach = true;
+        return CYC_EXIT_OK;
+    case OPTION_RATE:
+        run->rate_word = optarg;
+        return cyc_number_parse(optarg, strlen(optarg), &run->rate, &used) && optarg[used] == '\0'
+                   ? CYC_EXIT_OK
+                   : cyc_cli_usage(verb, "--rate takes a number, not '%s'", optarg);
+    default:
+        run->quiet = true;
+        return CYC_EXIT_OK;
+    }
+}
+
+static int read_options(int argc, char **argv, struct live_run *run)
+{
+    int exit_code = 0;
+    for (int option; (option = cyc_cli_option(argc, argv, options, help, &exit_code)) >= 0;) {
+        const int status = take_option(run, option, argv[0]);
+        if (status != CYC_EXIT_OK) {
+            return status;
+        }
+    }
+    if (exit_code >= 0) {
+        return exit_code;
+    }
+    if (optind + 1 != argc) {
+        return optind == argc ? cyc_cli_usage(argv[0], "which protocol?")
+                              : cyc_cli_usage(argv[0], "one protocol at a time, not also '%s'",
+                                              argv[optind + 1]);
+    }
+    run->loaded.path = argv[optind];
+    return -1;
+}
+
+/* ---- Before anything is started -------------------------------------------------------------- */
+
+static int read_cell(struct live_run *run, struct cyc_err *err)
+{
+    char path[CYC_PATH_SIZE];
+    if (run->loaded.cell == NULL) {
+        return CYC_OK;
+    }
+    const int status = cyc_cli_cell_path(run->loaded.cell, path, sizeof path, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    FILE *file = fopen(path, "re");
+    run->cell_text = calloc(1, CELL_SIZE_MAX);
+    if (file != NULL && run->cell_text != NULL) {
+        run->cell_size = fread(run->cell_text, 1, CELL_SIZE_MAX, file);
+    }
+    const bool good = file != NULL && run->cell_text != NULL && ferror(file) == 0 &&
+                      run->cell_size < CELL_SIZE_MAX;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return good ? CYC_OK : cyc_err_set(err, CYC_E_FILE, "cannot read %s", path);
+}
+
+static int refused(struct cyc_diags *diags, const struct cyc_err *err)
+{
+    cyc_cli_print_diags(diags);
+    if (diags->error_count == 0) {
+        return cyc_cli_error(err);
+    }
+    (void)fprintf(stderr, "%u error%s; nothing was started\n", diags->error_count,
+                  diags->error_count == 1 ? "" : "s");
+    return CYC_EXIT_MISTAKE;
+}
+
+static int check(struct live_run *run)
+{
+    struct cyc_err err = {0};
+    int status = cyc_cli_load(&run->loaded, &err);
+    if (status == CYC_OK) {
+        status = read_cell(run, &err);
+    }
+    if (status != CYC_OK) {
+        return refused(&run->loaded.diags, &err);
+    }
+    if (run->loaded.diags.warning_count > 0) {
+        cyc_cli_print_diags(&run->loaded.diags);
+    }
+    const struct cyc_rig *rig = run->live.loaded.rig;
+    if (cyc_fit_rate(rig, run->rate, &err) != CYC_OK) {
+        (void)cyc_cli_error(&err);
+        return CYC_EXIT_MISTAKE;
+    }
+    struct cyc_text reasons = {0};
+    status = cyc_fit_channel(rig, (unsigned)run->live.channel,
+                             cyc_protocol_demands(run->loaded.protocol), &reasons);
+    if (status != CYC_OK) {
+        (void)fprintf(stderr, "%s cannot run on channel %s of %s:\n%snothing was started\n",
+                      run->loaded.path, rig->channels[run->live.channel].name, rig->path,
+                      cyc_text_get(&reasons));
+    }
+    cyc_text_release(&reasons);
+    return status == CYC_OK ? CYC_EXIT_OK : CYC_EXIT_MISTAKE;
+}
+
+/* ---- Starting -------------------------------------------------------------------------------- */
+
+static void nap(void)
+{
+    const struct timespec time = {.tv_nsec = 50 * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+static bool is_free(enum cyc_channel_state state)
+{
+    return state == CYC_CHANNEL_FREE;
+}
+
+/* Until the instrument has been found; said before a folder is made. */
+static int wait_for_link(struct live_run *run, struct cyc_err *err)
+{
+    struct cyc_channel_status status;
+    const struct cyc_rig *rig = run->live.loaded.rig;
+    const struct cyc_rig_channel *channel = &rig->channels[run->live.channel];
+    for (int waited_ms = 0; waited_ms < LINK_MS; waited_ms += 50) {
+        const int asked = cyc_cli_live_status(&run->live, &status, err);
+        if (asked != CYC_OK) {
+            return asked;
+        }
+        if (status.rate < run->rate || status.rate > run->rate) {
+            char now[CYC_NUMBER_SIZE];
+            return cyc_err_set(err, CYC_E_REFUSED,
+                               "the rig's daemon runs at rate %s already; all runs of a rig share "
+                               "one rate",
+                               cyc_number_exact(now, status.rate));
+        }
+        if (!is_free((enum cyc_channel_state)status.state)) {
+            return status.state == CYC_CHANNEL_FAULT
+                       ? cyc_err_set(err, CYC_E_LATCHED,
+                                     "channel %s is latched by a fault (%s); `cyclostat stop --rig "
+                                     "%s --channel %s` acknowledges it",
+                                     channel->name, status.why, run->live.rig_path, channel->name)
+                       : cyc_err_set(err, CYC_E_BUSY, "a run is on channel %s already: %s",
+                                     channel->name, status.run_id);
+        }
+        if (status.linked) {
+            return CYC_OK;
+        }
+        nap();
+    }
+    return cyc_err_set(err, CYC_E_TIMEOUT,
+                       "%s on port %s does not answer, or another instrument does; `cyclostat "
+                       "identify %s` says more (the log is %s/log)",
+                       rig->instruments[channel->cycler].name,
+                       rig->ports[rig->instruments[channel->cycler].port].name, run->live.rig_path,
+                       run->live.state_dir);
+}
+
+static const char *runs_dir(const struct live_run *run)
+{
+    const char *of_rig = run->live.loaded.rig->runs;
+    return run->runs == NULL && of_rig[0] != '\0' ? of_rig : cyc_cli_runs_dir(run->runs);
+}
+
+static int make_folder(struct live_run *run, const char *command, struct cyc_err *err)
+{
+    struct timespec now = {0};
+    struct cyc_run *made = NULL;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const struct cyc_live_request request = {
+        .protocol = run->loaded.protocol,
+        .cell_text = run->cell_text,
+        .cell_size = run->cell_size,
+        .rig = run->live.loaded.rig,
+        .channel = (unsigned)run->live.channel,
+        .runs_dir = runs_dir(run),
+        .command = command,
+        .settings = run->loaded.settings,
+        .setting_count = run->loaded.setting_count,
+        .rate = run->rate,
+        .start_unix_ns = (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec,
+    };
+    const int status = cyc_live_create_run(&request, &made, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    char *absolute = realpath(cyc_run_folder(made), NULL);
+    const bool fits = absolute != NULL && cyc_copy(run->folder, sizeof run->folder, absolute);
+    free(absolute);
+    cyc_run_leave(made);
+    return fits ? CYC_OK : cyc_err_set(err, CYC_E_BOUND, "the path of the run is too long");
+}
+
+static int submit(struct live_run *run, struct cyc_err *err)
+{
+    const struct cyc_rig *rig = run->live.loaded.rig;
+    struct cyc_request request = {.kind = CYC_REQUEST_START};
+    (void)cyc_copy(request.channel, sizeof request.channel, rig->channels[run->live.channel].name);
+    (void)cyc_copy(request.folder, sizeof request.folder, run->folder);
+    (void)cyc_copy(request.rig_sha256, sizeof request.rig_sha256, rig->sha256);
+    return cyc_control_command(run->live.state_dir, &request, err);
+}
+
+static int start(struct live_run *run, const char *command)
+{
+    struct cyc_err err = {0};
+    int status = cyc_cli_live_start(&run->live, run->rate_word, &err);
+    if (status == CYC_OK) {
+        status = wait_for_link(run, &err);
+    }
+    if (status == CYC_OK) {
+        status = make_folder(run, command, &err);
+    }
+    if (status == CYC_OK) {
+        status = submit(run, &err);
+    }
+    return status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
+}
+
+static int carry_out(struct live_run *run, const char *verb, const char *command)
+{
+    int exit_code = cyc_cli_live_open(&run->live, verb, true);
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = check(run);
+    }
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = start(run, command);
+    }
+    if (exit_code != CYC_EXIT_OK) {
+        return exit_code;
+    }
+    if (!run->quiet || run->detach) {
+        (void)printf("%s\nrun   %s\n", cyc_protocol_name(run->loaded.protocol), run->folder);
+        (void)fflush(stdout);
+    }
+    if (run->detach) {
+        (void)printf("      cyclostat attach --rig %s --channel %s\n", run->live.rig_path,
+                     run->live.loaded.rig->channels[run->live.channel].name);
+        return CYC_EXIT_OK;
+    }
+    return cyc_cli_live_follow(&run->live, verb, run->quiet);
+}
+
+int cyc_cli_run(int argc, char **argv)
+{
+    struct live_run *run = calloc(1, sizeof *run);
+    struct cyc_text command = {0};
+    if (run == NULL) {
+        (void)fputs("cyclostat: out of memory\n", stderr);
+        return CYC_EXIT_HOST;
+    }
+    run->rate = 1;
+    run->rate_word = "1";
+    cyc_cli_command(argc, argv, &command); /* before --set is cut at its '=' */
+    int exit_code = read_options(argc, argv, run);
+    if (exit_code < 0) {
+        exit_code = carry_out(run, argv[0], cyc_text_get(&command));
+        cyc_cli_release(&run->loaded);
+        cyc_cli_live_close(&run->live);
+    }
+    cyc_text_release(&command);
+    free(run->cell_text);
+    free(run);
+    return exit_code;
+}
