@@ -43,7 +43,10 @@ struct cyc_session {
     bool step_done;  /* the source is to be asked */
     bool step_ended; /* and to be given the result of that step */
     bool asked;      /* it was, and has not answered yet */
-    bool stopping;   /* the source is not to be asked again */
+    bool held;       /* it is not to be asked, but for … */
+    bool returning;  /* … the step of `past` */
+    struct cyc_session_past past;
+    bool stopping; /* the source is not to be asked again */
     bool interrupted;
     bool over;
     enum cyc_finish finish;
@@ -194,7 +197,11 @@ static int pause_event(struct cyc_session *session, int64_t t_ns, const struct c
     if (action->kind == CYC_ACTION_RESUMED) {
         return log_note(session, t_ns, "executor", "resume", "the pause is over", err);
     }
-    const bool asked = action->as.tag < 0;
+    if (action->as.tag == CYC_TAG_INTERRUPTION) {
+        return log_note(session, t_ns, "executor", "interrupted",
+                        "the step waits with the circuit open", err);
+    }
+    const bool asked = action->as.tag == CYC_TAG_OPERATOR;
     return log_note(session, t_ns, asked ? "operator" : "protocol", "pause",
                     asked ? "paused by the operator" : "paused by a cutoff", err);
 }
@@ -251,9 +258,31 @@ static int feed(struct cyc_session *session, const struct cyc_event *event, stru
 /* ---- The source
  * ---------------------------------------------------------------------------------- */
 
+/* The step that was interrupted: the journal knows it, and so may the executor. */
+static int return_to(struct cyc_session *session, const struct cyc_step *step, struct cyc_err *err)
+{
+    const struct cyc_session_past *past = &session->past;
+    session->returning = false;
+    session->step = step;
+    session->step_count++;
+    const int status = session->store.step_begin(session->store.context, step, session->step_count,
+                                                 past->start_ns, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    if (past->in_step) {
+        return past->restore(past->context, step, session->core, err);
+    }
+    const struct cyc_event event = {.kind = CYC_EVENT_STEP, .t_ns = past->start_ns};
+    return feed(session, &event, err);
+}
+
 static int begin_step(struct cyc_session *session, const struct cyc_step *step, int64_t t_ns,
                       struct cyc_err *err)
 {
+    if (session->returning) {
+        return return_to(session, step, err);
+    }
     session->step = step;
     session->step_count++;
     if (session->kept) {
@@ -321,8 +350,9 @@ static int take_item(struct cyc_session *session, const struct cyc_item *item, i
     case CYC_ITEM_END:
         session->step_done = false;
         return end_of_source(session, item->finish, item->text, t_ns, err);
-    case CYC_ITEM_NOTE:
-        return log_note(session, t_ns, "protocol", "note", item->text, err);
+    case CYC_ITEM_NOTE: /* one before the step that is returned to stands in the journal */
+        return session->returning ? CYC_OK
+                                  : log_note(session, t_ns, "protocol", "note", item->text, err);
     case CYC_ITEM_CYCLE:
         return end_cycle(session, &item->cycle, err);
     }
@@ -333,7 +363,8 @@ static int take_item(struct cyc_session *session, const struct cyc_item *item, i
 static int go_on(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
 {
     int status = CYC_OK;
-    while (status == CYC_OK && session->step_done && !session->over && !session->stopping) {
+    while (status == CYC_OK && session->step_done && !session->over && !session->stopping &&
+           (!session->held || session->returning)) {
         struct cyc_item item = {0};
         struct cyc_err problem = {0};
         int answered = ask(session, &problem);
@@ -353,6 +384,35 @@ static int go_on(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
 int cyc_session_start(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
 {
     session->step_done = true;
+    return go_on(session, t_ns, err);
+}
+
+int cyc_session_resume(struct cyc_session *session, const struct cyc_session_past *past,
+                       struct cyc_err *err)
+{
+    session->past = *past;
+    session->held = true;
+    session->step_count = past->step_count;
+    session->row_count = past->row_count;
+    const int status =
+        past->in_step ? CYC_OK : past->restore(past->context, NULL, session->core, err);
+    if (status != CYC_OK || !(past->in_step || past->begun)) {
+        return status;
+    }
+    session->returning = true;
+    session->step_done = true;
+    return go_on(session, past->start_ns, err);
+}
+
+bool cyc_session_is_returning(const struct cyc_session *session)
+{
+    return session->returning && !session->over;
+}
+
+int cyc_session_let_go(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
+{
+    session->held = false;
+    session->step_done = session->step_done || cyc_core_state(session->core) == CYC_STATE_IDLE;
     return go_on(session, t_ns, err);
 }
 

@@ -82,6 +82,25 @@ int cyc_session_start(struct cyc_session *session, int64_t t_ns, struct cyc_err 
  * is an end of the run, not an error. */
 int cyc_session_event(struct cyc_session *session, const struct cyc_event *event,
                       struct cyc_err *err);
+/* Where a run was when its host was gone. */
+struct cyc_session_past {
+    uint32_t step_count; /* steps that have ended */
+    uint64_t row_count;
+    bool in_step;     /* the executor was in the midst of the next one, */
+    bool begun;       /* or only the journal knows of its begin */
+    int64_t start_ns; /* of that step */
+    void *context;
+    /* Fills the executor; step NULL: between two steps. */
+    int (*restore)(void *context, const struct cyc_step *step, struct cyc_core *core,
+                   struct cyc_err *err);
+};
+/* Instead of cyc_session_start(): asks the source for the interrupted step, if there is one, and
+ * holds from then on: no further step begins until cyc_session_let_go(). */
+int cyc_session_resume(struct cyc_session *session, const struct cyc_session_past *past,
+                       struct cyc_err *err);
+/* That step has not been answered yet. */
+bool cyc_session_is_returning(const struct cyc_session *session);
+int cyc_session_let_go(struct cyc_session *session, int64_t t_ns, struct cyc_err *err);
 /* Goes on where the source had not answered yet: to be called when it may have. */
 int cyc_session_items(struct cyc_session *session, int64_t t_ns, struct cyc_err *err);
 /* Something outside failed (a command, the disk, the source): the executor faults, and `why` is the
