@@ -1,4 +1,4 @@
-/* `cyclostat rig check|schema`. */
+/* `cyclostat rig check|schema|manual`. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -6,12 +6,13 @@
 
 static const char help[] =
     "cyclostat rig check RIG [--json] [--quiet]\n"
-    "cyclostat rig schema\n\n"
+    "cyclostat rig schema\n"
+    "cyclostat rig manual\n\n"
     "check reads a rig file (ports, instruments, sensors, channels, limits), says every mistake\n"
     "with its place and what would be right, then prints what is connected to what. It opens no\n"
     "port; `cyclostat identify RIG` does, and changes nothing.\n"
     "schema prints the JSON Schema (draft-07) of rig files, made from the same table as the\n"
-    "reader, for editors.\n\n"
+    "reader, for editors; manual prints that table, as Markdown.\n\n"
     "  --json    diagnostics and channels as one JSON object\n"
     "  --quiet   diagnostics only\n\n"
     "Exit codes: 0 no errors (there may be warnings), 1 errors, 2 usage, 4 files or memory.\n";
@@ -207,10 +208,10 @@ static int check(const char *path, bool json, bool quiet)
     return exit_code;
 }
 
-static int print_schema(void)
+static int print(void (*put)(struct cyc_text *out))
 {
     struct cyc_text text = {0};
-    cyc_rig_schema(&text);
+    put(&text);
     cyc_cli_put(stdout, &text);
     cyc_text_release(&text);
     return CYC_EXIT_OK;
@@ -234,7 +235,10 @@ int cyc_cli_rig(int argc, char **argv)
     }
     const char *const word = optind < argc ? argv[optind] : "";
     if (strcmp(word, "schema") == 0 && optind + 1 == argc) {
-        return print_schema();
+        return print(cyc_rig_schema);
+    }
+    if (strcmp(word, "manual") == 0 && optind + 1 == argc) {
+        return print(cyc_rig_manual);
     }
     if (strcmp(word, "check") == 0 && optind + 2 == argc) {
         return check(argv[optind + 1], json, quiet);
@@ -242,5 +246,6 @@ int cyc_cli_rig(int argc, char **argv)
     if (strcmp(word, "check") == 0) {
         return cyc_cli_usage(argv[0], "check takes one rig file");
     }
-    return cyc_cli_usage(argv[0], word[0] == '\0' ? "check or schema?" : "there is no '%s'", word);
+    return cyc_cli_usage(argv[0], word[0] == '\0' ? "check, schema or manual?" : "there is no '%s'",
+                         word);
 }

@@ -22,7 +22,7 @@
  *       chamber: oven1
  *       temperature: t_cell
  *       pressure: stack
- *       sensors: [anode]                  # names for conditions, limits and record
+ *       sensors: [anode]                  # names for conditions of protocols
  *       limits: {voltage: [0 V, 5 V], current: 100 mA, temperature: [5 degC, 80 degC]}
  *       calibration: {voltage: {gain: 1, offset: 0 V, date: 2026-01-10, due: 2027-01-10}}
  *

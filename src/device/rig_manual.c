@@ -221,9 +221,6 @@ static void scalar(struct cyc_json *json)
 static void names_of(struct cyc_json *json, enum cyc_rig_place place)
 {
     key_string(json, "type", "object");
-    open_with(json, "propertyNames", '{');
-    key_string(json, "pattern", "^[A-Za-z0-9_][A-Za-z0-9_-]*$");
-    cyc_json_close(json, '}');
     open_with(json, "additionalProperties", '{');
     if (place == CYC_RIG_PLACE_COUNT) {
         scalar(json);
