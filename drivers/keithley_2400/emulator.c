@@ -560,15 +560,14 @@ static int change(struct keithley *k, enum setting id, const struct cyc_scpi_uni
     if (rows[id].effect != NONE) {
         cyc_unit_log(k->scpi.unit, "received %s %s", command->header, command->parameters);
     }
-    const int result = put(k, id, value);
+    const bool ignored = rows[id].effect != NONE && cyc_unit_fault(k->scpi.unit, CYC_FAULTY_IGNORE);
+    const int result = ignored ? 0 : put(k, id, value);
     drive(k);
     return result;
 }
 
-static void ask(const struct keithley *k, enum setting id, struct cyc_text *answer)
+static void ask(const struct setting_row *row, double value, struct cyc_text *answer)
 {
-    const struct setting_row *row = &rows[id];
-    const double value = k->set[id];
     const char *word = NULL;
     switch (row->kind) {
     case BOOLEAN:
@@ -849,18 +848,23 @@ static int act(struct keithley *k, enum action action, const struct cyc_scpi_uni
     return 0;
 }
 
+static bool is_setting(unsigned id, const char *header)
+{
+    /* The integration time is one for all functions. */
+    return cyc_scpi_unit_match(rows[id].header, header) ||
+           (id == SET_NPLC && cyc_scpi_unit_match("[SENSe[1]]:CURRent[:DC]:NPLCycles", header));
+}
+
 static int execute_setting(struct keithley *k, const struct cyc_scpi_unit_command *command,
                            struct cyc_text *answer, bool *found)
 {
     for (unsigned i = 0; i < SETTING_COUNT; i++) {
-        /* The integration time is one for all functions. */
-        const bool same = cyc_scpi_unit_match(rows[i].header, command->header) ||
-                          (i == SET_NPLC && cyc_scpi_unit_match("[SENSe[1]]:CURRent[:DC]:NPLCycles",
-                                                                command->header));
-        if (same) {
+        if (is_setting(i, command->header)) {
             *found = true;
             if (command->query) {
-                ask(k, (enum setting)i, answer);
+                const bool stale =
+                    !command->first && cyc_unit_fault(k->scpi.unit, CYC_FAULTY_STALE_RB);
+                ask(&rows[i], stale ? k->before[i] : k->set[i], answer);
                 return 0;
             }
             return change(k, (enum setting)i, command);
@@ -891,10 +895,26 @@ static int execute(void *context, const struct cyc_scpi_unit_command *command,
     return code;
 }
 
+/* Whether there is such a command. */
+static bool knows(void *context, const struct cyc_scpi_unit_command *command)
+{
+    bool found = command->header[0] == '*' ||
+                 cyc_scpi_unit_match("SYSTem:ERRor[:NEXT]", command->header) ||
+                 cyc_scpi_unit_match("STATus:QUEue[:NEXT]", command->header);
+    (void)context;
+    for (unsigned i = 0; !found && i < SETTING_COUNT; i++) {
+        found = is_setting(i, command->header);
+    }
+    for (size_t i = 0; !found && i < sizeof actions / sizeof actions[0]; i++) {
+        found = cyc_scpi_unit_match(actions[i].header, command->header);
+    }
+    return found;
+}
+
 /* ---- The instrument -----------------------------------------------------------------------------
  */
 
-static void power_on(struct cyc_unit *unit)
+static void forget(struct cyc_unit *unit)
 {
     struct keithley *k = cyc_unit_state(unit);
     k->scpi.used = 0;
@@ -904,9 +924,59 @@ static void power_on(struct cyc_unit *unit)
     k->scpi.error_count = 0;
     k->scpi.event_status = CYC_ESR_PON;
     k->zero_ns = cyc_unit_now_ns(unit);
+}
+
+static void power_on(struct cyc_unit *unit)
+{
+    struct keithley *k = cyc_unit_state(unit);
+    forget(unit);
     k->latched = false;
     k->set[SET_LOCKED] = 0;
     defaults(k);
+}
+
+/* A protection that lets go leaves the output as it is programmed: on, if nobody switched it off.
+ */
+static void latch(struct keithley *k, bool begins)
+{
+    k->latched = begins;
+    if (begins) {
+        cyc_scpi_unit_error(&k->scpi, CODE_TOO_HOT);
+    }
+    drive(k);
+}
+
+static void fill_errors(struct keithley *k, double count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        cyc_scpi_unit_error(&k->scpi, i % 2 == 0 ? CODE_UNDEFINED : -410);
+    }
+}
+
+/* The output key; locked where the host has asked for it (SYST:RWL). */
+static void press_output(struct keithley *k)
+{
+    if (k->set[SET_LOCKED] != 0) {
+        cyc_unit_log(k->scpi.unit, "output key is locked");
+        return;
+    }
+    k->set[SET_OUTPUT] = k->set[SET_OUTPUT] == 0 ? 1 : 0;
+    drive(k);
+}
+
+static void fault(struct cyc_unit *unit, int word, bool begins, double value)
+{
+    struct keithley *k = cyc_unit_state(unit);
+    if (word == CYC_FAULTY_LATCH) {
+        latch(k, begins);
+    } else if (begins && word == CYC_FAULTY_ERRQ) {
+        fill_errors(k, value);
+    } else if (begins && word == CYC_FAULTY_KNOB) {
+        press_output(k);
+    } else if (begins && word == CYC_FAULTY_PON_AUTO) {
+        cyc_unit_log(unit, "reset");
+        forget(unit);
+    }
 }
 
 static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
@@ -937,6 +1007,7 @@ static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
                    "KEITHLEY INSTRUMENTS INC.,MODEL %s,%s,C30 Mar 17 2006 09:29:29/A02  /K/J",
                    model, serial);
     k->scpi.execute = execute;
+    k->scpi.knows = knows;
     k->scpi.context = k;
     k->scpi.unit = unit;
     power_on(unit);
@@ -961,4 +1032,9 @@ const struct cyc_emulator cyc_emulator_keithley_2400 = {
     .init = init,
     .receive = receive,
     .reset = power_on,
+    .faults = UINT64_C(1) << CYC_FAULTY_IGNORE | UINT64_C(1) << CYC_FAULTY_DROP_ALL |
+              UINT64_C(1) << CYC_FAULTY_STALE_RB | UINT64_C(1) << CYC_FAULTY_ERRQ |
+              UINT64_C(1) << CYC_FAULTY_LATCH | UINT64_C(1) << CYC_FAULTY_KNOB |
+              UINT64_C(1) << CYC_FAULTY_PON_AUTO,
+    .fault = fault,
 };

@@ -30,7 +30,7 @@ static const char help_text[] =
     "                  different. More than once: more cells\n"
     "  --pty LINK      where the instrument appears, as a pseudo-terminal\n"
     "  --tcp PORT      … as a TCP port of this machine\n"
-    "  --option LIST   options of the instrument\n"
+    "  --option LIST   options of the instrument (--list shows them)\n"
     "  --fault FAULT   a fault, WORD:name=value,… such as \"mute:p=0.01\" or\n"
     "                  \"contact:ohm=5,at=1h\"; may be given more than once\n"
     "  --rate N        the cell's time runs N times as fast; the wire stays real (1)\n"

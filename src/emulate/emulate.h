@@ -37,6 +37,10 @@ struct cyc_emulator {
         struct cyc_unit *unit); /* at the time asked for with cyc_unit_wake(); may be NULL */
     /* Power fails and returns: everything at its power-on defaults. */
     void (*reset)(struct cyc_unit *unit);
+    /* Faults of its own (enum cyc_fault_word of fault.h, bit per word), and what happens when one
+     * of them that lasts begins and ends; may be NULL. */
+    uint64_t faults;
+    void (*fault)(struct cyc_unit *unit, int word, bool begins, double value);
 };
 
 /* What an output does at its terminals: a setpoint and what the source cannot go beyond. */
@@ -62,6 +66,7 @@ struct cyc_terminals {
 void *cyc_unit_state(struct cyc_unit *unit);
 const char *cyc_unit_name(const struct cyc_unit *unit);
 int64_t cyc_unit_now_ns(const struct cyc_unit *unit); /* time of the wire */
+double cyc_unit_rate(const struct cyc_unit *unit);    /* cell time per time of the wire */
 void cyc_unit_send(struct cyc_unit *unit, const void *bytes, size_t size, int64_t after_ns);
 /* What was sent and is not out yet is thrown away: device clear. */
 void cyc_unit_discard(struct cyc_unit *unit);

@@ -99,6 +99,13 @@ struct cyc_unit {
     struct cyc_output *outputs; /* owned */
     unsigned output_count;
     int64_t wake_ns;
+    int64_t heard_ns;      /* when the host last spoke to it */
+    int64_t busy_until_ns; /* bytes are kept in `kept` until then */
+    int64_t babble_until_ns, babble_ns;
+    uint8_t kept[CYC_CHUNK_SIZE * 4];
+    size_t kept_size;
+    uint8_t glue[CYC_CHUNK_SIZE]; /* a reply without its end */
+    size_t glue_size;
     void *state; /* owned */
 };
 
@@ -124,6 +131,13 @@ int64_t cyc_emulation_cell_ns(const struct cyc_emulation *emulation, int64_t wir
 /* What the host sent on a link goes to the units there, through the wire's faults. */
 void cyc_emulation_heard(struct cyc_emulation *emulation, struct cyc_link *link,
                          const uint8_t *bytes, size_t size);
+/* Power fails and returns. */
+void cyc_unit_power_cycle(struct cyc_unit *unit);
+/* Bytes from the host pass the wire's faults. */
+void cyc_unit_hear(struct cyc_unit *unit, const uint8_t *bytes, size_t size);
+/* Busy and babbling units; when to look again. */
+void cyc_unit_run_due(struct cyc_unit *unit, int64_t now_ns);
+int64_t cyc_unit_due_ns(const struct cyc_unit *unit);
 /* Everything that is due by now: faults that begin and end, units that wake. */
 void cyc_emulation_run_due(struct cyc_emulation *emulation, int64_t now_ns);
 int64_t cyc_emulation_due_ns(const struct cyc_emulation *emulation);

@@ -226,16 +226,18 @@ void cyc_emulation_heard(struct cyc_emulation *emulation, struct cyc_link *link,
 {
     for (unsigned i = 0; i < emulation->unit_count; i++) {
         struct cyc_unit *unit = emulation->units[i];
-        if (unit->link == link) {
-            unit->emulator->receive(unit, bytes, size);
+        if (unit->link->index == link->peer) {
+            cyc_unit_hear(unit, bytes, size);
         }
     }
 }
 
 void cyc_emulation_run_due(struct cyc_emulation *emulation, int64_t now_ns)
 {
+    cyc_faults_run_due(emulation, now_ns);
     for (unsigned i = 0; i < emulation->unit_count; i++) {
         struct cyc_unit *unit = emulation->units[i];
+        cyc_unit_run_due(unit, now_ns);
         if (unit->wake_ns <= now_ns) {
             unit->wake_ns = CYC_NEVER;
             if (unit->emulator->tick != NULL) {
@@ -252,9 +254,10 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t cyc_emulation_due_ns(const struct cyc_emulation *emulation)
 {
-    int64_t due_ns = CYC_NEVER;
+    int64_t due_ns = cyc_faults_due_ns(emulation);
     for (unsigned i = 0; i < emulation->unit_count; i++) {
         due_ns = earlier(due_ns, emulation->units[i]->wake_ns);
+        due_ns = earlier(due_ns, cyc_unit_due_ns(emulation->units[i]));
     }
     return due_ns;
 }
@@ -301,11 +304,16 @@ static bool has_news(const struct cyc_link *link, const struct round *round)
     return false;
 }
 
-static void log_attached(struct cyc_emulation *emulation, const struct cyc_link *link)
+static void note_attached(struct cyc_emulation *emulation, const struct cyc_link *link)
 {
     for (unsigned i = 0; i < emulation->unit_count; i++) {
-        if (emulation->units[i]->link == link) {
-            cyc_unit_log(emulation->units[i], link->attached ? "attached" : "detached");
+        struct cyc_unit *unit = emulation->units[i];
+        if (unit->link->index != link->peer) {
+            continue;
+        }
+        cyc_unit_log(unit, link->attached ? "attached" : "detached");
+        if (link->attached && cyc_unit_fault(unit, CYC_FAULTY_DTR_RESET)) {
+            cyc_unit_power_cycle(unit);
         }
     }
 }
@@ -316,7 +324,7 @@ static void serve_link(struct cyc_emulation *emulation, struct cyc_link *link)
     const bool was_attached = link->attached;
     size_t size = cyc_link_read(link, bytes, sizeof bytes);
     if (link->attached != was_attached) {
-        log_attached(emulation, link);
+        note_attached(emulation, link);
     }
     for (unsigned i = 0; size > 0 && i < READS_MAX; i++) {
         cyc_emulation_heard(emulation, link, bytes, size);

@@ -378,32 +378,61 @@ static int parse_unit(char *text, char *path, size_t path_size,
     return 0;
 }
 
-static void run_message(struct cyc_scpi_unit *scpi, int64_t after_ns)
+/* The next unit of a message: parsed into *command; *at moves behind it. */
+static int next_unit(char **at, char *path, size_t path_size, struct cyc_scpi_unit_command *command)
+{
+    const size_t size = unit_size(*at);
+    char *text = *at;
+    *at += size + ((*at)[size] == ';' ? 1 : 0);
+    text[size] = '\0';
+    text = trim(text);
+    command->header[0] = '\0';
+    return *text != '\0' ? parse_unit(text, path, path_size, command) : 0;
+}
+
+/* Instruments that take a message whole or not at all: is there an unknown command in it? */
+static bool has_mistake(const struct cyc_scpi_unit *scpi)
+{
+    char copy[CYC_SCPI_LINE_MAX], path[256] = "";
+    (void)cyc_copy(copy, sizeof copy, scpi->line);
+    for (char *at = copy; *at != '\0';) {
+        struct cyc_scpi_unit_command command = {0};
+        if (next_unit(&at, path, sizeof path, &command) != 0 ||
+            (command.header[0] != '\0' && !scpi->knows(scpi->context, &command))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int run_units(struct cyc_scpi_unit *scpi, struct cyc_text *answer)
 {
     char path[256] = "";
-    struct cyc_text answer = {0};
     char *at = scpi->line;
-    bool first = true;
+    struct cyc_scpi_unit_command command = {.first = true};
     int code = 0;
     while (*at != '\0' && code == 0) {
-        struct cyc_scpi_unit_command command = {.first = first};
         struct cyc_text part = {0};
-        const size_t size = unit_size(at);
-        char *next = at + size + (at[size] == ';' ? 1 : 0);
-        at[size] = '\0';
-        char *text = trim(at);
-        if (*text != '\0') {
-            code = parse_unit(text, path, sizeof path, &command);
-            code = code == 0 ? scpi->execute(scpi->context, &command, &part) : code;
+        code = next_unit(&at, path, sizeof path, &command);
+        if (code == 0 && command.header[0] != '\0') {
+            code = scpi->execute(scpi->context, &command, &part);
         }
         if (part.length > 0) {
-            cyc_text_append(&answer, answer.length > 0 ? ";" : "");
-            cyc_text_append(&answer, cyc_text_get(&part));
+            cyc_text_append(answer, answer->length > 0 ? ";" : "");
+            cyc_text_append(answer, cyc_text_get(&part));
         }
         cyc_text_release(&part);
-        first = false;
-        at = next;
+        command.first = false;
     }
+    return code;
+}
+
+static void run_message(struct cyc_scpi_unit *scpi, int64_t after_ns)
+{
+    struct cyc_text answer = {0};
+    const bool dropped =
+        scpi->knows != NULL && has_mistake(scpi) && cyc_unit_fault(scpi->unit, CYC_FAULTY_DROP_ALL);
+    const int code = dropped ? CODE_UNDEFINED : run_units(scpi, &answer);
     if (code != 0) {
         cyc_scpi_unit_error(scpi, code);
     }

@@ -37,6 +37,8 @@ struct cyc_scpi_unit {
      * goes into the queue. */
     int (*execute)(void *context, const struct cyc_scpi_unit_command *command,
                    struct cyc_text *answer);
+    /* Whether there is such a command at all; may be NULL. */
+    bool (*knows)(void *context, const struct cyc_scpi_unit_command *command);
     void *context;
     struct cyc_unit *unit;
     const char *terminator; /* of answers */

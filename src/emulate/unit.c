@@ -38,16 +38,15 @@ void cyc_unit_wake(struct cyc_unit *unit, int64_t at_ns)
     unit->wake_ns = at_ns < unit->wake_ns ? at_ns : unit->wake_ns;
 }
 
-void cyc_unit_send(struct cyc_unit *unit, const void *bytes, size_t size, int64_t after_ns)
+double cyc_unit_rate(const struct cyc_unit *unit)
 {
-    if (!cyc_link_send(unit->link, bytes, size, cyc_unit_now_ns(unit) + after_ns)) {
-        cyc_unit_log(unit, "overrun: the host does not read");
-    }
+    return unit->emulation->options.rate;
 }
 
 void cyc_unit_discard(struct cyc_unit *unit)
 {
-    cyc_link_forget(unit->link);
+    cyc_link_forget(unit->emulation->links[unit->link->peer]);
+    unit->glue_size = 0;
 }
 
 /* ---- The cell at an output ------------------------------------------------------------------- */
@@ -113,6 +112,7 @@ void cyc_unit_source(struct cyc_unit *unit, unsigned output, const struct cyc_so
     }
     struct cyc_output *out = &unit->outputs[output];
     const bool changed = !same_setpoint(&out->source, source);
+    const bool opens = source->setpoint.control == CYC_CONTROL_OPEN;
     out->source = *source;
     if (bench != NULL) {
         advance(unit, bench);
@@ -121,7 +121,11 @@ void cyc_unit_source(struct cyc_unit *unit, unsigned output, const struct cyc_so
         }
     }
     if (changed) {
-        log_output(unit, output, source);
+        const struct cyc_source *does = bench != NULL ? cyc_bench_source(bench) : source;
+        log_output(unit, output, does);
+        if (opens && does->setpoint.control != CYC_CONTROL_OPEN) {
+            cyc_unit_log(unit, "output %u does not open", output);
+        }
     }
     if (changed && bench != NULL) {
         cyc_emulation_log_charge(unit->emulation, bench_index(unit->emulation, bench));
@@ -133,6 +137,21 @@ void cyc_unit_drive(struct cyc_unit *unit, unsigned output, const struct cyc_set
     const struct cyc_source source = {
         .setpoint = *setpoint, .compliance_V = NAN, .most_A = NAN, .four_wire = true};
     cyc_unit_source(unit, output, &source);
+}
+
+/* Wires that were swapped: the voltage is another cell's. */
+static void look_elsewhere(struct cyc_unit *unit, const struct cyc_bench *bench,
+                           struct cyc_terminals *terminals)
+{
+    struct cyc_wiring wiring;
+    struct cyc_terminals other;
+    cyc_bench_wiring(bench, &wiring);
+    if (wiring.measures >= 0 && (unsigned)wiring.measures < unit->emulation->bench_count) {
+        struct cyc_bench *elsewhere = unit->emulation->benches[wiring.measures];
+        advance(unit, elsewhere);
+        cyc_bench_look(elsewhere, &other);
+        terminals->sample.voltage_V = other.sample.voltage_V;
+    }
 }
 
 void cyc_unit_terminals(struct cyc_unit *unit, unsigned output, struct cyc_terminals *terminals)
@@ -147,6 +166,8 @@ void cyc_unit_terminals(struct cyc_unit *unit, unsigned output, struct cyc_termi
     }
     advance(unit, bench);
     cyc_bench_look(bench, terminals);
+    look_elsewhere(unit, bench, terminals);
+    cyc_fault_measure(unit, terminals);
 }
 
 void cyc_unit_measure(struct cyc_unit *unit, unsigned output, struct cyc_sample *sample)
@@ -178,6 +199,9 @@ void cyc_unit_environment(struct cyc_unit *unit, const struct cyc_environment *e
 const struct cyc_setpoint *cyc_unit_truth(const struct cyc_unit *unit, unsigned output)
 {
     static const struct cyc_setpoint none = {0};
+    if (output < unit->output_count && unit->outputs[output].bench != NULL) {
+        return &cyc_bench_source(unit->outputs[output].bench)->setpoint;
+    }
     return output < unit->output_count ? &unit->outputs[output].source.setpoint : &none;
 }
 
