@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "run/fit.h"
 
 static const char help[] =
     "cyclostat check PROTOCOL [--cell FILE|NAME] [--set NAME=VALUE]… [--json] [--quiet]\n"
@@ -26,6 +27,8 @@ static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_H
 struct check {
     struct cyc_cli_protocol loaded;
     const char *rig, *channel; /* words of --rig and --channel, NULL: none */
+    struct cyc_cli_rig loaded_rig;
+    int on; /* the channel */
     struct cyc_sensors sensors;
     bool json, quiet;
 };
@@ -113,46 +116,61 @@ static int refused(const struct check *check, const struct cyc_err *err)
 /* The rig's own mistakes are said first. */
 static int take_channel(struct check *check)
 {
-    struct cyc_cli_rig rig;
-    int exit_code = cyc_cli_rig_open(check->rig, &rig);
-    int channel = -1;
+    int exit_code = cyc_cli_rig_open(check->rig, &check->loaded_rig);
     if (exit_code == CYC_EXIT_OK) {
-        exit_code = cyc_cli_rig_channel("check", rig.rig, check->channel, &channel);
+        exit_code = cyc_cli_rig_channel("check", check->loaded_rig.rig, check->channel, &check->on);
     }
     if (exit_code == CYC_EXIT_OK) {
-        cyc_cli_rig_sensors(rig.rig, (unsigned)channel, &check->sensors);
+        cyc_fit_sensors(check->loaded_rig.rig, (unsigned)check->on, &check->sensors);
         check->loaded.sensors = &check->sensors;
     }
-    cyc_cli_rig_release(&rig);
     return exit_code;
+}
+
+/* Whether the channel can carry it out. */
+static int fit(const struct check *check)
+{
+    struct cyc_text reasons = {0};
+    const int status = cyc_fit_channel(check->loaded_rig.rig, (unsigned)check->on,
+                                       cyc_protocol_demands(check->loaded.protocol), &reasons);
+    if (status != CYC_OK) {
+        (void)fprintf(stderr, "%s cannot run on channel %s of %s:\n%s", check->loaded.path,
+                      check->channel, check->rig, cyc_text_get(&reasons));
+    }
+    cyc_text_release(&reasons);
+    return status == CYC_OK ? CYC_EXIT_OK : CYC_EXIT_MISTAKE;
+}
+
+static int carry_out(struct check *check)
+{
+    struct cyc_err err = {0};
+    const int status = cyc_cli_load(&check->loaded, &err);
+    if (check->json) {
+        print_json(check, &err);
+    } else {
+        cyc_cli_print_diags(&check->loaded.diags);
+    }
+    if (status != CYC_OK) {
+        return refused(check, &err);
+    }
+    if (!check->json && !check->quiet) {
+        print_plan(check->loaded.protocol);
+    }
+    return check->rig != NULL ? fit(check) : CYC_EXIT_OK;
 }
 
 int cyc_cli_check(int argc, char **argv)
 {
     struct check check = {0};
-    struct cyc_err err = {0};
     int exit_code = read_options(argc, argv, &check);
-    if (exit_code < 0 && check.rig != NULL) {
-        exit_code = take_channel(&check);
-        exit_code = exit_code == CYC_EXIT_OK ? -1 : exit_code;
-    }
     if (exit_code >= 0) {
         return exit_code;
     }
-    const int status = cyc_cli_load(&check.loaded, &err);
-    if (check.json) {
-        print_json(&check, &err);
-    } else {
-        cyc_cli_print_diags(&check.loaded.diags);
+    exit_code = check.rig != NULL ? take_channel(&check) : CYC_EXIT_OK;
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = carry_out(&check);
+        cyc_cli_release(&check.loaded);
     }
-    if (status != CYC_OK) {
-        exit_code = refused(&check, &err);
-    } else {
-        exit_code = CYC_EXIT_OK;
-        if (!check.json && !check.quiet) {
-            print_plan(check.loaded.protocol);
-        }
-    }
-    cyc_cli_release(&check.loaded);
+    cyc_cli_rig_release(&check.loaded_rig);
     return exit_code;
 }

@@ -161,8 +161,6 @@ void cyc_cli_rig_release(struct cyc_cli_rig *loaded);
 /* The channel by its name, or the only one there is (name NULL). Returns an exit code. */
 int cyc_cli_rig_channel(const char *verb, const struct cyc_rig *rig, const char *name,
                         int *channel);
-/* Its named sensors, as protocols know them. */
-void cyc_cli_rig_sensors(const struct cyc_rig *rig, unsigned channel, struct cyc_sensors *sensors);
 
 /* ---- Runs (find_run.c)
  * ---------------------------------------------------------------------------- */

@@ -76,14 +76,3 @@ int cyc_cli_rig_channel(const char *verb, const struct cyc_rig *rig, const char 
                : cyc_cli_usage(verb, "'%s' has no channel '%s'; `cyclostat rig check` lists them",
                                rig->path, name);
 }
-
-void cyc_cli_rig_sensors(const struct cyc_rig *rig, unsigned channel, struct cyc_sensors *sensors)
-{
-    *sensors = (struct cyc_sensors){0};
-    for (unsigned i = 0; i < CYC_AUX_MAX && rig->channels[channel].aux[i] >= 0; i++) {
-        const struct cyc_rig_sensor *const sensor = &rig->sensors[rig->channels[channel].aux[i]];
-        (void)cyc_copy(sensors->items[i].name, sizeof sensors->items[i].name, sensor->name);
-        sensors->items[i].kind = sensor->kind;
-        sensors->count = i + 1;
-    }
-}

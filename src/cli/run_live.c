@@ -145,7 +145,11 @@ static int refused(struct cyc_diags *diags, const struct cyc_err *err)
 static int check(struct live_run *run)
 {
     struct cyc_err err = {0};
+    struct cyc_sensors sensors;
+    cyc_fit_sensors(run->live.loaded.rig, (unsigned)run->live.channel, &sensors);
+    run->loaded.sensors = &sensors;
     int status = cyc_cli_load(&run->loaded, &err);
+    run->loaded.sensors = NULL;
     if (status == CYC_OK) {
         status = read_cell(run, &err);
     }

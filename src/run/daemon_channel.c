@@ -5,6 +5,7 @@
  * ──► └──► the client hears why                          (latched)         FREE
  */
 #include "run/daemon_int.h"
+#include "run/fit.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -112,7 +113,10 @@ static int open_parts(struct daemon *daemon, unsigned index, const struct opener
     if (status == CYC_OK && opener->start.cell[0] != '\0') {
         status = cyc_start_path(opener->folder, opener->start.cell, cell, sizeof cell, err);
     }
+    struct cyc_sensors sensors;
+    cyc_fit_sensors(daemon->rig, index, &sensors);
     const struct cyc_source_start source = {
+        .sensors = &sensors,
         .program = daemon->options->program,
         .protocol_path = protocol,
         .cell_path = cell,

@@ -137,6 +137,17 @@ int cyc_fit_channel(const struct cyc_rig *rig, unsigned channel, const struct cy
     return reasons->length > 0 ? CYC_E_REFUSED : CYC_OK;
 }
 
+void cyc_fit_sensors(const struct cyc_rig *rig, unsigned channel, struct cyc_sensors *sensors)
+{
+    *sensors = (struct cyc_sensors){0};
+    for (unsigned i = 0; i < CYC_AUX_MAX && rig->channels[channel].aux[i] >= 0; i++) {
+        const struct cyc_rig_sensor *const sensor = &rig->sensors[rig->channels[channel].aux[i]];
+        (void)cyc_copy(sensors->items[i].name, sizeof sensors->items[i].name, sensor->name);
+        sensors->items[i].kind = sensor->kind;
+        sensors->count = i + 1;
+    }
+}
+
 static bool is_emulated(const struct cyc_rig *rig, unsigned port)
 {
     char *real = realpath(rig->ports[port].address, NULL);
