@@ -5,7 +5,8 @@
  *              └──── refused, lost ─┴───── lost, tripped ─────┘  (a fault of the run)
  *
  * ARMING: the port identifies the instrument, sets it up with its output off, writes the
- * protections and reads them back. LOADING: the source's process reads the protocol. Run time
+ * protections and reads them back; then it rests, since some instruments measure nothing with
+ * their output off. LOADING: the source's process reads the protocol. Run time
  * begins when it has answered.
  *
  * A reading of the cycler becomes a SAMPLE event. It counts as taken under a setpoint only if that
@@ -312,6 +313,14 @@ static void on_armed(struct cyc_live *live, const struct cyc_message *message)
         settle(live, CYC_OK, &err);
         return;
     }
+    cyc_live_gate_open(live);
+    settle(live, CYC_OK, &err);
+}
+
+/* The instrument rests, and so it measures the cell: the protocol may begin. */
+static void load(struct cyc_live *live)
+{
+    struct cyc_err err = {0};
     live->state = CYC_LIVE_LOADING;
     const int status = cyc_session_start(live->session, live->options.time_ns, &err);
     settle(live, status, &err);
@@ -369,6 +378,10 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
         return;
     } else if (own && message->kind == CYC_MESSAGE_APPLIED) {
         cyc_live_gate_applied(live, message);
+        if (live->state == CYC_LIVE_ARMING && live->in_force) {
+            load(live);
+            return;
+        }
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
         on_tripped(live, message);
     }

@@ -253,6 +253,12 @@ void cyc_live_gate_sweep(struct cyc_live *live)
     apply(live, &setpoint);
 }
 
+void cyc_live_gate_open(struct cyc_live *live)
+{
+    const struct cyc_setpoint open = {.control = CYC_CONTROL_OPEN};
+    apply(live, &open);
+}
+
 static void rest(struct cyc_live *live)
 {
     const struct cyc_setpoint open = {.number = live->force.number, .control = CYC_CONTROL_OPEN};

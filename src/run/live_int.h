@@ -60,6 +60,8 @@ void cyc_live_gate_pump(struct cyc_live *live);
 void cyc_live_gate_applied(struct cyc_live *live, const struct cyc_message *message);
 void cyc_live_gate_tick(struct cyc_live *live);
 int64_t cyc_live_gate_wake_ns(const struct cyc_live *live);
+/* Opens the circuit under no setpoint's number: before the first step. */
+void cyc_live_gate_open(struct cyc_live *live);
 /* A reading has come: a sweep goes on by a step. */
 void cyc_live_gate_sweep(struct cyc_live *live);
 /* To the port of the channel's cycler. */
