@@ -145,6 +145,10 @@ static void note_link(struct daemon *daemon, const struct cyc_message *message)
 static void deliver_to(struct daemon *daemon, unsigned index, const struct cyc_message *message)
 {
     struct channel *channel = &daemon->channels[index];
+    if (message->kind == CYC_MESSAGE_READING &&
+        daemon->rig->channels[index].cycler == message->instrument) {
+        channel->linked = true; /* an instrument that was not recognised is not read */
+    }
     if (channel->live != NULL) {
         cyc_live_message(channel->live, message, daemon->now_ns);
         cyc_daemon_channel_changed(daemon, index);
