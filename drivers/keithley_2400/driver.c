@@ -37,6 +37,7 @@
 #define SAFE_QUIET_NS  (15 * CYC_MS_NS)
 #define SAFE_STEP_NS   (200 * CYC_MS_NS)
 #define AUDIT_EVERY_NS (10 * CYC_S_NS)
+#define CLOCK_NS       (50 * CYC_MS_NS) /* above the resolution of the instrument's clock */
 #define RANGES_MAX     7
 #define FULL_SCALE     1.05
 
@@ -102,6 +103,7 @@ struct smu {
     double sense_range_A, compliance_A; /* of the voltage source */
     double sensed_V;                    /* newest voltage measured with the output on */
     double timestamp_s;                 /* of the newest reading: none comes twice */
+    int64_t read_ns;
     int64_t audited_ns;
 };
 
@@ -503,12 +505,14 @@ static int read_raw(struct smu *smu, struct raw *raw, int64_t deadline_ns, struc
     }
     const bool has_state = raw->kinds[3] == CYC_SCPI_NUMBER && raw->values[3] >= 0 &&
                            raw->values[3] < (double)(1u << 24);
-    if (!has_state || raw->kinds[2] != CYC_SCPI_NUMBER || raw->values[2] == smu->timestamp_s) {
+    const bool is_old = raw->values[2] == smu->timestamp_s && raw->t_ns > smu->read_ns + CLOCK_NS;
+    if (!has_state || raw->kinds[2] != CYC_SCPI_NUMBER || is_old) {
         cyc_bus_out_of_step(smu->scpi.bus);
         return cyc_err_set(err, CYC_E_STALE, "':READ?': '%s' %s", reply,
-                           has_state ? "has the time of an older reading" : "has no status word");
+                           is_old ? "has the time of an older reading" : "lacks time or status");
     }
     smu->timestamp_s = raw->values[2];
+    smu->read_ns = raw->t_ns;
     return CYC_OK;
 }
 
@@ -670,6 +674,9 @@ static int connect_at_zero(struct smu *smu, int64_t deadline_ns, struct cyc_err 
         const bool valid = (reading.valid & 1u << CYC_MEASURAND_VOLTAGE) != 0;
         status = check_held_off(smu, valid ? raw.values[0] : NAN, err);
     }
+    if (status == CYC_E_REFUSED) {
+        (void)switch_output(smu, false, deadline_ns, NULL); /* the first reason stands */
+    }
     return status;
 }
 
@@ -792,7 +799,10 @@ static int safe_once(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
     if (status == CYC_OK && smu->output_on) {
         status = cyc_err_set(err, CYC_E_REFUSED, "the output is still on");
     }
-    return status;
+    /* Reset or switched on anew it would hold 0 V on the cell with its output off. */
+    return status == CYC_OK
+               ? cyc_scpi_set_word(&smu->scpi, ":OUTP:SMOD", "HIMP", NULL, deadline_ns, err)
+               : status;
 }
 
 /* Each attempt sends the whole of it anew: what arrived mutilated is not mended. */

@@ -15,6 +15,7 @@
 local REPORT = {bytes = 19, first = 0xFA, last = 0xF8}
 local NEWEST = {bytes = 19, first = 0xFA, last = 0xF8, newest = true}
 local DEAD_S = 3.0     -- no report for so long: the link is dead
+local LOOK_S = 0.002   -- to see what has come already
 local CONFIRM_S = 6.5  -- three reports
 local BASE = 240
 local MINUTES_MAX = 999
@@ -99,10 +100,11 @@ end
 
 -- The newest report that waits; else one that comes within `wait` seconds; else nil.
 local function next_report(self, wait)
+    self.looked = self.bus:now()
     local till = self.bus:now() + math.min(wait, math.max(self.bus:left() - 0.005, 0))
     repeat
         local there, text = pcall(self.bus.read, self.bus, NEWEST,
-                                  math.max(till - self.bus:now(), 0))
+                                  math.max(till - self.bus:now(), LOOK_S))
         if not there then
             if text[1] ~= self.timeout then
                 error(text)
@@ -270,7 +272,7 @@ local function protect(self, _, bounds)
     if not (bounds.voltage_min and bounds.voltage_max and bounds.current_max) then
         fail("input", "a tester that runs by itself needs bounds of voltage and current")
     end
-    local report = next_report(self, 0) or self.last
+    local report = next_report(self, LOOK_S) or self.last
     if not report or self.bus:now() - report.t > DEAD_S then
         report = next_report(self, DEAD_S) or fail("timeout", "there is no report")
     end
@@ -284,7 +286,11 @@ end
 -- ---- Measuring ------------------------------------------------------------------------------
 
 local function measure(self)
-    next_report(self, 0)
+    local looked = self.looked or 0
+    next_report(self, LOOK_S)
+    if self.looked - looked > DEAD_S then
+        self.last = nil -- what waited may be as old as that
+    end
     local last = self.last
     if not last or self.bus:now() - last.t > DEAD_S then
         last = next_report(self, DEAD_S) or fail("timeout", "there is no report")

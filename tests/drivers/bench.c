@@ -162,7 +162,8 @@ void bench_close(struct bench *bench)
     cyc_bus_close(bench->bus);
     cyc_registry_close(bench->registry);
     cyc_emulation_free(bench->emulation);
-    (void)unlink(bench->truth_path);
+    if (getenv("KEEP") == NULL)
+        (void)unlink(bench->truth_path);
 }
 
 struct cyc_protection bench_bounds(const struct bench *bench)

@@ -2,12 +2,14 @@
 
 #include <stddef.h>
 
-extern const struct cyc_check cyc_check_conformance[];
+extern const struct cyc_check cyc_check_conformance[], cyc_check_keithley[], cyc_check_safe[];
 
 int main(int argc, char **argv)
 {
     static const struct cyc_check_suite suites[] = {
         {"conformance", cyc_check_conformance},
+        {"Keithley 2400", cyc_check_keithley},
+        {"safe", cyc_check_safe},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
