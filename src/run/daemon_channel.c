@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -63,11 +64,11 @@ int cyc_daemon_channel_start(struct daemon *daemon, unsigned index, const char *
                            "it",
                            name, channel->why);
     }
-    if (channel->opener != NULL || channel->live != NULL) {
+    if (channel->opener != NULL || channel->live != NULL || channel->recovers) {
         return cyc_err_set(err, CYC_E_BUSY, "a run is on channel %s already: %s", name,
                            channel->run_id);
     }
-    const int status = cyc_daemon_opener_new(daemon, index, folder, &channel->opener, err);
+    const int status = cyc_daemon_opener_new(daemon, index, folder, false, &channel->opener, err);
     if (status == CYC_OK) {
         channel->starter = client;
         channel->end[0] = channel->why[0] = '\0';
@@ -83,14 +84,17 @@ static void answer_starter(struct channel *channel, struct daemon *daemon, int s
     channel->starter = -1;
 }
 
-static void start_failed(struct daemon *daemon, unsigned index, const struct cyc_err *err)
+static void start_failed(struct daemon *daemon, unsigned index, bool again,
+                         const struct cyc_err *err)
 {
     struct channel *channel = &daemon->channels[index];
     cyc_daemon_log(daemon, "channel %s: the run %s cannot be started: %s", name_of(daemon, index),
                    channel->folder, err->text);
     (void)cyc_copy(channel->why, sizeof channel->why, err->text);
     answer_starter(channel, daemon, err->status, err->text);
-    cyc_daemon_opener_forget(daemon, index);
+    if (!again || err->status == CYC_E_INPUT) { /* else the next daemon may be luckier */
+        cyc_daemon_opener_forget(daemon, index);
+    }
 }
 
 static double resolution_of(const struct cyc_capabilities *capabilities,
@@ -122,7 +126,7 @@ static int open_parts(struct daemon *daemon, unsigned index, const struct opener
         .cell_path = cell,
         .settings = opener->start.settings,
         .setting_count = opener->start.setting_count,
-        .journal_folder = "",
+        .journal_folder = opener->resume != NULL ? opener->folder : "",
         .voltage_resolution_V = resolution_of(capabilities, CYC_MEASURAND_VOLTAGE),
         .current_resolution_A = resolution_of(capabilities, CYC_MEASURAND_CURRENT),
     };
@@ -163,6 +167,10 @@ static int open_live(struct daemon *daemon, unsigned index, const struct opener 
         .intent = &channel->parts.intent,
         .rate = daemon->options->rate,
         .facts = facts_of(daemon, index, opener),
+        .resume = channel->resume,
+        .tail = opener->tail,
+        .rig_now = channel->rig_now,
+        .gap = cyc_live_parts_gap,
     };
     const int status = cyc_live_open(&options, &channel->live, err);
     channel->parts.live = channel->live;
@@ -187,6 +195,10 @@ static void close_run(struct channel *channel)
 {
     cyc_live_close(channel->live);
     cyc_live_parts_close(&channel->parts);
+    cyc_resume_close(channel->resume);
+    free(channel->rig_now);
+    channel->resume = NULL;
+    channel->rig_now = NULL;
     channel->live = NULL;
     channel->parts = (struct cyc_live_parts){0};
     channel->wake_ns = INT64_MAX;
@@ -204,12 +216,16 @@ static void begin(struct daemon *daemon, unsigned index)
             cyc_err_set(&err, CYC_E_REFUSED, "the run was made for another rate than the daemon's");
     }
     status = status == CYC_OK ? open_parts(daemon, index, opener, &err) : status;
+    channel->resume = opener->resume;
+    channel->rig_now = opener->rig_now;
+    opener->resume = NULL;
+    opener->rig_now = NULL;
     status = status == CYC_OK ? open_live(daemon, index, opener, &err) : status;
     status = status == CYC_OK ? hand_over(daemon, index, &err) : status;
     channel->opener = NULL;
     if (status != CYC_OK) {
         close_run(channel);
-        start_failed(daemon, index, &err);
+        start_failed(daemon, index, opener->again, &err);
     } else {
         answer_starter(channel, daemon, CYC_OK, channel->run_id);
         cyc_live_start(channel->live, daemon->now_ns);
@@ -232,7 +248,33 @@ void cyc_daemon_channel_openers(struct daemon *daemon)
 
 void cyc_daemon_channel_recover(struct daemon *daemon)
 {
-    (void)daemon;
+    for (unsigned i = 0; i < daemon->rig->channel_count; i++) {
+        struct channel *channel = &daemon->channels[i];
+        channel->recovers =
+            cyc_daemon_opener_recall(daemon, i, channel->folder, sizeof channel->folder);
+    }
+}
+
+static void recover(struct daemon *daemon, unsigned index)
+{
+    struct channel *channel = &daemon->channels[index];
+    struct cyc_err err = {0};
+    channel->recovers = false;
+    channel->starter = -1;
+    if (cyc_daemon_opener_new(daemon, index, channel->folder, true, &channel->opener, &err) !=
+        CYC_OK) {
+        start_failed(daemon, index, true, &err);
+    }
+}
+
+void cyc_daemon_channel_port_is_there(struct daemon *daemon, unsigned port)
+{
+    for (unsigned i = 0; i < daemon->rig->channel_count; i++) {
+        const int cycler = daemon->rig->channels[i].cycler;
+        if (daemon->channels[i].recovers && daemon->rig->instruments[cycler].port == (int)port) {
+            recover(daemon, i);
+        }
+    }
 }
 
 /* ---- While it runs, and its end --------------------------------------------------------------
@@ -382,6 +424,7 @@ static enum cyc_channel_state state_of(const struct channel *channel,
     }
     switch (view->state) {
     case CYC_LIVE_ARMING:
+    case CYC_LIVE_RETURNING:
     case CYC_LIVE_LOADING:
         return CYC_CHANNEL_STARTING;
     case CYC_LIVE_RUNNING:

@@ -52,6 +52,10 @@ struct opener {
     struct cyc_start start;
     struct cyc_run *run;
     struct cyc_run_tail tail;
+    bool again;                /* a run that was in progress, */
+    uint64_t epoch;            /* its port process now, */
+    struct cyc_resume *resume; /* and where it was; NULL: it had not got anywhere */
+    char *rig_now;             /* channel's part of the rig; for resume */
     _Atomic bool done;
 };
 
@@ -70,6 +74,9 @@ struct channel {
     struct cyc_live *live; /* owned; NULL: no run */
     struct cyc_live_parts parts;
     bool is_added; /* the writer has the run */
+    bool recovers; /* a run was in progress; its port is waited for */
+    struct cyc_resume *resume; /* owned; while the run returns */
+    char *rig_now;             /* owned; as long */
     bool fault;    /* latched */
     char run_id[CYC_RUN_ID_SIZE], folder[CYC_PATH_SIZE];
     char end[16], why[256];
@@ -132,12 +139,13 @@ void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
 int cyc_daemon_channel_command(struct daemon *daemon, unsigned index, enum cyc_request_kind kind,
                                const char *who, struct cyc_err *err);
 void cyc_daemon_channel_release(struct daemon *daemon, unsigned index);
-/* Runs whose daemon died are begun again. */
+/* Runs whose daemon died are gone on with, each as soon as its port is there. */
 void cyc_daemon_channel_recover(struct daemon *daemon);
+void cyc_daemon_channel_port_is_there(struct daemon *daemon, unsigned port);
 
 /* daemon_open.c */
 int cyc_daemon_opener_new(const struct daemon *daemon, unsigned channel, const char *folder,
-                          struct opener **opener, struct cyc_err *err);
+                          bool again, struct opener **opener, struct cyc_err *err);
 /* Waits for its thread. */
 void cyc_daemon_opener_free(struct opener *opener);
 void cyc_daemon_opener_forget(const struct daemon *daemon, unsigned channel); /* the run is over */

@@ -33,9 +33,32 @@ static int write_marker(const struct opener *opener, struct cyc_err *err)
     return written ? CYC_OK : cyc_err_set(err, CYC_E_FILE, "cannot write %s: %m", opener->marker);
 }
 
-static void *run(void *context)
+/* Rows behind the mark are made again from the port's readings; where those are gone, kept. */
+static int open_again(struct opener *opener)
 {
-    struct opener *opener = context;
+    int status = cyc_resume_open(opener->folder, &opener->resume, &opener->err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    const struct cyc_run_journal *journal = &opener->resume->journal;
+    status = cyc_run_journal_read(opener->folder, &opener->journal, &opener->err);
+    if (status == CYC_OK) {
+        status = cyc_start_read(opener->folder, &opener->start, &opener->err);
+    }
+    if (status == CYC_OK) {
+        status = cyc_resume_reopen(opener->resume, opener->epoch != journal->epoch, &opener->run,
+                                   &opener->tail, &opener->err);
+    }
+    if (status == CYC_OK && !opener->resume->has_state && journal->finished_steps == 0 &&
+        journal->open_step == 0 && journal->row_count == 0) {
+        cyc_resume_close(opener->resume); /* it had not begun: it begins now */
+        opener->resume = NULL;
+    }
+    return status;
+}
+
+static int open_first(struct opener *opener)
+{
     int status = cyc_run_journal_read(opener->folder, &opener->journal, &opener->err);
     if (status == CYC_OK) {
         status = cyc_start_read(opener->folder, &opener->start, &opener->err);
@@ -46,27 +69,55 @@ static void *run(void *context)
     if (status == CYC_OK) {
         status = cyc_run_reopen(&opener->journal, false, &opener->run, &opener->tail, &opener->err);
     }
-    opener->status = status;
+    return status;
+}
+
+static void *run(void *context)
+{
+    struct opener *opener = context;
+    opener->status = opener->again ? open_again(opener) : open_first(opener);
     opener->done = true;
     const uint64_t one = 1;
     (void)!write(opener->event_fd, &one, sizeof one);
     return NULL;
 }
 
+static int describe_rig(const struct daemon *daemon, unsigned channel, struct opener *opener,
+                        struct cyc_err *err)
+{
+    struct cyc_text text = {0};
+    cyc_rig_channel_json(daemon->rig, channel, &text);
+    if (text.failed) {
+        cyc_text_release(&text);
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory to open the run");
+    }
+    opener->rig_now = text.data;
+    return CYC_OK;
+}
+
 int cyc_daemon_opener_new(const struct daemon *daemon, unsigned channel, const char *folder,
-                          struct opener **opener, struct cyc_err *err)
+                          bool again, struct opener **opener, struct cyc_err *err)
 {
     struct opener *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory to open the run");
     }
     made->event_fd = daemon->opener_fd;
+    made->again = again;
+    made->epoch =
+        daemon->links[daemon->rig->instruments[daemon->rig->channels[channel].cycler].port].epoch;
+    if (again && describe_rig(daemon, channel, made, err) != CYC_OK) {
+        free(made);
+        return CYC_E_NO_MEMORY;
+    }
     if (!cyc_copy(made->folder, sizeof made->folder, folder) ||
         marker_path(daemon, channel, made->marker, sizeof made->marker) != CYC_OK) {
+        free(made->rig_now);
         free(made);
         return cyc_err_set(err, CYC_E_BOUND, "the path of the run or of the state is too long");
     }
     if (pthread_create(&made->thread, NULL, run, made) != 0) {
+        free(made->rig_now);
         free(made);
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no thread to open the run");
     }
@@ -84,6 +135,8 @@ void cyc_daemon_opener_free(struct opener *opener)
         cyc_run_leave(opener->run);
     }
     cyc_run_journal_release(&opener->journal);
+    cyc_resume_close(opener->resume);
+    free(opener->rig_now);
     free(opener);
 }
 

@@ -131,13 +131,18 @@ static void welcome(struct daemon *daemon, unsigned index, const struct cyc_mess
     link->welcome = true;
     link->epoch = message->epoch;
     link->newest = link->confirmed = 0;
+    cyc_daemon_channel_port_is_there(daemon, index);
 }
 
 static void note_link(struct daemon *daemon, const struct cyc_message *message)
 {
     for (unsigned c = 0; c < daemon->rig->channel_count; c++) {
         if (daemon->rig->channels[c].cycler == message->instrument) {
-            daemon->channels[c].linked = message->status == CYC_OK;
+            struct channel *channel = &daemon->channels[c];
+            channel->linked = channel->merge.linked = message->status == CYC_OK;
+            if (channel->linked) {
+                channel->merge.cycler = message->as.identity;
+            }
         }
     }
 }

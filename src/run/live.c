@@ -116,7 +116,7 @@ static void see_step(struct cyc_live *live)
 }
 
 /* After every call into the session: what it left behind. */
-static void settle(struct cyc_live *live, int status, const struct cyc_err *err)
+void cyc_live_settle(struct cyc_live *live, int status, const struct cyc_err *err)
 {
     if (status != CYC_OK) {
         cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", err->text);
@@ -132,7 +132,7 @@ static void settle(struct cyc_live *live, int status, const struct cyc_err *err)
         struct cyc_err failed = {0};
         if (cyc_session_commit(live->session, &failed) != CYC_OK && !live->tripped) {
             cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", failed.text);
-            settle(live, CYC_OK, err);
+            cyc_live_settle(live, CYC_OK, err);
             return;
         }
     }
@@ -151,19 +151,19 @@ static void settle(struct cyc_live *live, int status, const struct cyc_err *err)
     cyc_live_gate_pump(live);
 }
 
-static void feed(struct cyc_live *live, const struct cyc_event *event)
+void cyc_live_feed(struct cyc_live *live, const struct cyc_event *event)
 {
     struct cyc_err err = {0};
     live->event_ns = live->now_ns;
     live->event_t_ns = event->t_ns;
     live->fed = true;
     const int status = cyc_session_event(live->session, event, &err);
-    settle(live, status, &err);
+    cyc_live_settle(live, status, &err);
 }
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-static void scale_patience(struct cyc_live *live)
+void cyc_live_scale_patience(struct cyc_live *live)
 {
     struct cyc_patience patience;
     cyc_merge_patience(live->rig, live->channel, &patience);
@@ -197,7 +197,7 @@ static int open_parts(struct cyc_live *live, struct cyc_err *err)
     cyc_plausible_init(live->plausible, &live->options.facts);
     const int status = cyc_session_open(&session, &live->session, err);
     if (status == CYC_OK) {
-        scale_patience(live);
+        cyc_live_scale_patience(live);
     }
     return status;
 }
@@ -228,6 +228,7 @@ void cyc_live_close(struct cyc_live *live)
         return;
     }
     cyc_session_close(live->session);
+    cyc_live_past_free(live);
     free(live->plausible);
     free(live);
 }
@@ -242,8 +243,12 @@ void cyc_live_start(struct cyc_live *live, int64_t now_ns)
     struct cyc_err none = {0};
     live->now_ns = now_ns;
     live->sent_ns = now_ns;
+    if (live->options.resume != NULL) {
+        cyc_live_past_start(live);
+        return;
+    }
     cyc_live_gate_command(live, CYC_MESSAGE_ARM);
-    settle(live, CYC_OK, &none);
+    cyc_live_settle(live, CYC_OK, &none);
 }
 
 /* ---- Messages of the port processes ----------------------------------------------------------
@@ -296,7 +301,7 @@ static void on_reading(struct cyc_live *live, const struct cyc_message *message)
     check_plausible(live, &sample);
     const struct cyc_event event = {
         .kind = CYC_EVENT_SAMPLE, .t_ns = sample.t_ns, .sample = &sample};
-    feed(live, &event);
+    cyc_live_feed(live, &event);
     if (live->state == CYC_LIVE_RUNNING) {
         cyc_live_gate_sweep(live);
     }
@@ -310,11 +315,11 @@ static void on_armed(struct cyc_live *live, const struct cyc_message *message)
     }
     if (message->status != CYC_OK) {
         cyc_live_trip(live, CYC_REPLY_FAILED, "the start was refused: %s", message->text);
-        settle(live, CYC_OK, &err);
+        cyc_live_settle(live, CYC_OK, &err);
         return;
     }
     cyc_live_gate_open(live);
-    settle(live, CYC_OK, &err);
+    cyc_live_settle(live, CYC_OK, &err);
 }
 
 /* The instrument rests, and so it measures the cell: the protocol may begin. */
@@ -323,7 +328,7 @@ static void load(struct cyc_live *live)
     struct cyc_err err = {0};
     live->state = CYC_LIVE_LOADING;
     const int status = cyc_session_start(live->session, live->options.time_ns, &err);
-    settle(live, status, &err);
+    cyc_live_settle(live, status, &err);
     if (!cyc_session_waits_for_source(live->session)) {
         cyc_live_source(live, live->now_ns);
     }
@@ -367,6 +372,10 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
         }
         return;
     }
+    if (live->state == CYC_LIVE_RETURNING) {
+        cyc_live_past_message(live, message);
+        return;
+    }
     if (message->kind == CYC_MESSAGE_READING) {
         on_reading(live, message);
         return;
@@ -385,7 +394,7 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
         on_tripped(live, message);
     }
-    settle(live, CYC_OK, &none);
+    cyc_live_settle(live, CYC_OK, &none);
 }
 
 void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns)
@@ -398,7 +407,7 @@ void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns)
     cyc_live_trip(live, CYC_REPLY_STALE,
                   "the port process of %s is gone; its outputs are made safe",
                   live->rig->instruments[instrument].name);
-    settle(live, CYC_OK, &none);
+    cyc_live_settle(live, CYC_OK, &none);
 }
 
 /* ---- Source, store, time ---------------------------------------------------------------------
@@ -408,6 +417,10 @@ void cyc_live_source(struct cyc_live *live, int64_t now_ns)
 {
     struct cyc_err err = {0};
     live->now_ns = now_ns;
+    if (live->state == CYC_LIVE_RETURNING) {
+        cyc_live_past_tick(live);
+        return;
+    }
     if (live->state != CYC_LIVE_LOADING && live->state != CYC_LIVE_RUNNING) {
         return;
     }
@@ -422,7 +435,7 @@ void cyc_live_source(struct cyc_live *live, int64_t now_ns)
         live->event_ns = now_ns;
         live->fed = true;
     }
-    settle(live, status, &err);
+    cyc_live_settle(live, status, &err);
 }
 
 void cyc_live_durable(struct cyc_live *live, uint64_t ticket, int64_t now_ns)
@@ -431,7 +444,7 @@ void cyc_live_durable(struct cyc_live *live, uint64_t ticket, int64_t now_ns)
     live->now_ns = now_ns;
     live->durable = ticket > live->durable ? ticket : live->durable;
     if (live->state != CYC_LIVE_ENDED) {
-        settle(live, CYC_OK, &none);
+        cyc_live_settle(live, CYC_OK, &none);
     }
 }
 
@@ -441,7 +454,7 @@ void cyc_live_disk_failed(struct cyc_live *live, const char *why, int64_t now_ns
     live->now_ns = now_ns;
     if (live->state != CYC_LIVE_ENDED) {
         cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", why);
-        settle(live, CYC_OK, &none);
+        cyc_live_settle(live, CYC_OK, &none);
     }
 }
 
@@ -473,6 +486,10 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
     if (live->state == CYC_LIVE_ENDED) {
         return;
     }
+    if (live->state == CYC_LIVE_RETURNING) {
+        cyc_live_past_tick(live);
+        return;
+    }
     cyc_live_gate_tick(live);
     if (live->state == CYC_LIVE_ARMING && now_ns - live->sent_ns >= LOADING_NS) {
         cyc_live_trip(live, CYC_REPLY_STALE, "the instrument was not set up in %d s",
@@ -485,16 +502,19 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
     if (now_ns >= deadline_due_ns(live) && !live->tripped) {
         const struct cyc_event event = {.kind = CYC_EVENT_DEADLINE,
                                         .t_ns = cyc_live_run_time_ns(live, now_ns)};
-        feed(live, &event);
+        cyc_live_feed(live, &event);
         return;
     }
-    settle(live, CYC_OK, &none);
+    cyc_live_settle(live, CYC_OK, &none);
 }
 
 int64_t cyc_live_wake_ns(const struct cyc_live *live)
 {
     if (live->state == CYC_LIVE_ENDED) {
         return INT64_MAX;
+    }
+    if (live->state == CYC_LIVE_RETURNING) {
+        return cyc_live_past_wake_ns(live);
     }
     int64_t wake_ns = cyc_live_gate_wake_ns(live);
     const int64_t due_ns = deadline_due_ns(live);
@@ -526,6 +546,11 @@ static const char *objection(const struct cyc_live *live, enum cyc_operator word
         return "the run has not begun yet";
     }
     const bool between = cyc_session_step(live->session) == NULL;
+    if (live->held) {
+        return word == CYC_OPERATOR_RESUME || word == CYC_OPERATOR_STOP
+                   ? NULL
+                   : "it is held between two steps; resume or stop it";
+    }
     if (word == CYC_OPERATOR_PAUSE && state == CYC_STATE_PAUSED) {
         return "it is paused already";
     }
@@ -562,7 +587,14 @@ int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char 
                                     .t_ns = cyc_live_run_time_ns(live, now_ns),
                                     .operator_word = meant};
     (void)store->event(store->context, event.t_ns, who, "command", words[meant], NULL);
-    feed(live, &event);
+    if (live->held && meant == CYC_OPERATOR_RESUME) {
+        struct cyc_err failed = {0};
+        live->held = false;
+        const int status = cyc_session_let_go(live->session, event.t_ns, &failed);
+        cyc_live_settle(live, status, &failed);
+        return CYC_OK;
+    }
+    cyc_live_feed(live, &event);
     return CYC_OK;
 }
 
@@ -575,7 +607,7 @@ void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns)
     }
     const int status =
         cyc_session_stop(live->session, cyc_live_run_time_ns(live, now_ns), false, why, &err);
-    settle(live, status, &err);
+    cyc_live_settle(live, status, &err);
 }
 
 /* ---- Looking at it ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include "device/message.h"
 #include "device/rig.h"
 #include "run/plausible.h"
+#include "run/resume.h"
 #include "run/session.h"
 
 #define CYC_INTENT_PATIENCE_NS  (250 * CYC_MS_NS) /* an intent not durable by then: SAFE, `disk` */
@@ -34,6 +35,8 @@ struct cyc_merge {
     double values[CYC_MERGE_SENSORS]; /* NaN: never, or not valid */
     int64_t times_ns[CYC_MERGE_SENSORS];
     struct cyc_reading electrical; /* the latest, as read */
+    bool linked;                   /* the cycler has answered, and who it was: */
+    struct cyc_identity cycler;
     bool has_electrical;
 };
 void cyc_merge_init(struct cyc_merge *merge, const struct cyc_rig *rig, unsigned channel);
@@ -69,11 +72,17 @@ struct cyc_live_options {
     int64_t time_ns;        /* run time at the start; 0 but for a resumed run */
     struct cyc_plausible_facts facts;
     const char *trace_path; /* NULL: none */
+    /* Of a run that is gone on with; else NULL. Borrowed until the run is RUNNING. */
+    const struct cyc_resume *resume;
+    struct cyc_run_tail tail; /* rows that were kept */
+    const char *rig_now;      /* cyc_rig_channel_json(); borrowed as long */
+    void (*gap)(void *context, const struct cyc_gap *gap); /* for the journal; of store.context */
 };
 
 enum cyc_live_state {
-    CYC_LIVE_ARMING,  /* protections are being written and read back */
-    CYC_LIVE_LOADING, /* the source is asked for its first step */
+    CYC_LIVE_ARMING,    /* protections are being written and read back */
+    CYC_LIVE_RETURNING, /* the same for a run that is gone on with, and what happened meanwhile */
+    CYC_LIVE_LOADING,   /* the source is asked for its first step */
     CYC_LIVE_RUNNING,
     CYC_LIVE_ENDED /* the outputs are off; the store may still be busy */
 };
@@ -121,5 +130,7 @@ void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view);
 /* Number of the latest reading that became a sample, and its port's epoch. */
 uint64_t cyc_live_reading_number(const struct cyc_live *live, uint64_t *epoch);
 int64_t cyc_live_run_time_ns(const struct cyc_live *live, int64_t now_ns);
+/* What a later host needs to see things as this one does. */
+void cyc_live_remember(const struct cyc_live *live, struct cyc_resume_host *host);
 
 #endif

@@ -142,6 +142,9 @@ static int host_apply(void *context, const struct cyc_setpoint *setpoint, struct
 {
     (void)err;
     struct cyc_live *live = context;
+    if (live->replaying) {
+        return CYC_OK; /* it went out when it was decided first */
+    }
     live->setpoint = *setpoint;
     live->setpoint_t_ns = cyc_live_run_time_ns(live, live->now_ns);
     live->wanted = true;
@@ -155,6 +158,9 @@ static int host_environment(void *context, const struct cyc_environment *environ
 {
     (void)err;
     struct cyc_live *live = context;
+    if (live->replaying) {
+        return CYC_OK;
+    }
     live->environment = *environment;
     live->environment_wanted = true;
     cyc_live_gate_pump(live);

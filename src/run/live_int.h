@@ -46,6 +46,10 @@ struct cyc_live {
     enum cyc_reply trip_reply;
     char trip_text[256];
 
+    struct cyc_live_past *past; /* owned; NULL: not returning */
+    bool replaying;             /* nothing goes out */
+    bool held;                  /* between two steps, until an operator says `resume` */
+
     struct cyc_plausible *plausible; /* owned */
     uint32_t plausible_step;         /* step count it was told of */
 };
@@ -53,6 +57,18 @@ struct cyc_live {
 int64_t cyc_live_boot_ns(const struct cyc_live *live, int64_t run_ns);
 void cyc_live_trip(struct cyc_live *live, enum cyc_reply reply, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* live.c, for live_past.c */
+void cyc_live_feed(struct cyc_live *live, const struct cyc_event *event);
+void cyc_live_settle(struct cyc_live *live, int status, const struct cyc_err *err);
+void cyc_live_scale_patience(struct cyc_live *live);
+
+/* live_past.c: returning to a run */
+void cyc_live_past_start(struct cyc_live *live);
+void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *message);
+void cyc_live_past_tick(struct cyc_live *live);
+int64_t cyc_live_past_wake_ns(const struct cyc_live *live);
+void cyc_live_past_free(struct cyc_live *live);
 
 struct cyc_host cyc_live_gate_host(struct cyc_live *live);
 /* Sends what may go out by now. */

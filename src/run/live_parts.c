@@ -105,11 +105,19 @@ static int expectation(void *context, const struct cyc_expectation *expected, st
 static int commit(void *context, struct cyc_err *err)
 {
     const struct cyc_live_parts *parts = context;
-    struct cyc_writer_place place = {.host = ""};
+    struct cyc_resume_host host;
+    struct cyc_writer_place place = {.host = &host};
+    cyc_live_remember(parts->live, &host);
     place.reading_number = cyc_live_reading_number(parts->live, &place.epoch);
     return posted(cyc_writer_state(parts->writer, parts->slot,
                                    cyc_session_core(cyc_live_session(parts->live)), &place),
                   err);
+}
+
+void cyc_live_parts_gap(void *context, const struct cyc_gap *gap)
+{
+    const struct cyc_live_parts *parts = context;
+    (void)cyc_writer_gap(parts->writer, parts->slot, gap);
 }
 
 static int finish(void *context, const char *end, const char *why, int64_t t_ns,

@@ -23,5 +23,6 @@ int cyc_live_parts_open(struct cyc_live_parts *parts, const struct cyc_source_st
 void cyc_live_parts_close(struct cyc_live_parts *parts);
 struct cyc_session_source cyc_live_parts_source(struct cyc_live_parts *parts);
 struct cyc_session_store cyc_live_parts_store(struct cyc_live_parts *parts);
+void cyc_live_parts_gap(void *parts, const struct cyc_gap *gap);
 
 #endif

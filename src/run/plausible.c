@@ -12,10 +12,10 @@
  *   no current at rest   1 % of the last current, three times the accuracy
  *   a step of current    moves the voltage at once by R * dI. R is at most W/2 per I_1C: no cell
  *   (set-in)             works that loses half its window at 1C, and an open circuit loses more at
- *                        any current; and at least W/500 per I_1C (a good cell has ten times that).
- *                        Beyond the upper bound the contact is at fault, below the lower the
- *                        voltage is somebody else's (sense) or frozen (flat line); against the sign
- *                        of dI the poles are (wrong way). Relaxation goes on beneath: the voltage
+ *                        any current (W/20 beside, for what it wins back at the end of a
+ * discharge); and at least W/500 per I_1C (a good cell has ten times that). Beyond the upper bound
+ * the contact is at fault, below the lower the voltage is somebody else's (sense) or frozen (flat
+ * line); against the sign of dI the poles are (wrong way). Relaxation goes on beneath: the voltage
  *                        is compared with where it was heading
  *   contact              a voltage that jumps under one setpoint by more than dV/dI allows for 2 %
  *                        of the current: three times in 30 s. One alone may be a change of range
@@ -25,7 +25,7 @@
  *   charge               1.5 times the nominal capacity in one step, net: a first charge with 75 %
  *                        coulombic efficiency and a tenth more than nominal needs 1.3
  *   scale                a current or voltage that fits after a shift of the decimal point by 1, 3
- *                        or 6; half the window passed through with 3 % of the capacity
+ *                        or 6; half the window passed through with 6 % of the capacity
  *   polarity, no cell    the sign of the voltage, and a voltage near zero, where the limits say
  * that cells have more. Also before the first setpoint
  *
@@ -55,10 +55,11 @@
 #define BAD_MAX          3   /* samples in a row */
 #define R_MOST           0.5 /* of W, at I_1C */
 #define R_LEAST          0.002
-#define JUMP_FLOOR_V     0.050
-#define STEP_CHARGE      1.5 /* of the nominal capacity */
-#define SCALE_TRAVEL     0.5 /* of W */
-#define SCALE_CHARGE     0.03
+#define JUMP_FLOOR       0.05 /* of W: what a cell wins back in 3 s at the end of a discharge */
+#define STEP_CHARGE      1.5  /* of the nominal capacity */
+#define OPEN_FAR         0.1  /* of W */
+#define SCALE_TRAVEL     0.5  /* of W */
+#define SCALE_CHARGE     0.06
 #define CURRENT_FRACTION 0.02
 #define HOLD_V           0.020
 
@@ -84,12 +85,17 @@ struct cyc_plausible {
     double last_current_A; /* the latest that was asked for; for the bound at rest */
 
     struct cyc_sample last; /* the latest valid one */
+    double
+        flowing_V; /* the latest under which the current flowed, or the one before the setpoint */
+    int64_t flowing_ns;
     bool any;
+    bool sane;            /* a voltage that cells can have was seen: the decimal point stands */
     double slope_V_per_s; /* between the latest two */
     double jump_V;        /* the usual difference of two samples under this setpoint */
     unsigned count;       /* samples under this setpoint */
 
-    unsigned bad_current, bad_rest, bad_polarity, bad_cell, bad_set_in, bad_way, still, gone;
+    unsigned bad_current, bad_rest, bad_polarity, bad_cell, bad_set_in, bad_way, bad_open,
+        bad_scale, bad_travel, still, gone;
     unsigned jump_count;
     int64_t jump_ns;
     double step_Ah; /* net, since the step began */
@@ -188,7 +194,7 @@ static void forget_counts(struct cyc_plausible *plausible)
 {
     plausible->count = 0;
     plausible->bad_current = plausible->bad_rest = plausible->bad_set_in = 0;
-    plausible->bad_way = plausible->still = 0;
+    plausible->bad_travel = plausible->bad_open = plausible->bad_way = plausible->still = 0;
     plausible->flat_Ah = 0.0;
     plausible->flat_count = 0;
     plausible->travel_known = false;
@@ -388,7 +394,8 @@ static bool check_voltage_scale(const struct look *look)
     const double high = plausible->high_V;
     const double voltage = look->sample->voltage_V;
     static const double shifts[] = {10.0, 1e3, 1e6};
-    if (!(low > 0.2) || !(voltage > 2.0 * high)) {
+    if (!lasts(&plausible->bad_scale, !plausible->sane && low > 0.2 && voltage > 2.0 * high,
+               BAD_MAX)) {
         return false;
     }
     for (unsigned i = 0; i < sizeof shifts / sizeof shifts[0]; i++) {
@@ -409,12 +416,35 @@ static double resolution_V(const struct cyc_plausible *plausible)
     return largest(plausible->facts.voltage_resolution_V, 1e-6);
 }
 
+/* The current is not there and the voltage went where the current was to take it: to the end of
+ * what the instrument can give. A cell without current relaxes the other way. So far that no cell
+ * follows: one sample is enough, because it may already end the step. */
+static bool check_open(const struct look *look)
+{
+    struct cyc_plausible *const plausible = look->plausible;
+    const double dV = look->sample->voltage_V - plausible->flowing_V;
+    const bool vanished = look->sample->t_ns - plausible->flowing_ns <= BEFORE_NS &&
+                          isfinite(look->asked_A) && look->asked_A != 0.0 &&
+                          fabs(look->sample->current_A) < 0.1 * fabs(look->asked_A);
+    const double along = look->asked_A > 0.0 ? dV : -dV;
+    const double least = fmax(0.020, 20.0 * resolution_V(plausible));
+    const bool far = along > OPEN_FAR * plausible->window_V;
+    if (!lasts(&plausible->bad_open, vanished && along > least && !is_own_hold(look),
+               far ? 1 : 2)) {
+        return false;
+    }
+    return raises(look, CYC_ALARM_CONTACT, dV, look->asked_A) &&
+           say(look, "the voltage went by ", " V and none of the ",
+               " A that are asked for flows: look for an open circuit, a clip that came off, a "
+               "current that reads wrong");
+}
+
 /* Resistance beyond what any cell has: an open circuit, a loose clip. */
 static bool check_contact_at_set_in(const struct look *look, double dV, double dI)
 {
     struct cyc_plausible *const plausible = look->plausible;
-    const double bound =
-        R_MOST * plausible->window_V / plausible->one_c_A * fabs(dI) + JUMP_FLOOR_V;
+    const double bound = R_MOST * plausible->window_V / plausible->one_c_A * fabs(dI) +
+                         JUMP_FLOOR * plausible->window_V;
     if (!lasts(&plausible->bad_set_in, fabs(dV) > bound && look->since_s <= 3.0, 2)) {
         return false;
     }
@@ -574,8 +604,9 @@ static bool check_travel(const struct look *look)
     }
     const double moved = fabs(look->sample->voltage_V - plausible->travel_V);
     const double passed = fabs(plausible->step_Ah - plausible->travel_Ah);
-    if (!(moved > SCALE_TRAVEL * plausible->window_V) ||
-        !(passed < SCALE_CHARGE * plausible->facts.nominal_capacity_Ah)) {
+    const bool far = moved > SCALE_TRAVEL * plausible->window_V &&
+                     passed < SCALE_CHARGE * plausible->facts.nominal_capacity_Ah;
+    if (!lasts(&plausible->bad_travel, far, BAD_MAX)) {
         return false;
     }
     return raises(look, CYC_ALARM_SCALE, moved, passed) &&
@@ -605,7 +636,13 @@ static void keep(struct cyc_plausible *plausible, const struct look *look)
                 ? (look->sample->voltage_V - plausible->last.voltage_V) / look->passed_s
                 : 0.0;
     }
+    const bool flows = fabs(look->sample->current_A) >= 0.5 * fabs(look->asked_A);
+    if (!isfinite(look->asked_A) || flows || plausible->setpoint.number == 0) {
+        plausible->flowing_V = look->sample->voltage_V;
+        plausible->flowing_ns = look->sample->t_ns;
+    }
     plausible->last = *look->sample;
+    plausible->sane = plausible->sane || fabs(look->sample->voltage_V) < 2.0 * plausible->high_V;
     plausible->any = true;
     plausible->count++;
 }
@@ -617,8 +654,8 @@ static bool look_at(const struct look *look)
     if (sign || look->plausible->setpoint.number == 0) {
         return sign;
     }
-    return check_rest(look) || check_set_in(look) || check_current(look) || check_jumps(look) ||
-           check_flat(look) || check_charge(look) || check_travel(look);
+    return check_rest(look) || check_open(look) || check_set_in(look) || check_current(look) ||
+           check_jumps(look) || check_flat(look) || check_charge(look) || check_travel(look);
 }
 
 bool cyc_plausible_sample(struct cyc_plausible *plausible, const struct cyc_sample *sample,

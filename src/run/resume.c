@@ -35,6 +35,7 @@ void cyc_resume_host_save(const struct cyc_resume_host *host, struct cyc_text *t
                     (long long)host->time_ns);
     cyc_text_format(text, "settle_number %lu\nsettle_ns %lld\n", (unsigned long)host->settle_number,
                     (long long)host->settle_ns);
+    cyc_text_format(text, "power_on %d\n", host->cycler.power_on ? 1 : 0);
     put_word(text, "maker ", host->cycler.maker);
     put_word(text, "model ", host->cycler.model);
     put_word(text, "serial_number ", host->cycler.serial_number);
@@ -115,7 +116,7 @@ static bool take_sensors(const char **at, struct cyc_resume_host *host)
 int cyc_resume_host_load(struct cyc_resume_host *host, const char *text, struct cyc_err *err)
 {
     struct cyc_identity *who = &host->cycler;
-    int64_t number = 0;
+    int64_t number = 0, power_on = 0;
     size_t size;
     *host = (struct cyc_resume_host){0};
     for (unsigned i = 0; i < CYC_RESUME_SENSORS; i++) {
@@ -129,11 +130,13 @@ int cyc_resume_host_load(struct cyc_resume_host *host, const char *text, struct 
         take_integer(&at, "time_ns ", &host->time_ns) &&
         take_integer(&at, "settle_number ", &number) &&
         take_integer(&at, "settle_ns ", &host->settle_ns) &&
+        take_integer(&at, "power_on ", &power_on) &&
         take_word(&at, "maker ", who->maker, sizeof who->maker) &&
         take_word(&at, "model ", who->model, sizeof who->model) &&
         take_word(&at, "serial_number ", who->serial_number, sizeof who->serial_number) &&
         take_word(&at, "firmware ", who->firmware, sizeof who->firmware) && take_sensors(&at, host);
     host->settle_number = (uint32_t)number;
+    who->power_on = power_on != 0;
     return read ? CYC_OK
                 : cyc_err_set(err, CYC_E_JOURNAL,
                               "what the host wrote into the mark of the run cannot be read");

@@ -83,11 +83,10 @@ struct cyc_resume_host {
     int64_t time_ns;        /* … this */
     uint32_t settle_number; /* the host's own: what it needs to call a sample settled */
     int64_t settle_ns;
-    struct cyc_identity cycler;        /* that was armed */
+    struct cyc_identity cycler;        /* that was armed; the texts and power_on */
     double values[CYC_RESUME_SENSORS]; /* the latest of each sensor, and when */
     int64_t times_ns[CYC_RESUME_SENSORS];
 };
-/* Appends less than CYC_WRITER_HOST_SIZE bytes. */
 void cyc_resume_host_save(const struct cyc_resume_host *host, struct cyc_text *text);
 int cyc_resume_host_load(struct cyc_resume_host *host, const char *text, struct cyc_err *err);
 

@@ -86,7 +86,8 @@ struct slot {
     struct cyc_core *core; /* owned; the state behind all posted up to: */
     uint64_t state_ticket; /* 0: none was ever posted */
     uint64_t epoch, reading_number;
-    char host[CYC_WRITER_HOST_SIZE];
+    bool has_host;
+    struct cyc_resume_host host;
     bool told; /* news wait */
     bool over; /* the last news of this run */
     struct cyc_writer_news news;
@@ -95,9 +96,10 @@ struct slot {
     struct cyc_run *run;     /* owned; NULL when ended */
     struct cyc_core *marked; /* owned; the state of the next mark, and what belongs to it: */
     uint64_t marked_ticket, marked_epoch, marked_number;
-    char marked_host[CYC_WRITER_HOST_SIZE];
+    bool marked_has_host;
+    struct cyc_resume_host marked_host;
     struct cyc_step *step; /* that runs, owned */
-    struct cyc_text text;
+    struct cyc_text text, host_text;
     int64_t sync_at_ns, push_at_ns;
     uint64_t done;       /* the last node written */
     uint64_t put_ticket; /* of the state that the store has */
@@ -322,7 +324,10 @@ uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned index, const struc
         slot->state_ticket = ticket;
         slot->epoch = place->epoch;
         slot->reading_number = place->reading_number;
-        (void)cyc_copy(slot->host, sizeof slot->host, place->host != NULL ? place->host : "");
+        slot->has_host = place->host != NULL;
+        if (slot->has_host) {
+            slot->host = *place->host;
+        }
         if (slot->wanted > slot->news.durable) {
             (void)pthread_cond_signal(&writer->wake);
         }
@@ -511,7 +516,8 @@ static void take_state(struct cyc_writer *writer, struct slot *slot)
     (void)pthread_mutex_lock(&writer->lock);
     if (slot->state_ticket > slot->marked_ticket) {
         memcpy(slot->marked, slot->core, cyc_core_size());
-        memcpy(slot->marked_host, slot->host, sizeof slot->host);
+        slot->marked_has_host = slot->has_host;
+        slot->marked_host = slot->host;
         slot->marked_ticket = slot->state_ticket;
         slot->marked_epoch = slot->epoch;
         slot->marked_number = slot->reading_number;
@@ -525,13 +531,17 @@ static int put_state(struct slot *slot, struct cyc_err *err)
         return CYC_OK;
     }
     cyc_text_clear(&slot->text);
+    cyc_text_clear(&slot->host_text);
     cyc_core_save(slot->marked, &slot->text);
-    if (slot->text.failed) {
+    if (slot->marked_has_host) {
+        cyc_resume_host_save(&slot->marked_host, &slot->host_text);
+    }
+    if (slot->text.failed || slot->host_text.failed) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the mark of the run");
     }
     slot->put_ticket = slot->marked_ticket;
     const struct cyc_run_state state = {.core = cyc_text_get(&slot->text),
-                                        .host = slot->marked_host,
+                                        .host = cyc_text_get(&slot->host_text),
                                         .epoch = slot->marked_epoch,
                                         .reading_number = slot->marked_number};
     return cyc_run_state(slot->run, &state, err);
@@ -730,6 +740,7 @@ static void free_slot(struct slot *slot)
     free(slot->marked);
     free(slot->step);
     cyc_text_release(&slot->text);
+    cyc_text_release(&slot->host_text);
     free(slot);
 }
 
@@ -782,6 +793,7 @@ static void clear_slot(struct slot *slot, unsigned index, struct cyc_run *run, i
                           .core = kept.core,
                           .marked = kept.marked,
                           .text = kept.text,
+                          .host_text = kept.host_text,
                           .news = {.slot = index},
                           .sync_at_ns = now + sync_ns / (INT64_C(1) << 24) * share,
                           .push_at_ns = now};

@@ -10,6 +10,7 @@
 #define CYC_RUN_WRITER_H
 
 #include "protocol/protocol.h"
+#include "run/resume.h"
 #include "store/store.h"
 
 struct cyc_writer;
@@ -54,10 +55,9 @@ uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
  * posted behind each event of the executor that was a reading or posted something: rows, results
  * and cycles are written only once the state behind them is known, so that a mark never holds a
  * row that its state does not know of. Intents do not wait for it. */
-#define CYC_WRITER_HOST_SIZE 1024
 struct cyc_writer_place {
-    uint64_t epoch, reading_number; /* of the last electrical reading in it */
-    const char *host; /* what the host wants back on resuming, less than CYC_WRITER_HOST_SIZE */
+    uint64_t epoch, reading_number;     /* of the last electrical reading in it */
+    const struct cyc_resume_host *host; /* what the host wants back on resuming; NULL: nothing */
 };
 uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned slot, const struct cyc_core *core,
                           const struct cyc_writer_place *place);

@@ -1,0 +1,495 @@
+/* Returning to a run whose daemon was gone.
+ *
+ *   start ──► the source comes to the interrupted step, the port sends what it kept and sets the
+ *             instrument up again
+ *         ──► all there: readings after the mark go through the session, in order of time, as they
+ *             did or would have done; nothing goes out. The first reading with the output off,
+ * where it should have been on, ends what was the run's own. ──► INTERRUPT: the rest is a gap ──►
+ * the gates: CONTINUE, RESTART, or the run is held until an operator speaks
+ *
+ * What was decided after the mark was not durable, so it did not reach the instrument, but for the
+ * setpoints that belong to a step whose intent was: the hold of a CC-CV, the segments of a profile.
+ * Readings say under which setpoint they were taken; where that is ahead of the executor, it is
+ * called at that moment as it was called then, without a sample.
+ */
+#include "run/live_int.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define READINGS_MAX 2048
+#define LISTEN_NS    (500 * CYC_MS_NS) /* so long for what was kept to come in */
+#define PATIENCE_NS  (30 * CYC_S_NS)   /* then the gates are asked with what there is */
+#define SAFE_NS      (CYC_LEASE_NS + 2 * CYC_BUS_CALL_MAX_NS) /* longest until an output is off */
+
+_Static_assert(CYC_RESUME_SENSORS == CYC_MERGE_SENSORS, "the mark holds the latest of each sensor");
+
+struct cyc_live_past {
+    int64_t since_ns;
+    bool armed, fresh, tripped, unknown_time;
+    int arm_status;
+    struct cyc_merge merge; /* as it was under the mark */
+    struct cyc_sample latest;
+    unsigned count;
+    struct cyc_message *readings; /* owned */
+    /* found by replaying */
+    bool off_seen;
+    struct cyc_sample off;
+};
+
+static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
+{
+    return &live->rig->channels[live->channel];
+}
+
+static int64_t scaled(const struct cyc_live *live, int64_t real_ns)
+{
+    return (int64_t)((double)real_ns * live->options.rate);
+}
+
+void cyc_live_past_free(struct cyc_live *live)
+{
+    if (live->past != NULL) {
+        free(live->past->readings);
+        free(live->past);
+        live->past = NULL;
+    }
+}
+
+void cyc_live_remember(const struct cyc_live *live, struct cyc_resume_host *host)
+{
+    const struct cyc_merge *merge = live->options.merge;
+    *host = (struct cyc_resume_host){.rate = live->options.rate,
+                                     .boot_ns = live->start_ns,
+                                     .time_ns = live->options.time_ns,
+                                     .settle_number = live->force.number,
+                                     .settle_ns = live->force_ns,
+                                     .cycler = merge->cycler};
+    memcpy(host->values, merge->values, sizeof host->values);
+    memcpy(host->times_ns, merge->times_ns, sizeof host->times_ns);
+}
+
+/* ---- Asking ---------------------------------------------------------------------------------- */
+
+static void send_resend(struct cyc_live *live, int instrument, uint64_t number)
+{
+    const struct cyc_message message = {.kind = CYC_MESSAGE_RESEND,
+                                        .channel = (int32_t)live->channel,
+                                        .instrument = instrument,
+                                        .number = number,
+                                        .t_ns = live->now_ns};
+    if (instrument >= 0) {
+        (void)live->options.hands.send(live->options.hands.context, instrument, &message, NULL);
+    }
+}
+
+static int sensor_instrument(const struct cyc_live *live, int sensor)
+{
+    return sensor >= 0 ? live->rig->sensors[sensor].instrument : -1;
+}
+
+static void ask_for_readings(struct cyc_live *live)
+{
+    const struct cyc_rig_channel *channel = channel_of(live);
+    send_resend(live, channel->cycler, live->options.resume->journal.reading_number);
+    send_resend(live, channel->chamber, 0);
+    send_resend(live, channel->press, 0);
+    send_resend(live, sensor_instrument(live, channel->temperature), 0);
+    send_resend(live, sensor_instrument(live, channel->pressure), 0);
+    send_resend(live, sensor_instrument(live, channel->ambient), 0);
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        send_resend(live, sensor_instrument(live, channel->aux[i]), 0);
+    }
+}
+
+/* ---- Beginning ------------------------------------------------------------------------------- */
+
+static int restore(void *context, const struct cyc_step *step, struct cyc_core *core,
+                   struct cyc_err *err)
+{
+    struct cyc_live *live = context;
+    const int status = cyc_resume_restore(live->options.resume, step, core, err);
+    cyc_live_scale_patience(live);
+    return status;
+}
+
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
+/* Run time goes on: by the same clock within one boot, else from now on anew. */
+static void set_clock(struct cyc_live *live)
+{
+    const struct cyc_resume *resume = live->options.resume;
+    live->options.rate = resume->host.rate;
+    live->options.time_ns = resume->host.time_ns;
+    live->start_ns = resume->host.boot_ns;
+    if (resume->kind == CYC_ABSENCE_MACHINE) {
+        const int64_t t_ns = cyc_resume_time_ns(resume, live->now_ns, wall_ns());
+        live->past->unknown_time = t_ns == CYC_NEVER;
+        live->options.time_ns = t_ns == CYC_NEVER ? resume->journal.t_ns : t_ns;
+        live->start_ns = live->now_ns;
+    }
+}
+
+static void prime(struct cyc_live *live)
+{
+    const struct cyc_resume *resume = live->options.resume;
+    struct cyc_merge *merge = &live->past->merge;
+    cyc_merge_init(merge, live->rig, live->channel);
+    memcpy(merge->values, resume->host.values, sizeof merge->values);
+    memcpy(merge->times_ns, resume->host.times_ns, sizeof merge->times_ns);
+    live->epoch = resume->journal.epoch;
+    live->reading_number = resume->journal.reading_number;
+    live->force.number = resume->host.settle_number;
+    live->force_ns = resume->host.settle_ns;
+    live->in_force = true;
+}
+
+void cyc_live_past_start(struct cyc_live *live)
+{
+    const struct cyc_resume *resume = live->options.resume;
+    struct cyc_err err = {0};
+    live->state = CYC_LIVE_RETURNING;
+    live->past = calloc(1, sizeof *live->past);
+    if (live->past != NULL) {
+        live->past->readings = calloc(READINGS_MAX, sizeof *live->past->readings);
+    }
+    if (live->past == NULL || live->past->readings == NULL || !resume->has_state) {
+        cyc_live_trip(
+            live, CYC_REPLY_FAILED,
+            "the run cannot be gone on with: its journal holds no state that this version "
+            "reads");
+        cyc_live_settle(live, CYC_OK, &err);
+        return;
+    }
+    live->past->since_ns = live->now_ns;
+    set_clock(live);
+    prime(live);
+    live->replaying = true;
+    const struct cyc_session_past past = {
+        .step_count = resume->in_step ? resume->step_count - 1 : resume->step_count,
+        .row_count = resume->journal.row_count,
+        .in_step = resume->in_step,
+        .begun = resume->begun,
+        .start_ns = resume->journal.open_start_ns,
+        .context = live,
+        .restore = restore,
+    };
+    const int status = cyc_session_resume(live->session, &past, &err);
+    ask_for_readings(live);
+    cyc_live_gate_command(live, CYC_MESSAGE_ARM);
+    cyc_live_settle(live, status, &err);
+}
+
+/* ---- Replaying ------------------------------------------------------------------------------- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct cyc_message *first = a, *second = b;
+    if (first->as.reading.t_ns != second->as.reading.t_ns) {
+        return first->as.reading.t_ns < second->as.reading.t_ns ? -1 : 1;
+    }
+    return first->number < second->number ? -1 : first->number > second->number;
+}
+
+/* As the host before saw it: see place() in live.c. */
+static void place(struct cyc_live *live, const struct cyc_message *message,
+                  struct cyc_sample *sample)
+{
+    const int64_t taken_ns = sample->t_ns;
+    if (message->setpoint_number > live->force.number) {
+        live->force.number = message->setpoint_number; /* applied before this reading was taken */
+        live->force_ns = taken_ns;
+    }
+    sample->setpoint_number = message->setpoint_number;
+    if (message->setpoint_number == live->force.number && taken_ns >= live->force_ns) {
+        sample->flags |= CYC_SAMPLE_SETTLED;
+    }
+    sample->t_ns = cyc_live_run_time_ns(live, taken_ns);
+    sample->temperature_age_ns = scaled(live, sample->temperature_age_ns);
+    sample->pressure_age_ns = scaled(live, sample->pressure_age_ns);
+}
+
+/* The executor sent a setpoint of this step at a moment without a sample. */
+static void catch_up(struct cyc_live *live, const struct cyc_sample *sample)
+{
+    const struct cyc_core *core = cyc_session_core(live->session);
+    const int64_t due_ns = cyc_session_wait(live->session)->deadline_ns;
+    if (sample->setpoint_number <= cyc_core_setpoint(core)->number || due_ns > sample->t_ns) {
+        return;
+    }
+    const struct cyc_event event = {.kind = CYC_EVENT_DEADLINE, .t_ns = due_ns};
+    cyc_live_feed(live, &event);
+}
+
+/* False: the output was off, and from here on it is a gap. */
+static bool replay_one(struct cyc_live *live, const struct cyc_message *message,
+                       struct cyc_sample *sample)
+{
+    const struct cyc_core *core = cyc_session_core(live->session);
+    const struct cyc_sample *last = cyc_core_last(core);
+    place(live, message, sample);
+    if (last != NULL && sample->t_ns <= last->t_ns) {
+        return true;
+    }
+    catch_up(live, sample);
+    const bool driven = cyc_core_setpoint(core)->control != CYC_CONTROL_OPEN;
+    if (driven && (sample->flags & CYC_SAMPLE_OUTPUT_ON) == 0 &&
+        sample->setpoint_number == cyc_core_setpoint(core)->number) {
+        live->past->off_seen = true;
+        live->past->off = *sample;
+        return false;
+    }
+    live->reading_number = message->number;
+    const struct cyc_event event = {
+        .kind = CYC_EVENT_SAMPLE, .t_ns = sample->t_ns, .sample = sample};
+    cyc_live_feed(live, &event);
+    return !cyc_session_is_over(live->session);
+}
+
+static void replay(struct cyc_live *live)
+{
+    struct cyc_live_past *past = live->past;
+    const struct cyc_run_journal *journal = &live->options.resume->journal;
+    bool on = true;
+    qsort(past->readings, past->count, sizeof *past->readings, by_time);
+    for (unsigned i = 0; i < past->count && on; i++) {
+        const struct cyc_message *message = &past->readings[i];
+        struct cyc_sample sample;
+        if (cyc_merge_reading(&past->merge, message, &sample) && message->epoch == journal->epoch &&
+            message->number > journal->reading_number) {
+            on = replay_one(live, message, &sample);
+        }
+    }
+    for (unsigned i = 0; i < past->count; i++) { /* the rest has been seen */
+        const struct cyc_message *message = &past->readings[i];
+        if (message->instrument == channel_of(live)->cycler) {
+            live->epoch = message->epoch;
+            live->reading_number = message->number;
+        }
+    }
+    live->replaying = false;
+}
+
+/* ---- Judging --------------------------------------------------------------------------------- */
+
+static double either(double value, double otherwise)
+{
+    return isnan(value) ? otherwise : value;
+}
+
+static void fill_cell(const struct cyc_live *live, const struct cyc_sample *last, bool was_open,
+                      struct cyc_resume_facts *facts)
+{
+    const struct cyc_live_past *past = live->past;
+    const struct cyc_protection *limits = &channel_of(live)->limits;
+    const struct cyc_run_journal *journal = &live->options.resume->journal;
+    const struct cyc_sample *rest = past->off_seen ? &past->off : last;
+    facts->was_open = was_open || past->off_seen;
+    facts->last_V = rest != NULL ? rest->voltage_V : (double)NAN;
+    facts->last_A = last != NULL ? last->current_A : (double)NAN;
+    facts->now_V = past->fresh ? past->latest.voltage_V : (double)NAN;
+    facts->now_A = past->fresh ? past->latest.current_A : (double)NAN;
+    facts->resistance_ohm = 0.2 / journal->one_c_A; /* no cell drops more than 0.2 V at 1C */
+    facts->last_degC = last != NULL ? last->temperature_degC : (double)NAN;
+    facts->now_degC = past->fresh ? past->latest.temperature_degC : (double)NAN;
+    facts->low_degC = limits->temperature_min_degC;
+    facts->high_degC = limits->temperature_max_degC;
+    facts->voltage_min_V =
+        fmax(limits->voltage_min_V, either(live->options.facts.voltage_min_V, -INFINITY));
+    facts->voltage_max_V =
+        fmin(limits->voltage_max_V, either(live->options.facts.voltage_max_V, INFINITY));
+}
+
+static void fill_facts(const struct cyc_live *live, const struct cyc_gap *gap,
+                       struct cyc_resume_facts *facts)
+{
+    const struct cyc_live_past *past = live->past;
+    const struct cyc_resume *resume = live->options.resume;
+    const struct cyc_merge *merge = live->options.merge;
+    const struct cyc_step *step = cyc_session_step(live->session);
+    const bool same_port = live->epoch == resume->journal.epoch;
+    facts->has_state = true;
+    facts->rig_then = resume->journal.rig_channel_json;
+    facts->rig_now = live->options.rig_now;
+    facts->cell_then = facts->cell_now = resume->journal.cell;
+    facts->then = resume->host.cycler;
+    facts->now = merge->cycler;
+    /* What the same port process reported before the run began is not news. */
+    facts->now.power_on = merge->cycler.power_on && !(same_port && facts->then.power_on);
+    facts->latched = past->arm_status == CYC_E_LATCHED;
+    facts->link_up = merge->linked && past->fresh && past->armed &&
+                     (past->arm_status == CYC_OK || facts->latched);
+    facts->protection = past->tripped || (past->latest.flags & CYC_SAMPLE_PROTECTION) != 0;
+    facts->output_on = (past->latest.flags & CYC_SAMPLE_OUTPUT_ON) != 0;
+    facts->gap_ns = past->unknown_time ? CYC_NEVER : gap->end_ns - gap->start_ns;
+    facts->bound_Ah = gap->bound_Ah;
+    facts->nominal_Ah = resume->journal.nominal_capacity_Ah;
+    facts->has_step = step != NULL && cyc_session_state(live->session) != CYC_STATE_IDLE;
+    facts->wish = step != NULL ? step->after_interruption : CYC_INTERRUPTION_HOLD;
+    facts->max_gap_ns = step != NULL ? step->max_gap_ns : 0;
+}
+
+static void log_verdict(struct cyc_live *live, struct cyc_gap *gap,
+                        const struct cyc_resume_verdict *verdict)
+{
+    const struct cyc_session_store *store = &live->options.store;
+    struct cyc_text text = {0};
+    char duration[CYC_NUMBER_SIZE];
+    const bool hold = verdict->action == CYC_RESUME_HOLD;
+    cyc_text_append(&text, cyc_resume_action_name(verdict->action));
+    cyc_text_append(&text, hold ? ": " : "");
+    cyc_text_append(&text, hold ? verdict->why : "");
+    gap->cause = live->options.resume->kind == CYC_ABSENCE_PROGRAM
+                     ? "the program was gone"
+                     : "the machine was off, or started anew";
+    gap->verdict = cyc_text_get(&text);
+    if (live->options.gap != NULL) {
+        live->options.gap(store->context, gap);
+    }
+    (void)store->event(store->context, gap->end_ns, "executor", "gap", gap->verdict, NULL);
+    if (live->options.hands.tell != NULL) {
+        struct cyc_text told = {0};
+        cyc_text_format(&told, "%s for %s: %s", gap->cause,
+                        cyc_duration_text(duration, gap->end_ns - gap->start_ns), gap->verdict);
+        live->options.hands.tell(live->options.hands.context, gap->end_ns, cyc_text_get(&told),
+                                 hold);
+        cyc_text_release(&told);
+    }
+    cyc_text_release(&text);
+}
+
+static void go_on(struct cyc_live *live, const struct cyc_resume_verdict *verdict, bool in_step,
+                  int64_t t_ns)
+{
+    struct cyc_err err = {0};
+    const bool hold = verdict->action == CYC_RESUME_HOLD;
+    live->state = CYC_LIVE_RUNNING;
+    live->event_ns = live->now_ns;
+    live->event_t_ns = t_ns;
+    cyc_live_past_free(live);
+    live->options.resume = NULL;
+    live->held = hold && !in_step;
+    if (!live->held) {
+        const int status = cyc_session_let_go(live->session, t_ns, &err);
+        live->fed = true;
+        cyc_live_settle(live, status, &err);
+    }
+    if (!hold && in_step) {
+        const struct cyc_event event = {.kind = CYC_EVENT_OPERATOR,
+                                        .t_ns = t_ns,
+                                        .operator_word = verdict->action == CYC_RESUME_RESTART
+                                                             ? CYC_OPERATOR_RESTART
+                                                             : CYC_OPERATOR_CONTINUE};
+        cyc_live_feed(live, &event);
+    }
+}
+
+static void finish(struct cyc_live *live)
+{
+    struct cyc_live_past *past = live->past;
+    replay(live);
+    if (cyc_session_is_over(live->session)) {
+        return;
+    }
+    const struct cyc_core *core = cyc_session_core(live->session);
+    const struct cyc_sample *last = cyc_core_last(core);
+    const struct cyc_sample kept = last != NULL ? *last : (struct cyc_sample){0};
+    const bool was_open = cyc_core_setpoint(core)->control == CYC_CONTROL_OPEN;
+    const int64_t now_ns = cyc_live_run_time_ns(live, live->now_ns);
+    const int64_t last_ns = last != NULL ? last->t_ns : now_ns;
+    const struct cyc_outage outage = {
+        .now_ns = now_ns,
+        .off_earliest_ns = last_ns,
+        .off_latest_ns = past->off_seen ? past->off.t_ns : last_ns + scaled(live, SAFE_NS),
+        .current_max_A = fmax(fabs(channel_of(live)->limits.current_max_A),
+                              fabs(channel_of(live)->limits.current_min_A)),
+        .tail = live->options.tail.rows > 0 ? &live->options.tail : NULL,
+    };
+    struct cyc_absence absence;
+    struct cyc_gap gap;
+    struct cyc_resume_facts facts = {0};
+    struct cyc_resume_verdict verdict;
+    cyc_resume_gap(core, &outage, &absence, &gap);
+    const struct cyc_event event = {.kind = CYC_EVENT_OPERATOR,
+                                    .t_ns = now_ns,
+                                    .operator_word = CYC_OPERATOR_INTERRUPT,
+                                    .absence = &absence};
+    fill_cell(live, last != NULL ? &kept : NULL, was_open, &facts);
+    fill_facts(live, &gap, &facts);
+    const bool in_step = facts.has_step;
+    cyc_live_feed(live, &event);
+    cyc_resume_judge(&facts, &verdict);
+    log_verdict(live, &gap, &verdict);
+    if (!cyc_session_is_over(live->session)) {
+        go_on(live, &verdict, in_step, now_ns);
+    }
+}
+
+/* ---- Messages and time ----------------------------------------------------------------------- */
+
+static void take_reading(struct cyc_live *live, const struct cyc_message *message)
+{
+    struct cyc_live_past *past = live->past;
+    struct cyc_sample sample;
+    if (past->count < READINGS_MAX) {
+        past->readings[past->count++] = *message;
+    }
+    if (cyc_merge_reading(live->options.merge, message, &sample)) {
+        past->latest = sample;
+        past->fresh = past->fresh || message->as.reading.t_ns >= past->since_ns;
+    }
+}
+
+void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *message)
+{
+    struct cyc_live_past *past = live->past;
+    if (past == NULL) {
+        return;
+    }
+    const bool own = message->channel == (int32_t)live->channel;
+    if (message->kind == CYC_MESSAGE_READING) {
+        take_reading(live, message);
+    } else if (own && message->kind == CYC_MESSAGE_ARMED) {
+        past->armed = true;
+        past->arm_status = message->status;
+    } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
+        past->tripped = true;
+    }
+    cyc_live_past_tick(live);
+}
+
+void cyc_live_past_tick(struct cyc_live *live)
+{
+    struct cyc_err err = {0};
+    const struct cyc_live_past *past = live->past;
+    if (cyc_session_is_returning(live->session)) {
+        const int status =
+            cyc_session_items(live->session, cyc_live_run_time_ns(live, live->now_ns), &err);
+        cyc_live_settle(live, status, &err);
+    }
+    if (past == NULL || live->state != CYC_LIVE_RETURNING ||
+        cyc_session_is_returning(live->session)) {
+        return;
+    }
+    const int64_t waited_ns = live->now_ns - past->since_ns;
+    if ((past->armed && past->fresh && waited_ns >= LISTEN_NS) || waited_ns >= PATIENCE_NS) {
+        finish(live);
+    }
+}
+
+int64_t cyc_live_past_wake_ns(const struct cyc_live *live)
+{
+    const struct cyc_live_past *past = live->past;
+    if (past == NULL) {
+        return INT64_MAX;
+    }
+    const bool here = past->armed && past->fresh && !cyc_session_is_returning(live->session);
+    return past->since_ns + (here ? LISTEN_NS : PATIENCE_NS);
+}
