@@ -479,7 +479,8 @@ static bool check_reaction(const struct look *look, double dV, double dI)
 {
     struct cyc_plausible *const plausible = look->plausible;
     const double least = least_V(plausible, dI);
-    const bool still = isfinite(look->asked_A) && least > 0.0 && fabs(dV) < least;
+    const bool still =
+        plausible->bad_current == 0 && isfinite(look->asked_A) && least > 0.0 && fabs(dV) < least;
     if (!lasts(&plausible->still, still, BAD_MAX) || look->since_s < 4.0) {
         return false;
     }
@@ -654,7 +655,7 @@ static bool look_at(const struct look *look)
     if (sign || look->plausible->setpoint.number == 0) {
         return sign;
     }
-    return check_rest(look) || check_open(look) || check_set_in(look) || check_current(look) ||
+    return check_rest(look) || check_open(look) || check_current(look) || check_set_in(look) ||
            check_jumps(look) || check_flat(look) || check_charge(look) || check_travel(look);
 }
 

@@ -108,7 +108,7 @@ void child_write(char path[96], struct lab *lab, const char *name, const char *t
     (void)fclose(file);
 }
 
-struct rusage children(void)
+struct rusage child_usage(void)
 {
     struct rusage usage = {0};
     (void)getrusage(RUSAGE_CHILDREN, &usage);

@@ -420,5 +420,4 @@ const struct cyc_check cyc_check_source_process[] = {
     CYC_CHECK(a_source_that_is_killed_from_outside_is_lost),
     CYC_CHECK(an_answer_nobody_asked_for_waits_for_the_next_question),
     CYC_CHECK(nothing_is_inherited),
-    CYC_CHECK(a_cycle_that_stands_in_the_journal_is_not_given_again),
     {0}};

@@ -220,6 +220,7 @@ static void another_protocol_is_told_from_the_journals(void)
 const struct cyc_check cyc_check_source_replay[] = {
     CYC_CHECK(replay_leads_to_the_interrupted_step),
     CYC_CHECK(replay_gives_results_back_exactly),
+    CYC_CHECK(a_cycle_that_stands_in_the_journal_is_not_given_again),
     CYC_CHECK(replay_of_an_empty_journal_begins_at_the_beginning),
     CYC_CHECK(replay_of_all_steps_leads_to_the_end),
     CYC_CHECK(another_protocol_is_told_from_the_journals),
