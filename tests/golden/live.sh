@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Golden cases on emulated instruments: what a protocol comes to there against its sampled dry run.
+#
+#   live.sh <cyclostat> [case …]
+#
+# Each case that a Keithley 2400 can carry out runs on a channel of its own, all of one rate side by side: one rig,
+# one daemon, one process per port. The cells of the cases are for amperes; here they are a thousandth of that,
+# protocol and cell alike. The dry run samples as often as the live one does, poll period times rate. Compared are the
+# steps, their types and reasons, and their durations: an end comes at most one sample later by itself, and later by
+# the case's latency: what it takes from a step's end until its successor's setpoint is in force, `latency` in seconds
+# of the wire's time (0.35 where the case does not say), in which the old setpoint stays. What the steps before were
+# late by is charge that has to be moved in addition, as in golden.sh.
+set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; }
+cyclostat=$(realpath "$1")
+shift
+here=$(cd "$(dirname "$0")" && pwd)
+poll=0.2
+folder=$(mktemp -d)
+export CYCLOSTAT_STATE=$folder/state
+mkdir "$CYCLOSTAT_STATE"
+pids=()
+end() {
+    local pid
+    for rig in "$folder"/rig-*.yaml; do
+        pid=$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE/$(basename "$rig" .yaml)"-*/holders 2> /dev/null)
+        [ -n "$pid" ] && kill "$pid" 2> /dev/null
+    done
+    for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null; done
+    wait
+    rm -rf "$folder"
+}
+trap end EXIT
+
+# The cases by rate. Not here: those that need power, load or impedance, a press or a cell's thermometer; those of
+# weeks, at whose rates a single exchange on the wire would last longer than their steps.
+declare -A cases=(
+    [20]="bound-fault finally include negative-electrode limit-fault resistance profile pulse sweep block-cutoff
+          slopes-and-peak"
+    [60]="lasting-after sentences flow staircase goto-loop hold-alone slope"
+    [400]="soc cc-cv cycles"
+)
+
+small() { # amperes to milliamperes, milliohms to ohms
+    sed -E 's/([0-9]) (A|Ah)\b/\1 m\2/g; s/([0-9]) mohm/\1 ohm/g; s/(Ah|A)([(]|\b) *= *([0-9])/&/' "$1" |
+        awk '/R0:/ { match($0, /R0: [0-9.]+/); v = substr($0, RSTART + 4, RLENGTH - 4)
+                     $0 = substr($0, 1, RSTART - 1) "R0: " v * 1000 substr($0, RSTART + RLENGTH) } { print }'
+}
+
+one_rate() { # <rate> <case …>
+    local rate=$1 rig=$folder/rig-$1.yaml arguments=() case protocol cell
+    shift
+    {
+        echo "cyclostat_rig: 1"
+        echo "name: golden at $rate"
+        echo "ports:"
+        for case in "$@"; do echo "  $case: {address: $folder/$case.tty}"; done
+        echo "instruments:"
+        for case in "$@"; do
+            echo "  i-$case: {driver: keithley_2400, port: $case, poll: $poll s, accept: no_watchdog}"
+        done
+        echo "channels:"
+        for case in "$@"; do
+            echo "  $case: {cycler: i-$case, limits: {voltage: [0 V, 10 V], current: 100 mA}}"
+        done
+    } > "$rig"
+    for case in "$@"; do
+        mkdir "$folder/$case"
+        for protocol in "$here/$case"/*.yaml "$here/$case"/*.lua; do
+            [ -e "$protocol" ] && small "$protocol" > "$folder/$case/$(basename "$protocol")"
+        done
+        cell=$(cat "$here/$case/cell")
+        small "$here/$case/$cell" > "$folder/$case/cell.small"
+        arguments+=(--cell "$folder/$case/cell.small" "keithley_2400=$folder/$case.tty")
+    done
+    "$cyclostat" emulate --rate "$rate" "${arguments[@]}" > "$folder/emulate-$rate" 2>&1 &
+    pids+=($!)
+    for _ in $(seq 100); do
+        grep -q ready "$folder/emulate-$rate" && break
+        sleep 0.05
+    done
+    for case in "$@"; do
+        protocol=$folder/$case/protocol.yaml
+        [ -e "$protocol" ] || protocol=$folder/$case/protocol.lua
+        "$cyclostat" run "$protocol" --rig "$rig" --channel "$case" --cell "$folder/$case/cell.small" \
+            --runs "$folder/$case/live" --rate "$rate" --quiet > "$folder/$case/said" 2>&1 &
+        live[$case]=$!
+        [ "$case" = "$1" ] && sleep 1 # the first one starts the processes
+    done
+}
+
+exact() { # <runs>
+    "$cyclostat" show last --json --runs "$1" |
+        jq -r '.steps[] | [.step_count, .cycle, .id, .type, .reason, .step_time_s,
+                           .charge_capacity_Ah - .discharge_capacity_Ah] | @tsv'
+}
+
+compare() { # <case> <rate> <exit code of the run>
+    local case=$1 sample latency=0.35 code=0 said=$3 protocol=$folder/$1/protocol.yaml options=()
+    [ -e "$here/$case/exit" ] && code=$(cat "$here/$case/exit")
+    [ -e "$here/$case/latency" ] && latency=$(cat "$here/$case/latency")
+    [ -e "$protocol" ] || protocol=$folder/$case/protocol.lua
+    sample=$(awk -v p=$poll -v r="$2" 'BEGIN { print p * r }')
+    latency=$(awk -v l="$latency" -v r="$2" 'BEGIN { print l * r }')
+    "$cyclostat" dry-run "$protocol" --cell "$folder/$case/cell.small" --sample "$sample s" --quiet \
+        --runs "$folder/$case/dry" > "$folder/$case/dry.said" 2>&1
+    exact "$folder/$case/dry" > "$folder/$case/dry.exact"
+    exact "$folder/$case/live" > "$folder/$case/live.exact"
+    if [ "$said" -ne "$code" ]; then
+        echo "ended with $said instead of $code:"
+        cat "$folder/$case/said"
+        return 1
+    fi
+    awk -F '\t' -v sample="$sample" -v latency="$latency" '
+        function magnitude(x) { return x < 0 ? -x : x }
+        NR == FNR { dry[FNR] = $0; count = FNR; next }
+        {
+            split(dry[FNR], d)
+            if ($1 != d[1] || $2 != d[2] || $3 != d[3] || $4 != d[4] || $5 != d[5]) {
+                print "dry:  " dry[FNR]; print "live: " $0; bad = 1; next
+            }
+            mean = d[6] > 0 ? magnitude(d[7]) / d[6] : 0
+            ends = $4 ~ /CV_/ && $4 !~ /^CV_/ ? 2 : 1
+            allowed = ends * sample + latency + (FNR > 1 && $5 != "time" ? sample : 0) + 0.001
+            if (mean > 0 && $5 != "time") {
+                late = $7 - d[7] # the charge itself is held against what the steps before left
+                allowed += magnitude(before_live - before_dry) / mean
+            }
+            if (magnitude($6 - d[6]) > allowed) {
+                printf "dry:  %s\nlive: %s\nmore than %.3f s apart\n", dry[FNR], $0, allowed; bad = 1
+            }
+            before_live += $7; before_dry += d[7]
+        }
+        END { if (FNR != count) { print FNR " steps instead of " count; bad = 1 } exit bad || count < 1 }
+    ' "$folder/$case/dry.exact" "$folder/$case/live.exact"
+}
+
+declare -A live
+failed=0
+for rate in "${!cases[@]}"; do
+    read -ra chosen <<< "${cases[$rate]//$'\n'/ }"
+    if [ $# -gt 0 ]; then
+        wanted=()
+        for case in "${chosen[@]}"; do [[ " $* " == *" $case "* ]] && wanted+=("$case"); done
+        chosen=("${wanted[@]}")
+    fi
+    cases[$rate]="${chosen[*]}"
+    [ ${#chosen[@]} -gt 0 ] && one_rate "$rate" "${chosen[@]}"
+done
+for rate in "${!cases[@]}"; do
+    for case in ${cases[$rate]}; do
+        wait "${live[$case]}"
+        if problem=$(compare "$case" "$rate" $?); then
+            echo "ok      $case"
+        else
+            echo "FAILED  $case"
+            echo "$problem"
+            failed=1
+        fi
+    done
+done
+[ "${KEEP:-}" ] && cp -r "$folder" "$KEEP"
+exit $failed
