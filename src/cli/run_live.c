@@ -3,6 +3,7 @@
 #include "run/start.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -189,10 +190,20 @@ static bool is_free(enum cyc_channel_state state)
     return state == CYC_CHANNEL_FREE;
 }
 
-/* Until the instrument has been found; said before a folder is made. */
+/* Limits of temperature and pressure need somebody who has measured them. */
+static const char *unmeasured(const struct cyc_rig_channel *channel,
+                              const struct cyc_channel_status *status)
+{
+    const bool cold = !isnan(channel->limits.temperature_max_degC) &&
+                      isnan(status->temperature_degC) && isnan(status->ambient_degC);
+    const bool slack = !isnan(channel->limits.pressure_max_Pa) && isnan(status->pressure_Pa);
+    return cold ? "temperature" : slack ? "pressure" : NULL;
+}
+
+/* Until the instruments have been found; said before a folder is made. */
 static int wait_for_link(struct live_run *run, struct cyc_err *err)
 {
-    struct cyc_channel_status status;
+    struct cyc_channel_status status = {0};
     const struct cyc_rig *rig = run->live.loaded.rig;
     const struct cyc_rig_channel *channel = &rig->channels[run->live.channel];
     for (int waited_ms = 0; waited_ms < LINK_MS; waited_ms += 50) {
@@ -216,10 +227,17 @@ static int wait_for_link(struct live_run *run, struct cyc_err *err)
                        : cyc_err_set(err, CYC_E_BUSY, "a run is on channel %s already: %s",
                                      channel->name, status.run_id);
         }
-        if (status.linked) {
+        if (status.linked && unmeasured(channel, &status) == NULL) {
             return CYC_OK;
         }
         nap();
+    }
+    if (status.linked) {
+        return cyc_err_set(err, CYC_E_TIMEOUT,
+                           "channel %s has limits of %s, but nobody measures it; `cyclostat "
+                           "identify %s` says more (the log is %s/log)",
+                           channel->name, unmeasured(channel, &status), run->live.rig_path,
+                           run->live.state_dir);
     }
     return cyc_err_set(err, CYC_E_TIMEOUT,
                        "%s on port %s does not answer, or another instrument does; `cyclostat "
