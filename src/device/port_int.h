@@ -104,6 +104,7 @@ struct port {
     int listener, daemon; /* -1: none */
     bool greeted;
     int64_t lease_ns; /* until */
+    bool announced;   /* a long call, to the supervisor */
     bool latched;
     bool asked; /* the supervisor waits to hear that all outputs are off */
     int asked_status;
@@ -137,6 +138,8 @@ int64_t port_deadline(struct port *port);
 /* ---- port_link.c ---------------------------------------------------------------------------- */
 
 /* One step towards an open port with known instruments; true when the bus was used. */
+/* For a daemon that is new here. */
+void port_tell_link_again(struct port *port, struct unit *unit);
 bool port_mend(struct port *port, int64_t now);
 void port_close(struct port *port, const struct cyc_err *err);
 /* An exchange failed: finds the step again or gives the link up. */

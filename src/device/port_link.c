@@ -39,6 +39,14 @@ static void tell_link(struct port *port, struct unit *unit, int status, const ch
     port_tell(port, &message);
 }
 
+void port_tell_link_again(struct port *port, struct unit *unit)
+{
+    unit->told = 1;
+    if (unit->state == UNIT_READY) {
+        tell_link(port, unit, CYC_OK, "");
+    }
+}
+
 /* Whatever was set up under the link before counts no more. */
 static void lose_outputs(struct port *port, struct unit *unit)
 {

@@ -148,7 +148,7 @@ static void hello(struct port *port, const struct cyc_message *message)
         return;
     }
     for (unsigned i = 0; i < port->unit_count; i++) {
-        port->units[i].told = 1; /* a new daemon is told how every instrument is */
+        port_tell_link_again(port, &port->units[i]); /* a new daemon is told how each one is */
     }
 }
 
