@@ -30,6 +30,7 @@ struct cyc_live_past {
     int64_t since_ns;
     bool armed, fresh, tripped, unknown_time;
     int arm_status;
+    char arm_text[192];
     struct cyc_merge merge; /* as it was under the mark */
     struct cyc_sample latest;
     unsigned count;
@@ -239,9 +240,11 @@ static bool replay_one(struct cyc_live *live, const struct cyc_message *message,
         return true;
     }
     catch_up(live, sample);
+    /* Off before the setpoint came into force is the step before; off after it was on is not. */
     const bool driven = cyc_core_setpoint(core)->control != CYC_CONTROL_OPEN;
-    if (driven && (sample->flags & CYC_SAMPLE_OUTPUT_ON) == 0 &&
-        sample->setpoint_number == cyc_core_setpoint(core)->number) {
+    const bool was_on = last != NULL && (last->flags & CYC_SAMPLE_OUTPUT_ON) != 0;
+    const bool own = sample->setpoint_number == cyc_core_setpoint(core)->number;
+    if (driven && (sample->flags & CYC_SAMPLE_OUTPUT_ON) == 0 && (own || was_on)) {
         live->past->off_seen = true;
         live->past->off = *sample;
         return false;
@@ -324,8 +327,9 @@ static void fill_facts(const struct cyc_live *live, const struct cyc_gap *gap,
     /* What the same port process reported before the run began is not news. */
     facts->now.power_on = merge->cycler.power_on && !(same_port && facts->then.power_on);
     facts->latched = past->arm_status == CYC_E_LATCHED;
-    facts->link_up = merge->linked && past->fresh && past->armed &&
-                     (past->arm_status == CYC_OK || facts->latched);
+    facts->link_up = merge->linked && past->fresh && past->armed;
+    facts->arm_status = past->arm_status;
+    facts->arm_text = past->arm_text;
     facts->protection = past->tripped || (past->latest.flags & CYC_SAMPLE_PROTECTION) != 0;
     facts->output_on = (past->latest.flags & CYC_SAMPLE_OUTPUT_ON) != 0;
     facts->gap_ns = past->unknown_time ? CYC_NEVER : gap->end_ns - gap->start_ns;
@@ -459,6 +463,7 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
     } else if (own && message->kind == CYC_MESSAGE_ARMED) {
         past->armed = true;
         past->arm_status = message->status;
+        (void)cyc_copy(past->arm_text, sizeof past->arm_text, message->text);
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
         past->tripped = true;
     }

@@ -40,6 +40,8 @@ struct cyc_resume_facts {
     const char *cell_then, *cell_now;
     struct cyc_identity then, now; /* of the cycler */
     bool link_up;                  /* it has answered since */
+    int arm_status;                /* of setting it up with its protections again */
+    const char *arm_text;          /* and why not */
     bool latched;
     bool protection; /* the instrument reports that a protection has tripped */
     bool output_on;  /* although nobody holds it */

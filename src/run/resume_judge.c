@@ -114,6 +114,14 @@ static void latch(struct gate *gate)
     }
 }
 
+static void arm(struct gate *gate)
+{
+    if (gate->facts->arm_status != CYC_OK) {
+        no(gate, "the instrument could not be set up again with its protections: ");
+        no(gate, gate->facts->arm_text != NULL ? gate->facts->arm_text : "no answer");
+    }
+}
+
 static void protection(struct gate *gate)
 {
     if (gate->facts->protection) {
@@ -246,7 +254,7 @@ static enum cyc_resume_action wanted(struct gate *gate)
 void cyc_resume_judge(const struct cyc_resume_facts *facts, struct cyc_resume_verdict *verdict)
 {
     static void (*const gates[])(struct gate *) = {
-        folder,     rig,    cell,   link,       latch,   instrument, power_on,
+        folder,     rig,    cell,   link,       latch,   instrument, power_on,    arm,
         protection, output, outage, unobserved, current, voltage,    temperature,
     };
     struct gate gate = {.facts = facts};
