@@ -22,6 +22,7 @@
 
 #define PATH_SIZE      320
 #define CANDIDATES_MAX 64
+#define PID_SIZE       16
 
 int cyc_bus_lock(int fd, const char *device, struct cyc_err *err)
 {
@@ -70,18 +71,23 @@ static void name_process(const char *pid, char *holder, size_t size)
 }
 
 /* The process that took the lock on this file, from the kernel's list; false: nobody has. */
-static bool find_locker(const struct stat *file_stat, char pid[16])
+static bool find_locker(const struct stat *file_stat, char pid[PID_SIZE])
 {
     FILE *const file = fopen("/proc/locks", "re");
+    char place[64];
     char line[256];
     bool found = false;
+    /* "1: FLOCK  ADVISORY  WRITE 1234 00:1b:5 0 EOF": process, then device and inode */
+    (void)snprintf(place, sizeof place, " %02x:%02x:%llu ", major(file_stat->st_dev),
+                   minor(file_stat->st_dev), (unsigned long long)file_stat->st_ino);
     while (file != NULL && !found && fgets(line, sizeof line, file) != NULL) {
-        unsigned major = 0;
-        unsigned minor = 0;
-        unsigned long long inode = 0;
-        found =
-            sscanf(line, "%*s FLOCK %*s %*s %15s %x:%x:%llu", pid, &major, &minor, &inode) == 4 &&
-            inode == file_stat->st_ino && makedev(major, minor) == file_stat->st_dev;
+        char *const end = strstr(line, place);
+        if (end == NULL || strstr(line, " FLOCK ") == NULL) {
+            continue;
+        }
+        *end = '\0';
+        const char *const number = strrchr(line, ' ');
+        found = number != NULL && cyc_copy(pid, PID_SIZE, number + 1);
     }
     if (file != NULL) {
         (void)fclose(file);
@@ -111,7 +117,7 @@ static bool has_open(const char *pid, dev_t device)
 bool cyc_bus_holder(const char *device, char *holder, size_t size)
 {
     struct stat file_stat;
-    char locker[16] = "";
+    char locker[PID_SIZE] = "";
     holder[0] = '\0';
     if (stat(device, &file_stat) != 0) {
         return false;

@@ -68,7 +68,7 @@ static int describe(const char *device, struct cyc_port_info *info)
 static bool is_port(const char *name)
 {
     char path[PATH_MAX];
-    int type = 1; /* only the kernel's own serial core tells one */
+    char type[8] = ""; /* only the kernel's own serial core tells one */
     (void)snprintf(path, sizeof path, TTYS "/%s/device", name);
     if (access(path, F_OK) != 0) {
         return false;
@@ -76,11 +76,12 @@ static bool is_port(const char *name)
     (void)snprintf(path, sizeof path, TTYS "/%s/type", name);
     FILE *const file = fopen(path, "re");
     if (file != NULL) {
-        const bool told = fscanf(file, "%d", &type) == 1;
+        if (fgets(type, sizeof type, file) == NULL) {
+            type[0] = 0;
+        }
         (void)fclose(file);
-        return !told || type != 0;
     }
-    return true;
+    return strcmp(type, "0\n") != 0;
 }
 
 static int each_name(struct dirent **entries, int count, bool with_holders, cyc_port_info_fn fn,
