@@ -45,6 +45,8 @@ enum status_bit {
     STATUS_OVERFLOW = 1u << 0,
     STATUS_COMPLIANCE = 1u << 3,
     STATUS_OVER_VOLTAGE = 1u << 4,
+    STATUS_VOLTAGE_SOURCE = 1u << 14,
+    STATUS_CURRENT_SOURCE = 1u << 15,
     STATUS_RANGE_COMPLIANCE = 1u << 16
 };
 
@@ -543,7 +545,8 @@ static void decode(struct smu *smu, const struct raw *raw, struct cyc_reading *r
     take_value(reading, CYC_MEASURAND_CURRENT, raw->kinds[1], raw->values[1],
                over * (isnan(current_range_A) ? current_most_A(smu->model) : current_range_A));
     const bool at_compliance = (state & (STATUS_COMPLIANCE | STATUS_RANGE_COMPLIANCE)) != 0;
-    if ((smu->function == FUNCTION_CURRENT) == at_compliance) {
+    const unsigned holding = at_compliance ? STATUS_CURRENT_SOURCE : STATUS_VOLTAGE_SOURCE;
+    if ((state & holding) != 0) {
         reading->flags |= CYC_SAMPLE_CV;
     }
     if ((state & STATUS_OVER_VOLTAGE) != 0) {

@@ -2,7 +2,8 @@
 
 #include <stddef.h>
 
-extern const struct cyc_check cyc_check_conformance[], cyc_check_keithley[], cyc_check_safe[];
+extern const struct cyc_check cyc_check_conformance[], cyc_check_keithley[], cyc_check_safe[],
+    cyc_check_exchanges[];
 
 int main(int argc, char **argv)
 {
@@ -10,6 +11,7 @@ int main(int argc, char **argv)
         {"conformance", cyc_check_conformance},
         {"Keithley 2400", cyc_check_keithley},
         {"safe", cyc_check_safe},
+        {"exchanges", cyc_check_exchanges},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
