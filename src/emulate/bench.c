@@ -27,7 +27,9 @@
 #define INTERVAL_NS   (CYC_S_NS / 4) /* of cell time, with faulty wires */
 #define INTERVALS_MAX 4000           /* of one call: longer ones instead of more */
 #define LEAST_OHM     1e-9
+#define TOLERANCE     1e-6
 #define HARDWARE_A    1e3 /* where a source names no bound */
+#define LEAD_DROP_V   5.0 /* what a 4-wire source makes up for in its leads */
 
 struct cyc_bench {
     struct cyc_cell *cell;
@@ -250,11 +252,28 @@ static double solve_A(struct cyc_bench *bench, const struct network *net)
     return current_A;
 }
 
+/* A 4-wire source cannot go further beyond what it regulates than it can make up for. */
+static double reachable_A(const struct cyc_bench *bench, const struct network *net,
+                          double current_A)
+{
+    const struct cyc_source *source = &bench->source;
+    const bool current = source->setpoint.control == CYC_CONTROL_CURRENT;
+    const double most_V =
+        fabs(current ? source->compliance_V : source->setpoint.value) + LEAD_DROP_V;
+    const double terminal_V = net->terminals.a + net->terminals.b * current_A;
+    const bool regulates = is_limited(source) || source->setpoint.control == CYC_CONTROL_VOLTAGE;
+    if (!source->four_wire || !regulates || fabs(terminal_V) <= most_V ||
+        (fabs(net->terminals.a) > most_V)) {
+        return current_A;
+    }
+    return (copysign(most_V, terminal_V) - net->terminals.a) / net->terminals.b;
+}
+
 /* Finds what flows now and lets it flow through the cell. */
 static void settle(struct cyc_bench *bench)
 {
     const struct network net = network(bench);
-    const double source_A = solve_A(bench, &net);
+    const double source_A = reachable_A(bench, &net, solve_A(bench, &net));
     const double lead_A =
         source_A - (net.terminals.a + net.terminals.b * source_A) * net.external_S;
     const double node_V = net.node.a + net.node.b * source_A;
@@ -332,11 +351,20 @@ void cyc_bench_advance(struct cyc_bench *bench, int64_t t_ns)
     }
 }
 
+/* The compliance rules, and the current is not what was asked for. */
+static bool off_target(const struct cyc_bench *bench)
+{
+    const double asked_A = bench->source.setpoint.value;
+    return bench->clamped &&
+           fabs(bench->sample.current_A - asked_A) > TOLERANCE * fmax(fabs(asked_A), TOLERANCE);
+}
+
 void cyc_bench_look(struct cyc_bench *bench, struct cyc_terminals *terminals)
 {
     *terminals = (struct cyc_terminals){
         .sample = bench->sample,
-        .holds_voltage = (bench->sample.flags & CYC_SAMPLE_CV) != 0,
+        .holds_voltage = is_limited(&bench->source) ? off_target(bench)
+                                                    : (bench->sample.flags & CYC_SAMPLE_CV) != 0,
         .cell_V = bench->sample.voltage_V,
         .cell_A = bench->sample.current_A,
     };

@@ -216,7 +216,12 @@ int cyc_emulation_unit(struct cyc_emulation *emulation, const struct cyc_emulato
 
 struct cyc_cell *cyc_emulation_truth_cell(struct cyc_emulation *emulation, unsigned index)
 {
-    return index < emulation->bench_count ? cyc_bench_cell(emulation->benches[index]) : NULL;
+    if (index >= emulation->bench_count) {
+        return NULL;
+    }
+    cyc_bench_advance(emulation->benches[index],
+                      cyc_emulation_cell_ns(emulation, cyc_emulation_now_ns(emulation)));
+    return cyc_bench_cell(emulation->benches[index]);
 }
 
 /* ---- What happens ---------------------------------------------------------------------------- */
