@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 extern const struct cyc_check cyc_check_conformance[], cyc_check_keithley[], cyc_check_safe[],
-    cyc_check_exchanges[];
+    cyc_check_exchanges[], cyc_check_skeletons[];
 
 int main(int argc, char **argv)
 {
@@ -12,6 +12,7 @@ int main(int argc, char **argv)
         {"Keithley 2400", cyc_check_keithley},
         {"safe", cyc_check_safe},
         {"exchanges", cyc_check_exchanges},
+        {"skeletons", cyc_check_skeletons},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
