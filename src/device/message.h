@@ -14,6 +14,12 @@
  * A port process listens on <state>/port-<name>.sock; one daemon at a time, the newest one wins.
  * Times are CLOCK_BOOTTIME. Channels, instruments and sensors are indexes into the rig, whose
  * hash both sides compare in HELLO and WELCOME.
+ *
+ * A LEASE and an ALIVE count from their t_ns, when they were sent. Setpoints are true values; the
+ * port undoes the calibration, and sets the bounds itself. READING holds what the instrument says,
+ * without calibration, under the setpoint number in force: 0 from an output's being made safe to
+ * the next APPLY. APPLIED answers APPLY and ENVIRONMENT, its index says which. One command per
+ * output at a time; another before its answer is CYC_E_BUSY.
  */
 #ifndef CYC_DEVICE_MESSAGE_H
 #define CYC_DEVICE_MESSAGE_H

@@ -64,10 +64,12 @@ bool port_is_on(const struct port *port)
 void port_beat(struct port *port, int64_t busy_ns)
 {
     const int64_t now = port_now_ns();
+    const bool is_long = busy_ns > CYC_BUS_CALL_MAX_NS;
     if (port->options->supervisor_fd < 0 ||
-        (busy_ns <= CYC_BUS_CALL_MAX_NS && now - port->beat_ns < CYC_HEARTBEAT_NS)) {
+        (!is_long && !port->announced && now - port->beat_ns < CYC_HEARTBEAT_NS)) {
         return;
     }
+    port->announced = is_long; /* taken back with the next one, at once */
     struct cyc_message alive = port_message(port, CYC_MESSAGE_ALIVE);
     alive.number = (uint64_t)(now + busy_ns);
     (void)cyc_message_send(port->options->supervisor_fd, &alive, -1, NULL);

@@ -6,8 +6,9 @@
  *
  *   lease over, daemon gone            electrical outputs off; goes on measuring
  *   supervisor gone or silent          electrical outputs off; ends
- *   a channel limit broken             that channel's output off; where the output hangs on
- *                                      another port: TRIP through the supervisor
+ *   a channel limit broken             that channel's output off, latched until a person rearms;
+ *                                      where the output hangs on another port: TRIP through the
+ *                                      supervisor
  *   setpoint outside the limits, channel not armed, latch set: refused
  *   link lost                          opened again by its name, identified, then LINK; never
  *                                      energises by itself

@@ -84,6 +84,12 @@ void port_trip(struct port *port, struct output *output, const char *why)
     port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
 }
 
+void port_trip_limit(struct port *port, struct output *output, const char *why)
+{
+    port_trip(port, output, why);
+    output->tripped = true;
+}
+
 static void is_off(struct port *port, struct output *output)
 {
     output->unsafe = output->on = false;
@@ -202,6 +208,11 @@ static int may_energise(const struct port *port, const struct output *output, st
     if (cyc_latch_is_set(port->options->state_dir, why, sizeof why) || port->latched) {
         return cyc_err_set(err, CYC_E_LATCHED, "latched until `cyclostat rearm`: %s",
                            port->latched ? "made safe" : why);
+    }
+    if (output->tripped) {
+        return cyc_err_set(err, CYC_E_LATCHED,
+                           "a limit of the channel was broken: look at the cell, then `cyclostat "
+                           "rearm`");
     }
     if (port->bus == NULL || unit->state != UNIT_READY) {
         return cyc_err_set(err, CYC_E_REFUSED, "%s is not there", unit->rig->name);

@@ -120,7 +120,7 @@ static void trip(struct port *port, unsigned channel, const char *why)
 {
     const int index = port->watches[channel].output;
     if (index >= 0) {
-        port_trip(port, &port->outputs[index], why);
+        port_trip_limit(port, &port->outputs[index], why);
         return;
     }
     struct cyc_message message = port_message(port, CYC_MESSAGE_TRIP);
@@ -234,7 +234,7 @@ static void judge_output(struct port *port, struct output *output,
         if (certain && (output->on || output->armed)) {
             char text[160];
             say_beyond(&bands[i], text, sizeof text);
-            port_trip(port, output, text);
+            port_trip_limit(port, output, text);
         } else if ((watch->breached & 1u << bands[i].bit) != 0 && output->on) {
             output->due_ns = 0;
         }

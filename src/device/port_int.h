@@ -47,9 +47,10 @@ struct output {
     bool armed;            /* protections written and read back under this link */
     bool ours;             /* energised by this process, or by the one before it */
     bool on;               /* from the first byte that may energise until seen off */
-    bool unsafe;           /* to be made safe, again and again, until seen off */
-    bool asked;            /* the supervisor waits to hear that it is off */
-    int64_t retry_ns;      /* not before */
+    bool tripped;     /* by a limit: refused until a person rearms, whatever a daemon asks for */
+    bool unsafe;      /* to be made safe, again and again, until seen off */
+    bool asked;       /* the supervisor waits to hear that it is off */
+    int64_t retry_ns; /* not before */
     uint32_t setpoint_number;
     struct cyc_drive drive;     /* in force, as the instrument sees it */
     int64_t slice_ns;           /* when it must be applied again; CYC_NEVER */
@@ -181,6 +182,9 @@ void port_unsafe(struct port *port, struct output *output);
 void port_unsafe_all(struct port *port);
 /* Off by the process's own decision: TRIPPED says why. */
 void port_trip(struct port *port, struct output *output, const char *why);
+/* The same because a limit was broken: latched, or a daemon could push the cell further beyond it
+ * with every new start. */
+void port_trip_limit(struct port *port, struct output *output, const char *why);
 /* Makes one unsafe output safe; true when the bus was used. */
 bool port_make_off(struct port *port, int64_t now);
 /* Tells the supervisor what became of SAFE_ALL, as soon as that is known. */

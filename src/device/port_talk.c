@@ -41,6 +41,14 @@ static void safe_all(struct port *port, const char *why)
     }
 }
 
+static void rearm(struct port *port)
+{
+    port->latched = cyc_latch_is_set(port->options->state_dir, NULL, 0);
+    for (unsigned i = 0; i < port->output_count && !port->latched; i++) {
+        port->outputs[i].tripped = false;
+    }
+}
+
 static void supervisor_says(struct port *port, const struct cyc_message *message)
 {
     struct output *output;
@@ -54,7 +62,7 @@ static void supervisor_says(struct port *port, const struct cyc_message *message
     case CYC_MESSAGE_TRIP:
         output = output_of(port, message->channel);
         if (output != NULL && (output->on || output->armed)) {
-            port_trip(port, output, message->text);
+            port_trip_limit(port, output, message->text);
         }
         break;
     case CYC_MESSAGE_READING:
@@ -68,7 +76,7 @@ static void supervisor_says(struct port *port, const struct cyc_message *message
         safe_all(port, message->text[0] != '\0' ? message->text : "made safe by hand");
         break;
     case CYC_MESSAGE_REARM:
-        port->latched = cyc_latch_is_set(port->options->state_dir, NULL, 0);
+        rearm(port);
         break;
     case CYC_MESSAGE_END:
         port->ending = true;

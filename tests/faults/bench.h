@@ -1,0 +1,54 @@
+/* What the fault tests share: a rig of emulated instruments, its processes, its truth log. */
+#ifndef FAULTS_BENCH_H
+#define FAULTS_BENCH_H
+
+#include "device/message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define STALL_NS (100 * CYC_MS_NS) /* an emulator that was late by more judges nothing */
+
+/* One rig in a folder of its own: an emulator, a supervisor with the double as its daemon. */
+struct bench {
+    char folder[256], rig[300], state[300], truth[300], link[300];
+    pid_t emulator, supervisor;
+    int64_t read_offset; /* of the truth log */
+    /* As the truth log says, at the last look: */
+    bool is_on;           /* the output drives a current */
+    int64_t changed_ns;   /* when that changed */
+    int64_t first_off_ns; /* first time off since bench_mark(); 0: not yet */
+    int64_t mark_ns;
+    int64_t stall_ns;   /* longest stall since bench_mark() */
+    double voltage_V;   /* of the cell, newest */
+    unsigned energised; /* times that it was switched on */
+    unsigned attached;  /* times that the port was opened */
+};
+
+extern const char *bench_cyclostat; /* paths of the programs */
+extern const char *bench_double;
+
+int64_t bench_now_ns(void);
+void bench_sleep_ns(int64_t time_ns);
+/* Makes the folder and the rig file; %s in the text of the rig is the folder. */
+void bench_make(struct bench *bench, unsigned number, const char *rig);
+void bench_start_emulator(struct bench *bench, const char *const *options);
+void bench_start_supervisor(struct bench *bench, const char *mode, const char *current_A);
+/* SIGKILL, and all that it has started with it. */
+void bench_kill_all(struct bench *bench);
+void bench_end(struct bench *bench); /* kills and removes the folder */
+/* Number of a process as <state>/holders has it; 0: none. */
+pid_t bench_holder(const struct bench *bench, const char *role);
+/* Reads what is new in the truth log. */
+void bench_look(struct bench *bench);
+void bench_mark(struct bench *bench);
+/* Waits until the output is as wanted; false: not in time. */
+bool bench_await(struct bench *bench, bool is_on, int64_t patience_ns);
+/* Runs the program and waits; its exit code. Its output goes to <folder>/out.txt. */
+int bench_run(const struct bench *bench, const char *const *arguments);
+/* Is there a line with this text in the file? */
+bool bench_file_has(const char *path, const char *text);
+void bench_print_file(const char *path);
+
+#endif
