@@ -154,6 +154,7 @@ static void pass_answer(struct wire *wire, int64_t now_ns)
         wire->struck[fault]++;
     }
     tag(wire, now_ns, fault == WIRE_CODE);
+    now_ns += wire->latency_ns;
     if (wire->held_size > 0) { /* together with the one before */
         queue(wire, now_ns, wire->held, wire->held_size);
         wire->held_size = 0;
@@ -272,7 +273,7 @@ static void receive(void *context, int64_t now_ns, const uint8_t *bytes, size_t 
 /* ---- Making one ---------------------------------------------------------------------------------
  */
 
-struct wire *wire_new(uint64_t seed, unsigned per_mille, const char *options)
+struct wire *wire_new(uint64_t seed, unsigned per_mille, int64_t latency_ns)
 {
     struct wire *const wire = calloc(1, sizeof *wire);
     const struct cyc_emulation_options virtual = {.rate = 1, .seed = seed, .virtual_time = true};
@@ -281,14 +282,15 @@ struct wire *wire_new(uint64_t seed, unsigned per_mille, const char *options)
     CU_ASSERT_PTR_NOT_NULL_FATAL(wire);
     wire->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     wire->per_mille = per_mille;
+    wire->latency_ns = latency_ns;
     wire->emulator = &cyc_emulator_keithley_2400;
     wire->was_reset = true; /* it has just been switched on */
     CU_ASSERT_FATAL(cyc_cell_spec_init(&spec, "linear", NULL) == CYC_OK);
     CU_ASSERT_FATAL(cyc_emulation_new(&virtual, &wire->emulation, NULL) == CYC_OK);
     CU_ASSERT_FATAL(cyc_emulation_cell(wire->emulation, &spec, &cell, NULL) == CYC_OK);
     CU_ASSERT_FATAL(cyc_emulation_link(wire->emulation, "memory", &wire->link, NULL) == CYC_OK);
-    CU_ASSERT_FATAL(cyc_emulation_unit(wire->emulation, wire->emulator, wire->link, options, &cell,
-                                       1, &wire->unit, NULL) == CYC_OK);
+    CU_ASSERT_FATAL(cyc_emulation_unit(wire->emulation, wire->emulator, wire->link, "terminator=lf",
+                                       &cell, 1, &wire->unit, NULL) == CYC_OK);
     wire->truth = *cyc_unit_truth(wire->unit, 0);
     return wire;
 }

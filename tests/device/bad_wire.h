@@ -48,6 +48,7 @@ struct wire {
     const struct cyc_emulator *emulator;
     unsigned link;
     uint64_t random;
+    int64_t latency_ns; /* of each answer */
     unsigned per_mille; /* of answers and of commands that go wrong; 0: all is well */
     unsigned struck[WIRE_FAULT_COUNT];
     struct wire_piece pieces[WIRE_PIECES_MAX]; /* a ring, in order of time */
@@ -61,12 +62,12 @@ struct wire {
     bool is_lost;
     struct cyc_setpoint truth;
     int64_t truth_ns; /* it has been so since */
-    bool was_reset; /* and not set up since */
+    bool was_reset;   /* and not set up since */
     unsigned tag_count;
     struct wire_tag tags[WIRE_TAGS_MAX];
 };
 
-struct wire *wire_new(uint64_t seed, unsigned per_mille, const char *options);
+struct wire *wire_new(uint64_t seed, unsigned per_mille, int64_t latency_ns);
 void wire_free(struct wire *wire);
 struct cyc_bus *wire_open(struct wire *wire, int64_t start_ns); /* plugs it in again */
 uint64_t wire_random(struct wire *wire, uint64_t below);

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[],
-    cyc_check_bus_fd[], cyc_check_bad_wire[];
+    cyc_check_bus_fd[], cyc_check_bad_wire[], cyc_check_bus_emulator[];
 extern const struct cyc_check cyc_check_message[];
 extern const struct cyc_check cyc_check_driver_check[], cyc_check_driver_scpi[];
 
@@ -15,6 +15,7 @@ int main(int argc, char **argv)
         {"descriptors", cyc_check_bus_fd},
         {"exchange files", cyc_check_bus_record},
         {"bad wire", cyc_check_bad_wire},
+        {"emulator on a pseudo-terminal", cyc_check_bus_emulator},
         {"message", cyc_check_message},
         {"driver check", cyc_check_driver_check},
         {"SCPI", cyc_check_driver_scpi},
