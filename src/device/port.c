@@ -236,7 +236,8 @@ static int64_t earliest(int64_t a, int64_t b)
 /* When the next pass is due without any message. */
 static int64_t next_pass_ns(const struct port *port, int64_t now)
 {
-    int64_t next = earliest(port->beat_ns, now) + CYC_HEARTBEAT_NS;
+    const bool beats = port->options->supervisor_fd >= 0;
+    int64_t next = (beats ? earliest(port->beat_ns, now) : now) + CYC_HEARTBEAT_NS;
     next = earliest(next, port->bus == NULL ? port->reopen_ns : port_next_poll_ns(port));
     if (port->lease_ns > 0) {
         next = earliest(next, port->lease_ns);
