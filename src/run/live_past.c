@@ -1,11 +1,12 @@
 /* Returning to a run whose daemon was gone.
  *
- *   start ──► the source comes to the interrupted step, the port sends what it kept and sets the
- *             instrument up again
- *         ──► all there: readings after the mark go through the session, in order of time, as they
- *             did or would have done; nothing goes out. The first reading with the output off,
- * where it should have been on, ends what was the run's own. ──► INTERRUPT: the rest is a gap ──►
- * the gates: CONTINUE, RESTART, or the run is held until an operator speaks
+ *   start      the source comes to the interrupted step, the port sends what it kept and sets the
+ *              instrument up again
+ *   replay     readings after the mark go through the session, in order of time, as they did or
+ *              would have done; nothing goes out. The first one with the output off, where it
+ *              should have been on, ends what was the run's own.
+ *   interrupt  the rest is a gap; the circuit is opened, and the cell is looked at
+ *   judge      the gates: CONTINUE, RESTART, or the run is held until an operator speaks
  *
  * What was decided after the mark was not durable, so it did not reach the instrument, but for the
  * setpoints that belong to a step whose intent was: the hold of a CC-CV, the segments of a profile.
@@ -27,7 +28,7 @@
 _Static_assert(CYC_RESUME_SENSORS == CYC_MERGE_SENSORS, "the mark holds the latest of each sensor");
 
 struct cyc_live_past {
-    int64_t since_ns;
+    int64_t since_ns, interrupted_ns; /* asked for all that was kept; the circuit was opened */
     bool armed, fresh, tripped, unknown_time;
     int arm_status;
     char arm_text[192];
@@ -38,6 +39,8 @@ struct cyc_live_past {
     /* found by replaying */
     bool off_seen;
     struct cyc_sample off;
+    struct cyc_gap gap;
+    struct cyc_resume_facts facts;
 };
 
 static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
@@ -287,57 +290,55 @@ static double either(double value, double otherwise)
     return isnan(value) ? otherwise : value;
 }
 
-static void fill_cell(const struct cyc_live *live, const struct cyc_sample *last, bool was_open,
+/* What is known before the circuit is opened. */
+static void fill_past(const struct cyc_live *live, const struct cyc_sample *last, bool was_open,
                       struct cyc_resume_facts *facts)
 {
     const struct cyc_live_past *past = live->past;
-    const struct cyc_protection *limits = &channel_of(live)->limits;
     const struct cyc_run_journal *journal = &live->options.resume->journal;
-    const struct cyc_sample *rest = past->off_seen ? &past->off : last;
-    facts->was_open = was_open || past->off_seen;
+    const struct cyc_step *step = cyc_session_step(live->session);
+    const bool off_known = past->off_seen && isfinite(past->off.voltage_V);
+    const struct cyc_sample *rest = off_known ? &past->off : last;
+    facts->has_state = true;
+    facts->rig_then = journal->rig_channel_json;
+    facts->rig_now = live->options.rig_now;
+    facts->cell_then = facts->cell_now = journal->cell;
+    facts->then = live->options.resume->host.cycler;
+    facts->was_open = was_open || off_known;
     facts->last_V = rest != NULL ? rest->voltage_V : (double)NAN;
     facts->last_A = last != NULL ? last->current_A : (double)NAN;
-    facts->now_V = past->fresh ? past->latest.voltage_V : (double)NAN;
-    facts->now_A = past->fresh ? past->latest.current_A : (double)NAN;
-    facts->resistance_ohm = 0.2 / journal->one_c_A; /* no cell drops more than 0.2 V at 1C */
     facts->last_degC = last != NULL ? last->temperature_degC : (double)NAN;
-    facts->now_degC = past->fresh ? past->latest.temperature_degC : (double)NAN;
-    facts->low_degC = limits->temperature_min_degC;
-    facts->high_degC = limits->temperature_max_degC;
-    facts->voltage_min_V =
-        fmax(limits->voltage_min_V, either(live->options.facts.voltage_min_V, -INFINITY));
-    facts->voltage_max_V =
-        fmin(limits->voltage_max_V, either(live->options.facts.voltage_max_V, INFINITY));
-}
-
-static void fill_facts(const struct cyc_live *live, const struct cyc_gap *gap,
-                       struct cyc_resume_facts *facts)
-{
-    const struct cyc_live_past *past = live->past;
-    const struct cyc_resume *resume = live->options.resume;
-    const struct cyc_merge *merge = live->options.merge;
-    const struct cyc_step *step = cyc_session_step(live->session);
-    const bool same_port = live->epoch == resume->journal.epoch;
-    facts->has_state = true;
-    facts->rig_then = resume->journal.rig_channel_json;
-    facts->rig_now = live->options.rig_now;
-    facts->cell_then = facts->cell_now = resume->journal.cell;
-    facts->then = resume->host.cycler;
-    facts->now = merge->cycler;
-    /* What the same port process reported before the run began is not news. */
-    facts->now.power_on = merge->cycler.power_on && !(same_port && facts->then.power_on);
-    facts->latched = past->arm_status == CYC_E_LATCHED;
-    facts->link_up = merge->linked && past->fresh && past->armed;
-    facts->arm_status = past->arm_status;
-    facts->arm_text = past->arm_text;
-    facts->protection = past->tripped || (past->latest.flags & CYC_SAMPLE_PROTECTION) != 0;
-    facts->output_on = (past->latest.flags & CYC_SAMPLE_OUTPUT_ON) != 0;
-    facts->gap_ns = past->unknown_time ? CYC_NEVER : gap->end_ns - gap->start_ns;
-    facts->bound_Ah = gap->bound_Ah;
-    facts->nominal_Ah = resume->journal.nominal_capacity_Ah;
+    facts->resistance_ohm = 0.2 / journal->one_c_A; /* no cell drops more than 0.2 V at 1C */
+    facts->bound_Ah = past->gap.bound_Ah;
+    facts->nominal_Ah = journal->nominal_capacity_Ah;
+    facts->gap_ns = past->unknown_time ? CYC_NEVER : past->gap.end_ns - past->gap.start_ns;
     facts->has_step = step != NULL && cyc_session_state(live->session) != CYC_STATE_IDLE;
     facts->wish = step != NULL ? step->after_interruption : CYC_INTERRUPTION_HOLD;
     facts->max_gap_ns = step != NULL ? step->max_gap_ns : 0;
+}
+
+static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *facts)
+{
+    const struct cyc_live_past *past = live->past;
+    const struct cyc_merge *merge = live->options.merge;
+    const struct cyc_protection *limits = &channel_of(live)->limits;
+    const struct cyc_plausible_facts *of = &live->options.facts;
+    const bool same_port = live->epoch == live->options.resume->journal.epoch;
+    facts->now = merge->cycler;
+    /* What the same port process reported before the run began is not news. */
+    facts->now.power_on = merge->cycler.power_on && !(same_port && facts->then.power_on);
+    facts->link_up = merge->linked && past->armed;
+    facts->arm_status = past->arm_status;
+    facts->arm_text = past->arm_text;
+    facts->latched = past->arm_status == CYC_E_LATCHED;
+    facts->protection = past->tripped || (past->latest.flags & CYC_SAMPLE_PROTECTION) != 0;
+    facts->now_V = past->fresh ? past->latest.voltage_V : (double)NAN;
+    facts->now_A = past->fresh ? past->latest.current_A : (double)NAN;
+    facts->now_degC = past->fresh ? past->latest.temperature_degC : (double)NAN;
+    facts->low_degC = limits->temperature_min_degC;
+    facts->high_degC = limits->temperature_max_degC;
+    facts->voltage_min_V = fmax(limits->voltage_min_V, either(of->voltage_min_V, -INFINITY));
+    facts->voltage_max_V = fmin(limits->voltage_max_V, either(of->voltage_max_V, INFINITY));
 }
 
 static void log_verdict(struct cyc_live *live, struct cyc_gap *gap,
@@ -395,17 +396,17 @@ static void go_on(struct cyc_live *live, const struct cyc_resume_verdict *verdic
     }
 }
 
-static void finish(struct cyc_live *live)
+/* All readings are in: what was the run's own goes through the session, the rest is a gap. */
+static void interrupt(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
+    past->interrupted_ns = live->now_ns;
     replay(live);
     if (cyc_session_is_over(live->session)) {
         return;
     }
     const struct cyc_core *core = cyc_session_core(live->session);
     const struct cyc_sample *last = cyc_core_last(core);
-    const struct cyc_sample kept = last != NULL ? *last : (struct cyc_sample){0};
-    const bool was_open = cyc_core_setpoint(core)->control == CYC_CONTROL_OPEN;
     const int64_t now_ns = cyc_live_run_time_ns(live, live->now_ns);
     const int64_t last_ns = last != NULL ? last->t_ns : now_ns;
     const struct cyc_outage outage = {
@@ -417,23 +418,25 @@ static void finish(struct cyc_live *live)
         .tail = live->options.tail.rows > 0 ? &live->options.tail : NULL,
     };
     struct cyc_absence absence;
-    struct cyc_gap gap;
-    struct cyc_resume_facts facts = {0};
-    struct cyc_resume_verdict verdict;
-    cyc_resume_gap(core, &outage, &absence, &gap);
+    cyc_resume_gap(core, &outage, &absence, &past->gap);
+    fill_past(live, last, cyc_core_setpoint(core)->control == CYC_CONTROL_OPEN, &past->facts);
     const struct cyc_event event = {.kind = CYC_EVENT_OPERATOR,
                                     .t_ns = now_ns,
                                     .operator_word = CYC_OPERATOR_INTERRUPT,
                                     .absence = &absence};
-    fill_cell(live, last != NULL ? &kept : NULL, was_open, &facts);
-    fill_facts(live, &gap, &facts);
-    const bool in_step = facts.has_step;
     cyc_live_feed(live, &event);
-    cyc_resume_judge(&facts, &verdict);
-    log_verdict(live, &gap, &verdict);
-    if (!cyc_session_is_over(live->session)) {
-        go_on(live, &verdict, in_step, now_ns);
-    }
+}
+
+/* The circuit is open, and the cell was seen so. */
+static void judge(struct cyc_live *live)
+{
+    struct cyc_resume_facts *facts = &live->past->facts;
+    struct cyc_gap *gap = &live->past->gap;
+    struct cyc_resume_verdict verdict;
+    fill_present(live, facts);
+    cyc_resume_judge(facts, &verdict);
+    log_verdict(live, gap, &verdict);
+    go_on(live, &verdict, facts->has_step, cyc_live_run_time_ns(live, live->now_ns));
 }
 
 /* ---- Messages and time ----------------------------------------------------------------------- */
@@ -445,9 +448,12 @@ static void take_reading(struct cyc_live *live, const struct cyc_message *messag
     if (past->count < READINGS_MAX) {
         past->readings[past->count++] = *message;
     }
+    const uint32_t open = cyc_core_setpoint(cyc_session_core(live->session))->number;
     if (cyc_merge_reading(live->options.merge, message, &sample)) {
+        /* What is read while the instrument is being set up says nothing. */
+        const bool known = isfinite(sample.voltage_V) && isfinite(sample.current_A);
         past->latest = sample;
-        past->fresh = past->fresh || message->as.reading.t_ns >= past->since_ns;
+        past->fresh = past->interrupted_ns != 0 && known && message->setpoint_number == open;
     }
 }
 
@@ -466,6 +472,8 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
         (void)cyc_copy(past->arm_text, sizeof past->arm_text, message->text);
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
         past->tripped = true;
+    } else if (own && message->kind == CYC_MESSAGE_APPLIED) {
+        cyc_live_gate_applied(live, message);
     }
     cyc_live_past_tick(live);
 }
@@ -484,8 +492,14 @@ void cyc_live_past_tick(struct cyc_live *live)
         return;
     }
     const int64_t waited_ns = live->now_ns - past->since_ns;
-    if ((past->armed && past->fresh && waited_ns >= LISTEN_NS) || waited_ns >= PATIENCE_NS) {
-        finish(live);
+    const bool late = waited_ns >= PATIENCE_NS;
+    if (past->interrupted_ns == 0 && ((past->armed && waited_ns >= LISTEN_NS) || late)) {
+        interrupt(live);
+        return;
+    }
+    cyc_live_gate_pump(live);
+    if (past->interrupted_ns != 0 && (past->fresh || late)) {
+        judge(live);
     }
 }
 
@@ -495,6 +509,7 @@ int64_t cyc_live_past_wake_ns(const struct cyc_live *live)
     if (past == NULL) {
         return INT64_MAX;
     }
-    const bool here = past->armed && past->fresh && !cyc_session_is_returning(live->session);
+    const bool here =
+        past->armed && past->interrupted_ns == 0 && !cyc_session_is_returning(live->session);
     return past->since_ns + (here ? LISTEN_NS : PATIENCE_NS);
 }

@@ -44,7 +44,6 @@ struct cyc_resume_facts {
     const char *arm_text;          /* and why not */
     bool latched;
     bool protection; /* the instrument reports that a protection has tripped */
-    bool output_on;  /* although nobody holds it */
     /* the gap */
     int64_t gap_ns; /* last sample to now, run time */
     double bound_Ah, nominal_Ah;

@@ -129,13 +129,6 @@ static void protection(struct gate *gate)
     }
 }
 
-static void output(struct gate *gate)
-{
-    if (gate->facts->output_on) {
-        no(gate, "the output was on although nobody held it");
-    }
-}
-
 /* ---- The gap --------------------------------------------------------------------------------- */
 
 static void outage(struct gate *gate)
@@ -254,8 +247,8 @@ static enum cyc_resume_action wanted(struct gate *gate)
 void cyc_resume_judge(const struct cyc_resume_facts *facts, struct cyc_resume_verdict *verdict)
 {
     static void (*const gates[])(struct gate *) = {
-        folder,     rig,    cell,   link,       latch,   instrument, power_on,    arm,
-        protection, output, outage, unobserved, current, voltage,    temperature,
+        folder, rig,        cell,   link,       latch,   instrument, power_on,
+        arm,    protection, outage, unobserved, current, voltage,    temperature,
     };
     struct gate gate = {.facts = facts};
     for (unsigned i = 0; i < sizeof gates / sizeof gates[0] && gate.text.length == 0; i++) {

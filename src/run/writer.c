@@ -18,7 +18,7 @@
  * A failure of the disk is final for that run: it is told once, later posts get no ticket, and what
  * can still be written is the reason, for which the reserve is given back.
  */
-#include "run/writer.h"
+#include "run/writer_int.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,361 +30,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUNS_MAX  1024
-#define NODES_MAX 16384
-#define SYNC_NS   (10 * CYC_S_NS)
-#define PUSH_NS   CYC_S_NS
-#define WHO_SIZE  24
-#define WHY_SIZE  448
-
-enum kind { ROW, STEP_BEGIN, STEP_END, CYCLE, EVENT, GAP, EXPECTATION, FINISH };
-
-struct row {
-    struct cyc_record record;
-    char type[16];
-};
-struct note {
-    int64_t t_ns;
-    char who[WHO_SIZE], what[WHO_SIZE], why[WHY_SIZE];
-};
-struct gap {
-    struct cyc_gap gap;
-    char cause[160], verdict[256];
-};
-struct begin {
-    struct cyc_step *step; /* owned, segments in the same block */
-    uint32_t step_count;
-    int64_t t_ns;
-};
-struct expected {
-    double value, is, tolerance;
-    char name[160], unit[24], source[160];
-};
-
-struct node {
-    struct node *next;
-    enum kind kind;
-    uint64_t ticket;
-    union {
-        struct row row;
-        struct note note;
-        struct begin begin;
-        struct cyc_result result;
-        struct cyc_cycle cycle;
-        struct gap gap;
-        struct expected expected;
-    } as;
-};
-
-/* Under the writer's lock unless said otherwise. */
-struct slot {
-    bool used;
-    bool ended;      /* FINISH was posted */
-    uint64_t ticket; /* the last one given */
-    uint64_t wanted; /* something waits until all up to this one is durable */
-    struct node *head, *tail;
-    struct cyc_core *core; /* owned; the state behind all posted up to: */
-    uint64_t state_ticket; /* 0: none was ever posted */
-    uint64_t epoch, reading_number;
-    bool has_host;
-    struct cyc_resume_host host;
-    bool told; /* news wait */
-    bool over; /* the last news of this run */
-    struct cyc_writer_news news;
-    int status; /* the first failure */
-    /* the thread's own */
-    struct cyc_run *run;     /* owned; NULL when ended */
-    struct cyc_core *marked; /* owned; the state of the next mark, and what belongs to it: */
-    uint64_t marked_ticket, marked_epoch, marked_number;
-    bool marked_has_host;
-    struct cyc_resume_host marked_host;
-    struct cyc_step *step; /* that runs, owned */
-    struct cyc_text text, host_text;
-    int64_t sync_at_ns, push_at_ns;
-    uint64_t done;       /* the last node written */
-    uint64_t put_ticket; /* of the state that the store has */
-    int64_t t_ns;        /* run time of the last row */
-    bool finished;
-};
-
-struct cyc_writer {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool closing;
-    int event_fd;
-    int64_t sync_ns;
-    struct node *nodes; /* mapped; pages are touched when first used */
-    unsigned fresh;     /* nodes never used begin here */
-    struct node *spare;
-    unsigned slot_count;
-    unsigned next_news;
-    struct slot *slots[RUNS_MAX];
-};
+#define SYNC_NS (10 * CYC_S_NS)
+#define PUSH_NS CYC_S_NS
 
 static int64_t now_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
-
-/* ---- Nodes ----------------------------------------------------------------------------------- */
-
-static struct node *take_node(struct cyc_writer *writer)
-{
-    struct node *node = writer->spare;
-    if (node != NULL) {
-        writer->spare = node->next;
-        return node;
-    }
-    return writer->fresh < NODES_MAX ? &writer->nodes[writer->fresh++] : NULL;
-}
-
-static void give_node(struct cyc_writer *writer, struct node *node)
-{
-    node->next = writer->spare;
-    writer->spare = node;
-}
-
-static void append(struct slot *slot, struct node *node)
-{
-    node->next = NULL;
-    if (slot->head == NULL) {
-        slot->head = node;
-    } else {
-        slot->tail->next = node;
-    }
-    slot->tail = node;
-}
-
-/* ---- Posting --------------------------------------------------------------------------------- */
-
-/* Locks; NULL: this run takes no more, or there is no node. */
-static struct node *post(struct cyc_writer *writer, unsigned index, enum kind kind)
-{
-    (void)pthread_mutex_lock(&writer->lock);
-    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
-    if (slot == NULL || !slot->used || slot->ended || slot->status != CYC_OK) {
-        return NULL;
-    }
-    struct node *node = take_node(writer);
-    if (node != NULL) {
-        node->kind = kind;
-    }
-    return node;
-}
-
-/* Unlocks. */
-static uint64_t posted(struct cyc_writer *writer, unsigned index, struct node *node, bool urgent)
-{
-    uint64_t ticket = 0;
-    if (node != NULL) {
-        struct slot *slot = writer->slots[index];
-        ticket = ++slot->ticket;
-        node->ticket = ticket;
-        append(slot, node);
-        if (urgent) {
-            slot->wanted = ticket;
-            (void)pthread_cond_signal(&writer->wake);
-        }
-    }
-    (void)pthread_mutex_unlock(&writer->lock);
-    return ticket;
-}
-
-uint64_t cyc_writer_row(struct cyc_writer *writer, unsigned slot, const struct cyc_record *record,
-                        const char *step_type)
-{
-    struct node *node = post(writer, slot, ROW);
-    if (node != NULL) {
-        node->as.row.record = *record;
-        (void)cyc_copy(node->as.row.type, sizeof node->as.row.type, step_type);
-    }
-    return posted(writer, slot, node, false);
-}
-
-/* One block: the step, then its segments. */
-static struct cyc_step *copy_step(const struct cyc_step *step)
-{
-    const size_t size = step->segments != NULL ? step->segment_count * sizeof *step->segments : 0;
-    struct cyc_step *copy = malloc(sizeof *copy + size);
-    if (copy != NULL) {
-        *copy = *step;
-        copy->segments = (const struct cyc_segment *)(copy + 1);
-        if (size > 0) {
-            memcpy(copy + 1, step->segments, size);
-        }
-    }
-    return copy;
-}
-
-uint64_t cyc_writer_step_begin(struct cyc_writer *writer, unsigned slot,
-                               const struct cyc_step *step, uint32_t step_count, int64_t t_ns)
-{
-    struct cyc_step *copy = copy_step(step);
-    if (copy == NULL) {
-        return 0;
-    }
-    struct node *node = post(writer, slot, STEP_BEGIN);
-    if (node != NULL) {
-        node->as.begin = (struct begin){copy, step_count, t_ns};
-    } else {
-        free(copy);
-    }
-    return posted(writer, slot, node, true);
-}
-
-uint64_t cyc_writer_step_end(struct cyc_writer *writer, unsigned slot, const struct cyc_step *step,
-                             const struct cyc_result *result)
-{
-    (void)step; /* the thread knows it from its begin */
-    struct node *node = post(writer, slot, STEP_END);
-    if (node != NULL) {
-        node->as.result = *result;
-    }
-    return posted(writer, slot, node, true);
-}
-
-uint64_t cyc_writer_cycle(struct cyc_writer *writer, unsigned slot, const struct cyc_cycle *cycle)
-{
-    struct node *node = post(writer, slot, CYCLE);
-    if (node != NULL) {
-        node->as.cycle = *cycle;
-    }
-    return posted(writer, slot, node, false);
-}
-
-static void fill_note(struct note *note, int64_t t_ns, const char *who, const char *what,
-                      const char *why)
-{
-    note->t_ns = t_ns;
-    (void)cyc_copy(note->who, sizeof note->who, who);
-    (void)cyc_copy(note->what, sizeof note->what, what);
-    (void)cyc_copy(note->why, sizeof note->why, why != NULL ? why : "");
-}
-
-uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns, const char *who,
-                          const char *what, const char *why)
-{
-    struct node *node = post(writer, slot, EVENT);
-    if (node != NULL) {
-        fill_note(&node->as.note, t_ns, who, what, why);
-    }
-    return posted(writer, slot, node, false);
-}
-
-uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct cyc_gap *gap)
-{
-    struct node *node = post(writer, slot, GAP);
-    if (node != NULL) {
-        node->as.gap.gap = *gap;
-        (void)cyc_copy(node->as.gap.cause, sizeof node->as.gap.cause, gap->cause);
-        (void)cyc_copy(node->as.gap.verdict, sizeof node->as.gap.verdict, gap->verdict);
-    }
-    return posted(writer, slot, node, true);
-}
-
-uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
-                                const struct cyc_expectation *row)
-{
-    struct node *node = post(writer, slot, EXPECTATION);
-    if (node != NULL) {
-        struct expected *to = &node->as.expected;
-        to->value = row->value;
-        to->is = row->is;
-        to->tolerance = row->tolerance;
-        (void)cyc_copy(to->name, sizeof to->name, row->name);
-        (void)cyc_copy(to->unit, sizeof to->unit, row->unit != NULL ? row->unit : "");
-        (void)cyc_copy(to->source, sizeof to->source, row->source != NULL ? row->source : "");
-    }
-    return posted(writer, slot, node, false);
-}
-
-uint64_t cyc_writer_finish(struct cyc_writer *writer, unsigned slot, const char *end,
-                           const char *why, int64_t t_ns)
-{
-    struct node *node = post(writer, slot, FINISH);
-    if (node != NULL) {
-        fill_note(&node->as.note, t_ns, "", end, why);
-        writer->slots[slot]->ended = true;
-    }
-    return posted(writer, slot, node, true);
-}
-
-uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned index, const struct cyc_core *core,
-                          const struct cyc_writer_place *place)
-{
-    uint64_t ticket = 0;
-    (void)pthread_mutex_lock(&writer->lock);
-    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
-    if (slot != NULL && slot->used && !slot->ended && slot->status == CYC_OK) {
-        memcpy(slot->core, core, cyc_core_size());
-        ticket = ++slot->ticket;
-        slot->state_ticket = ticket;
-        slot->epoch = place->epoch;
-        slot->reading_number = place->reading_number;
-        slot->has_host = place->host != NULL;
-        if (slot->has_host) {
-            slot->host = *place->host;
-        }
-        if (slot->wanted > slot->news.durable) {
-            (void)pthread_cond_signal(&writer->wake);
-        }
-    }
-    (void)pthread_mutex_unlock(&writer->lock);
-    return ticket;
-}
-
-uint64_t cyc_writer_sync(struct cyc_writer *writer, unsigned index)
-{
-    uint64_t ticket = 0;
-    (void)pthread_mutex_lock(&writer->lock);
-    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
-    if (slot != NULL && slot->used && slot->status == CYC_OK) {
-        ticket = slot->wanted = slot->ticket;
-        (void)pthread_cond_signal(&writer->wake);
-    }
-    (void)pthread_mutex_unlock(&writer->lock);
-    return ticket;
-}
-
-/* ---- News ------------------------------------------------------------------------------------ */
-
-int cyc_writer_fd(const struct cyc_writer *writer)
-{
-    return writer->event_fd;
-}
-
-static void tell(struct cyc_writer *writer, struct slot *slot)
-{
-    slot->told = true;
-    const uint64_t one = 1;
-    (void)!write(writer->event_fd, &one, sizeof one);
-}
-
-bool cyc_writer_poll(struct cyc_writer *writer, struct cyc_writer_news *news)
-{
-    bool found = false;
-    uint64_t count;
-    (void)pthread_mutex_lock(&writer->lock);
-    (void)!read(writer->event_fd, &count, sizeof count);
-    for (unsigned i = 0; i < writer->slot_count && !found; i++) {
-        struct slot *slot = writer->slots[(writer->next_news + i) % writer->slot_count];
-        if (slot->told) {
-            *news = slot->news;
-            slot->told = false;
-            slot->used = !slot->over;
-            writer->next_news = slot->news.slot + 1;
-            found = true;
-        }
-    }
-    if (found) { /* perhaps there is more */
-        const uint64_t one = 1;
-        (void)!write(writer->event_fd, &one, sizeof one);
-    }
-    (void)pthread_mutex_unlock(&writer->lock);
-    return found;
 }
 
 /* ---- The thread: one service of one run ------------------------------------------------------ */
@@ -453,7 +106,7 @@ static struct node *next_node(struct cyc_writer *writer, struct slot *slot)
 static void release_node(struct cyc_writer *writer, struct node *node)
 {
     (void)pthread_mutex_lock(&writer->lock);
-    give_node(writer, node);
+    cyc_writer_give_node(writer, node);
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
@@ -481,7 +134,7 @@ static void drop_waiting(struct cyc_writer *writer, struct slot *slot)
         if (node->kind == STEP_BEGIN) {
             free(node->as.begin.step);
         }
-        give_node(writer, node);
+        cyc_writer_give_node(writer, node);
     }
 }
 
@@ -506,7 +159,7 @@ static void give_up(struct cyc_writer *writer, struct slot *slot, const struct c
     slot->status = slot->news.status = problem->status;
     slot->news.finished = true;
     (void)cyc_copy(slot->news.text, sizeof slot->news.text, problem->text);
-    tell(writer, slot);
+    cyc_writer_tell(writer, slot);
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
@@ -554,7 +207,7 @@ static void tell_durable(struct cyc_writer *writer, struct slot *slot)
     slot->news.reading_number = slot->marked_number;
     slot->news.epoch = slot->marked_epoch;
     slot->news.finished = slot->over = slot->finished;
-    tell(writer, slot);
+    cyc_writer_tell(writer, slot);
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
@@ -712,11 +365,11 @@ int cyc_writer_open(int64_t sync_ns, struct cyc_writer **writer, struct cyc_err 
     }
     opened->sync_ns = sync_ns > 0 ? sync_ns : SYNC_NS;
     opened->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    opened->nodes = mmap(NULL, NODES_MAX * sizeof *opened->nodes, PROT_READ | PROT_WRITE,
+    opened->nodes = mmap(NULL, CYC_WRITER_NODES_MAX * sizeof *opened->nodes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (opened->event_fd < 0 || opened->nodes == MAP_FAILED || start_thread(opened) != 0) {
         if (opened->nodes != MAP_FAILED) {
-            (void)munmap(opened->nodes, NODES_MAX * sizeof *opened->nodes);
+            (void)munmap(opened->nodes, CYC_WRITER_NODES_MAX * sizeof *opened->nodes);
         }
         if (opened->event_fd >= 0) {
             (void)close(opened->event_fd);
@@ -759,7 +412,7 @@ void cyc_writer_close(struct cyc_writer *writer)
     }
     (void)pthread_mutex_destroy(&writer->lock);
     (void)pthread_cond_destroy(&writer->wake);
-    (void)munmap(writer->nodes, NODES_MAX * sizeof *writer->nodes);
+    (void)munmap(writer->nodes, CYC_WRITER_NODES_MAX * sizeof *writer->nodes);
     (void)close(writer->event_fd);
     free(writer);
 }
@@ -808,8 +461,8 @@ int cyc_writer_add(struct cyc_writer *writer, struct cyc_run *run, unsigned *slo
     while (index < writer->slot_count && writer->slots[index]->used) {
         index++;
     }
-    if (index == RUNS_MAX) {
-        status = cyc_err_set(err, CYC_E_BOUND, "there are %d runs already", RUNS_MAX);
+    if (index == CYC_WRITER_RUNS_MAX) {
+        status = cyc_err_set(err, CYC_E_BOUND, "there are %d runs already", CYC_WRITER_RUNS_MAX);
     } else if (index == writer->slot_count) {
         writer->slots[index] = make_slot();
         if (writer->slots[index] != NULL) {

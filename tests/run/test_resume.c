@@ -94,7 +94,7 @@ BEND(another_firmware, (void)cyc_copy(f->now.firmware, 64, "C33"))
 BEND(power_came_back, f->now.power_on = true)
 BEND(the_latch_is_set, f->latched = true)
 BEND(a_protection_tripped, f->protection = true)
-BEND(the_output_is_on, f->output_on = true)
+BEND(it_cannot_be_set_up, f->arm_status = CYC_E_REFUSED; f->arm_text = "not read back")
 BEND(too_long, f->gap_ns = 601 * CYC_S_NS)
 BEND(nobody_knows_how_long, f->gap_ns = CYC_NEVER)
 BEND(the_clock_went_back, f->gap_ns = -1)
@@ -142,7 +142,7 @@ static const struct mismatch mismatches[] = {
     CASE(power_came_back, "switched off or reset"),
     CASE(the_latch_is_set, "rearm"),
     CASE(a_protection_tripped, "protection"),
-    CASE(the_output_is_on, "output was on"),
+    CASE(it_cannot_be_set_up, "protections: not read back"),
     CASE(too_long, "longer than max_gap"),
     CASE(nobody_knows_how_long, "clock"),
     CASE(the_clock_went_back, "clock"),
