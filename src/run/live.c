@@ -12,8 +12,9 @@
  * A reading of the cycler becomes a SAMPLE event. It counts as taken under a setpoint only if that
  * setpoint belongs to this run, and as settled only if it was taken after the port had said that
  * the setpoint is applied. When the executor wanted to be called and no reading came, it gets a
- * DEADLINE event, a sample period and a quarter after the time it named, so that the sample behind
- * that time decides where there is one: the resistance at the end of a pulse is read from it.
+ * DEADLINE event: at once where it named a time to come (the end of a segment), after two sample
+ * periods where it only asks for a sample. A pulse train whose resistances are asked for waits a
+ * little longer, so that the sample behind a pulse's end is there to read the last one from.
  *
  * The executor must not be called from within one of its own actions, so what goes wrong there is
  * noted (cyc_live_trip) and handed to it when the event is over. The first such reason counts.
@@ -475,8 +476,12 @@ static int64_t deadline_due_ns(const struct cyc_live *live)
     }
     const bool at_once = wait->deadline_ns <= live->event_t_ns ||
                          cyc_session_state(live->session) == CYC_STATE_SETTLE;
-    return at_once ? live->event_ns + 2 * live->period_ns
-                   : cyc_live_boot_ns(live, wait->deadline_ns) + live->period_ns * 5 / 4;
+    if (at_once) {
+        return live->event_ns + 2 * live->period_ns;
+    }
+    const struct cyc_step *step = cyc_session_step(live->session);
+    const bool reads_behind = step != NULL && step->resistance_at_count > 0;
+    return cyc_live_boot_ns(live, wait->deadline_ns) + (reads_behind ? live->period_ns * 5 / 4 : 0);
 }
 
 void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
