@@ -32,17 +32,18 @@ end() {
 }
 trap end EXIT
 
-# The cases by rate. Not here: those that need power, load or impedance, a press or a cell's thermometer; those of
-# weeks, at whose rates a single exchange on the wire would last longer than their steps.
+# The cases by rate. Not here: those that need power, load or impedance, a cell's thermometer or a person; `slope`,
+# whose window follows from what the instrument resolves; those of weeks, at whose rates one exchange on the wire
+# would last longer than their steps.
 declare -A cases=(
-    [20]="bound-fault finally include negative-electrode limit-fault resistance profile pulse sweep block-cutoff
-          slopes-and-peak"
-    [60]="lasting-after sentences flow staircase goto-loop hold-alone slope"
+    [8]="resistance"
+    [20]="bound-fault finally include negative-electrode limit-fault profile pulse sweep block-cutoff slopes-and-peak"
+    [60]="lasting-after sentences flow staircase goto-loop hold-alone"
     [400]="soc cc-cv cycles"
 )
 
 small() { # amperes to milliamperes, milliohms to ohms
-    sed -E 's/([0-9]) (A|Ah)\b/\1 m\2/g; s/([0-9]) mohm/\1 ohm/g; s/(Ah|A)([(]|\b) *= *([0-9])/&/' "$1" |
+    sed -E 's/([0-9]) m(A|Ah)\b/\1 u\2/g; s/([0-9]) (A|Ah)\b/\1 m\2/g; s/([0-9]) mohm/\1 ohm/g' "$1" |
         awk '/R0:/ { match($0, /R0: [0-9.]+/); v = substr($0, RSTART + 4, RLENGTH - 4)
                      $0 = substr($0, 1, RSTART - 1) "R0: " v * 1000 substr($0, RSTART + RLENGTH) } { print }'
 }
@@ -66,7 +67,7 @@ one_rate() { # <rate> <case …>
     } > "$rig"
     for case in "$@"; do
         mkdir "$folder/$case"
-        for protocol in "$here/$case"/*.yaml "$here/$case"/*.lua; do
+        for protocol in "$here/$case"/*.yaml "$here/$case"/*.lua "$here/$case"/*.csv; do
             [ -e "$protocol" ] && small "$protocol" > "$folder/$case/$(basename "$protocol")"
         done
         cell=$(cat "$here/$case/cell")

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# A run on an emulated instrument, by hand: started, left, looked at, paused, resumed, skipped, stopped.
+#
+#   live.sh <cyclostat>
+set -uo pipefail
+awk() { LC_ALL=C command awk "$@"; }
+cyclostat=$(realpath "$1")
+folder=$(mktemp -d)
+export CYCLOSTAT_STATE=$folder/state CYCLOSTAT_RIG=$folder/rig.yaml CYCLOSTAT_RUNS=$folder/runs
+mkdir "$CYCLOSTAT_STATE"
+emulator=
+end() {
+    local pid
+    pid=$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders 2> /dev/null)
+    [ -n "$pid" ] && kill "$pid" 2> /dev/null
+    [ -n "$emulator" ] && kill "$emulator" 2> /dev/null
+    wait
+    rm -rf "$folder"
+}
+trap end EXIT
+fail() {
+    echo "FAILED: $*"
+    cat "$CYCLOSTAT_STATE"/*/log 2> /dev/null | tail -20
+    exit 1
+}
+# within <seconds> <command …>: until it is true.
+within() {
+    local i
+    for ((i = 0; i < $1 * 20; i++)); do
+        "${@:2}" > "$folder/within" 2>&1 && return 0
+        sleep 0.05
+    done
+    return 1
+}
+state() { "$cyclostat" status A1 --json | jq -e --arg s "$1" '.[0].state == $s'; }
+step() { "$cyclostat" status A1 --json | jq -e --argjson n "$1" '.[0].step_count >= $n'; }
+truth() { tail -n +1 "$folder/truth" | grep ' output 0 ' | tail -n 1 | grep -q "$1"; }
+
+cat > "$CYCLOSTAT_RIG" << END
+cyclostat_rig: 1
+name: bench
+ports:
+  smu: {address: $folder/smu.tty}
+instruments:
+  smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog}
+channels:
+  A1: {cycler: smu1, limits: {voltage: [0 V, 5 V], current: 50 mA}}
+END
+cat > "$folder/cell.yaml" << END
+cyclostat_cell: 1
+name: small
+source: invented, for tests
+cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
+model:
+  kind: linear
+  capacity: 2.5 mAh
+  initial_soc: 50 %
+  ocv: {from: 3.0 V, to: 4.2 V}
+  parameters: {R0: 20}
+END
+protocol() { # <file> <step …>
+    {
+        echo "cyclostat: 1"
+        echo "name: by hand"
+        echo "limits: {voltage: [2.4 V, 4.5 V], current: 3 C}"
+        echo "cutoff: [voltage < 2.5 V, voltage > 4.4 V]"
+        echo "method:"
+        printf '  - %s\n' "${@:2}"
+    } > "$1"
+}
+protocol "$folder/long.yaml" '{charge: 1 C, cutoff: 20 min}' '{rest: 20 min}' '{discharge: 1 C, cutoff: 20 min}'
+protocol "$folder/short.yaml" '{charge: 1 C, cutoff: 30 s}' '{rest: 20 s}' '{discharge: C/2, cutoff: 30 s}'
+protocol "$folder/wide.yaml" '{charge: 30 C, cutoff: 30 s}'
+sed -i 's/current: 3 C/current: 40 C/' "$folder/wide.yaml"
+protocol "$folder/loop.yaml" '{charge: 1 C, cutoff: 10 min}'
+
+"$cyclostat" emulate keithley_2400 --rate 50 --cell "$folder/cell.yaml" --pty "$folder/smu.tty" \
+    --truth "$folder/truth" > "$folder/emulator" 2>&1 &
+emulator=$!
+within 5 grep -q ready "$folder/emulator" || fail "the emulator does not begin"
+run() { "$cyclostat" run "$@" --channel A1 --cell "$folder/cell.yaml"; }
+
+# What the channel does not allow is refused before anything is started.
+run "$folder/wide.yaml" --rate 50 > "$folder/said" 2>&1
+[ $? -eq 1 ] || fail "a current beyond the channel's limit is not refused"
+grep -q "beyond the channel's limit of 50 mA" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+[ -e "$CYCLOSTAT_RUNS" ] && fail "a refused run has left a folder"
+sed 's/, accept: no_watchdog//' "$CYCLOSTAT_RIG" > "$folder/watchdog.yaml"
+run "$folder/short.yaml" --rig "$folder/watchdog.yaml" > "$folder/said" 2>&1
+[ $? -eq 1 ] || fail "an instrument without a watchdog is not refused"
+grep -q no_watchdog "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+sed 's/address: [^}]*/address: "tcp:127.0.0.1:1"/' "$CYCLOSTAT_RIG" > "$folder/real.yaml"
+run "$folder/short.yaml" --rig "$folder/real.yaml" --rate 50 > "$folder/said" 2>&1
+[ $? -eq 1 ] || fail "a rate is not refused for what may be a real instrument"
+
+# To the end, followed.
+run "$folder/short.yaml" --rate 50 > "$folder/out" 2> "$folder/err" || fail "short: $(cat "$folder/err")"
+grep -q '^done' "$folder/out" || fail "no word of the end: $(cat "$folder/out")"
+"$cyclostat" show last --steps > "$folder/steps"
+[ "$(awk 'NR > 1 {printf "%s ", $4}' "$folder/steps")" = "CC_CHG REST CC_DCH " ] || fail "$(cat "$folder/steps")"
+truth open || fail "the output is on after the end"
+
+# Left, looked at, paused, resumed, skipped, stopped.
+run "$folder/long.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start and leave"
+within 5 state running || fail "does not run: $(cat "$folder/within")"
+run "$folder/short.yaml" --rate 50 > "$folder/said" 2>&1 && fail "two runs on one channel"
+grep -q "a run is on channel A1 already" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+"$cyclostat" attach A1 > "$folder/out" 2> "$folder/err" &
+attached=$!
+sleep 0.5
+kill -INT $attached
+wait $attached || fail "detaching is no success"
+grep -q "cyclostat attach --rig" "$folder/err" || fail "detached without a word: $(cat "$folder/err")"
+"$cyclostat" attach A1 > "$folder/out" 2> "$folder/err" &
+attached=$!
+within 5 truth "current 0.0025" || fail "no current flows"
+"$cyclostat" pause A1 || fail "cannot pause"
+within 5 state paused || fail "not paused"
+within 5 truth "current 0 " || fail "a current flows in a pause"
+"$cyclostat" pause A1 2> "$folder/said" && fail "paused twice"
+grep -q "paused already" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+"$cyclostat" resume A1 || fail "cannot resume"
+within 5 truth "current 0.0025" || fail "no current after the pause"
+"$cyclostat" skip A1 || fail "cannot skip"
+within 5 step 2 || fail "not skipped"
+"$cyclostat" skip A1 || fail "cannot skip the rest"
+within 5 step 3 || fail "the rest is not skipped"
+within 5 truth "current -0.0025" || fail "does not discharge"
+"$cyclostat" stop A1 || fail "cannot stop"
+wait $attached || fail "the end of a stopped run is no success: $(cat "$folder/err")"
+grep -q '^stopped' "$folder/out" || fail "not stopped: $(cat "$folder/out")"
+within 5 truth open || fail "the output is on after the stop"
+"$cyclostat" stop A1 2> "$folder/said" && fail "stopped what is not there"
+"$cyclostat" show last --json | jq -r '.events[] | "\(.who) \(.what) \(.why)"' > "$folder/events"
+for word in pause resume skip stop; do
+    grep -q "uid $(id -u) pid .* command $word" "$folder/events" || fail "who said $word? $(cat "$folder/events")"
+done
+"$cyclostat" show last --steps > "$folder/steps"
+[ "$(awk 'NR > 1 {printf "%s ", $5}' "$folder/steps")" = "operator operator operator " ] || fail "$(cat "$folder/steps")"
+
+# At once, without waiting for anything.
+run "$folder/loop.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start a third run"
+within 5 truth "current 0.0025" || fail "the third run has no current"
+"$cyclostat" stop A1 --now || fail "cannot stop at once"
+within 5 truth open || fail "not off at once"
+within 5 state free || fail "not free"
+echo ok
