@@ -141,9 +141,11 @@ static int sim_open(struct cyc_instrument *instrument, struct cyc_err *err)
 static int sim_identify(struct cyc_instrument *instrument, struct cyc_identity *identity,
                         int64_t deadline_ns, struct cyc_err *err)
 {
-    (void)instrument;
     (void)deadline_ns;
     (void)err;
+    if (cyc_instrument_bus(instrument) != NULL) {
+        cyc_bus_in_step(cyc_instrument_bus(instrument)); /* no late answer can come */
+    }
     *identity = (struct cyc_identity){
         .maker = "cyclostat", .model = "sim", .serial_number = "0", .firmware = "1"};
     return CYC_OK;

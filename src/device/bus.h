@@ -4,6 +4,7 @@
  *   /dev/serial/by-id/…, /dev/ttyUSB0   serial, through libserialport, with our own polling
  *   /dev/pts/3, a link to one, odd ttys  plain termios (no modem lines; parity is not emulated)
  *   tcp:HOST:PORT                        TCP, connected within the deadline
+ *   sim                                  no wire: nothing ever comes; for the driver sim
  *   (cyc_bus_open_memory)                in memory, in virtual time: tests
  *
  * The name is resolved at every open, because numbers change when a cable is plugged again. Opening

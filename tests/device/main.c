@@ -4,8 +4,8 @@
 
 extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[],
     cyc_check_bus_fd[], cyc_check_bad_wire[], cyc_check_bus_emulator[];
-extern const struct cyc_check cyc_check_message[];
-extern const struct cyc_check cyc_check_driver_check[], cyc_check_driver_scpi[];
+extern const struct cyc_check cyc_check_message[], cyc_check_rig[];
+extern const struct cyc_check cyc_check_driver_check[], cyc_check_driver_scpi[], cyc_check_driver_lua[];
 
 int main(int argc, char **argv)
 {
@@ -17,8 +17,10 @@ int main(int argc, char **argv)
         {"bad wire", cyc_check_bad_wire},
         {"emulator on a pseudo-terminal", cyc_check_bus_emulator},
         {"message", cyc_check_message},
+        {"rig", cyc_check_rig},
         {"driver check", cyc_check_driver_check},
         {"SCPI", cyc_check_driver_scpi},
+        {"Lua drivers", cyc_check_driver_lua},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 extern const struct cyc_check cyc_check_conformance[], cyc_check_keithley[], cyc_check_safe[],
-    cyc_check_exchanges[], cyc_check_skeletons[];
+    cyc_check_exchanges[], cyc_check_skeletons[], cyc_check_sim[];
 
 int main(int argc, char **argv)
 {
@@ -13,6 +13,7 @@ int main(int argc, char **argv)
         {"safe", cyc_check_safe},
         {"exchanges", cyc_check_exchanges},
         {"skeletons", cyc_check_skeletons},
+        {"sim", cyc_check_sim},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
