@@ -18,7 +18,6 @@
 #include "emulate/emulate.h"
 #include "emulate/fault.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -189,7 +188,7 @@ static void obey(struct cyc_unit *unit, const char *command)
         send_frame(unit);
     } else if (first == 'S') {
         set_point(unit, command + 1, 1);
-    } else if (isdigit((unsigned char)first) != 0) {
+    } else if (first >= '0' && first <= '9') {
         set_point(unit, command, pc->full_scale / COUNTS);
     } else if (strcmp(command, "HP") == 0 || strcmp(command, "$$H") == 0) {
         valve(unit, true, false);
@@ -225,12 +224,12 @@ static void run_line(struct cyc_unit *unit, char *line)
 {
     struct controller *pc = cyc_unit_state(unit);
     for (char *at = line; *at != '\0'; at++) {
-        *at = (char)toupper((unsigned char)*at);
+        *at = cyc_unit_upper(*at);
     }
     const char *name = strncmp(line, "@@=", 3) == 0   ? line + 3
                        : strncmp(line, "@@ ", 3) == 0 ? line + 3
                                                       : NULL;
-    if (name != NULL && isalpha((unsigned char)name[0]) != 0) {
+    if (name != NULL && cyc_unit_is_letter(name[0])) {
         pc->streams = false;
         pc->id = name[0];
         send_frame(unit);
@@ -292,7 +291,7 @@ static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
         return status;
     }
     if (cyc_unit_option(options, "id", word, sizeof word)) {
-        pc->id = (char)toupper((unsigned char)word[0]);
+        pc->id = cyc_unit_upper(word[0]);
     }
     if (cyc_unit_option(options, "unit", word, sizeof word)) {
         const bool psi = strcmp(word, "psi") == 0;
@@ -300,7 +299,7 @@ static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
         pc->unit = psi ? "PSI" : bar ? "bar" : "kPa";
         pc->unit_Pa = psi ? 6894.757293168 : bar ? 1e5 : 1e3;
     }
-    if (isalpha((unsigned char)pc->id) == 0 || !(pc->full_scale > 0) || !(pc->ratio > 0)) {
+    if (!cyc_unit_is_letter(pc->id) || !(pc->full_scale > 0) || !(pc->ratio > 0)) {
         return cyc_err_set(err, CYC_E_INPUT, "id is A to Z, full_scale and ratio are above 0");
     }
     pc->set = gas(unit);

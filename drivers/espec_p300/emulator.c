@@ -11,7 +11,6 @@
 #include "emulate/emulate.h"
 #include "emulate/fault.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -259,7 +258,7 @@ static void run_line(struct cyc_unit *unit, char *line)
     const struct chamber *chamber = cyc_unit_state(unit);
     struct cyc_text text = {0};
     for (char *at = line; *at != '\0'; at++) {
-        *at = (char)toupper((unsigned char)*at);
+        *at = cyc_unit_upper(*at);
     }
     if (chamber->address > 0) {
         double address = 0;

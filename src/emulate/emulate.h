@@ -86,6 +86,16 @@ void cyc_unit_measure(struct cyc_unit *unit, unsigned output, struct cyc_sample 
 void cyc_unit_terminals(struct cyc_unit *unit, unsigned output, struct cyc_terminals *terminals);
 void cyc_unit_environment(struct cyc_unit *unit, const struct cyc_environment *environment);
 
+/* Letters of a wire are ASCII; the locale has no say. */
+static inline char cyc_unit_upper(char letter)
+{
+    return letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
+}
+static inline bool cyc_unit_is_letter(char letter)
+{
+    return cyc_unit_upper(letter) >= 'A' && cyc_unit_upper(letter) <= 'Z';
+}
+
 /* Options, "name=value,name=value": the text of one, false when it is not there; a number, left as
  * it is when not there; and whether there are others than these (ended by NULL). */
 bool cyc_unit_option(const char *options, const char *name, char *value, size_t size);

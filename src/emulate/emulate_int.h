@@ -116,6 +116,7 @@ struct cyc_emulation {
     struct cyc_truth truth;
     struct cyc_faults faults;
     struct cyc_bench *benches[CYC_EMULATION_CELLS_MAX];
+    const struct cyc_unit *drivers[CYC_EMULATION_CELLS_MAX]; /* which drives each cell, NULL */
     unsigned bench_count;
     struct cyc_link *links[CYC_EMULATION_LINKS_MAX];
     unsigned link_count;

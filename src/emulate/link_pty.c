@@ -1,8 +1,9 @@
 /* A link as a pseudo-terminal: the emulator holds the master, the host opens the slave through a
  * symbolic link, which stands for /dev/serial/by-id.
  *
- * The slave is never opened here, so that the master tells when the host comes and goes (POLLHUP
- * while nobody has it open). Terminal settings made through the master hold for the slave.
+ * The slave is not kept open here, so that the master tells when the host comes and goes (POLLHUP
+ * while nobody has it open, once somebody had it). Terminal settings made through the master hold
+ * for the slave.
  */
 #include "emulate/emulate_int.h"
 
@@ -53,6 +54,10 @@ int cyc_pty_open(struct cyc_link *link, struct cyc_err *err)
     (void)cfsetspeed(&settings, B9600);
     if (tcsetattr(link->fd, TCSANOW, &settings) != 0) {
         return cyc_err_set(err, CYC_E_IO, "cannot set up a pseudo-terminal: %s", strerror(errno));
+    }
+    const int once = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC); /* POLLHUP from now on */
+    if (once >= 0) {
+        (void)close(once);
     }
     return make_link(link, slave, err);
 }

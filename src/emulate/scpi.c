@@ -17,7 +17,6 @@
 
 #include "emulate/fault.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,7 +118,7 @@ static bool same_node(const char *node, size_t node_size, const char *word, size
 {
     size_t letters = 0, capitals = 0;
     while (letters < node_size && node[letters] != '[') {
-        capitals += islower((unsigned char)node[letters]) == 0 ? 1 : 0;
+        capitals += node[letters] < 'a' || node[letters] > 'z' ? 1 : 0;
         letters++;
     }
     const bool suffix = letters < node_size;
@@ -130,7 +129,7 @@ static bool same_node(const char *node, size_t node_size, const char *word, size
         return false;
     }
     for (size_t i = 0; i < size; i++) {
-        if (toupper((unsigned char)node[i]) != word[i]) {
+        if (cyc_unit_upper(node[i]) != word[i]) {
             return false;
         }
     }
@@ -180,7 +179,7 @@ bool cyc_scpi_unit_word(const char *form, const char *word, size_t size)
         return false;
     }
     for (size_t i = 0; i < size; i++) {
-        upper[i] = (char)toupper((unsigned char)word[i]);
+        upper[i] = cyc_unit_upper(word[i]);
     }
     return same_node(form, strlen(form), upper, size);
 }
@@ -333,13 +332,18 @@ static size_t unit_size(const char *text)
     return size;
 }
 
+static bool is_blank(char letter)
+{
+    return letter == ' ' || (letter >= '\t' && letter <= '\r');
+}
+
 static char *trim(char *text)
 {
-    while (isspace((unsigned char)*text) != 0) {
+    while (is_blank(*text)) {
         text++;
     }
     size_t size = strlen(text);
-    while (size > 0 && isspace((unsigned char)text[size - 1]) != 0) {
+    while (size > 0 && is_blank(text[size - 1])) {
         text[--size] = '\0';
     }
     return text;
@@ -368,7 +372,7 @@ static int parse_unit(char *text, char *path, size_t path_size,
         return CODE_SYNTAX;
     }
     for (char *at = command->header; *at != '\0'; at++) {
-        *at = (char)toupper((unsigned char)*at);
+        *at = cyc_unit_upper(*at);
     }
     if (!common) {
         (void)cyc_copy(path, path_size, command->header);

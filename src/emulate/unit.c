@@ -104,6 +104,18 @@ static void log_output(struct cyc_unit *unit, unsigned output, const struct cyc_
     cyc_text_release(&text);
 }
 
+/* Of several instruments at one cell that drives which closed its output last; one that opens does
+ * not open the others. */
+static bool takes_over(struct cyc_unit *unit, const struct cyc_bench *bench, bool opens)
+{
+    const struct cyc_unit **driver = &unit->emulation->drivers[bench_index(unit->emulation, bench)];
+    if (opens && *driver != NULL && *driver != unit) {
+        return false;
+    }
+    *driver = opens ? NULL : unit;
+    return true;
+}
+
 void cyc_unit_source(struct cyc_unit *unit, unsigned output, const struct cyc_source *source)
 {
     struct cyc_bench *bench = bench_at(unit, output);
@@ -114,20 +126,19 @@ void cyc_unit_source(struct cyc_unit *unit, unsigned output, const struct cyc_so
     const bool changed = !same_setpoint(&out->source, source);
     const bool opens = source->setpoint.control == CYC_CONTROL_OPEN;
     out->source = *source;
-    if (bench != NULL) {
+    if (!changed) {
+        return;
+    }
+    const bool takes = bench != NULL && takes_over(unit, bench, opens);
+    if (takes) {
         advance(unit, bench);
-        if (changed) {
-            cyc_bench_drive(bench, source);
-        }
+        cyc_bench_drive(bench, source);
     }
-    if (changed) {
-        const struct cyc_source *does = bench != NULL ? cyc_bench_source(bench) : source;
-        log_output(unit, output, does);
-        if (opens && does->setpoint.control != CYC_CONTROL_OPEN) {
-            cyc_unit_log(unit, "output %u does not open", output);
-        }
+    log_output(unit, output, takes ? cyc_bench_source(bench) : source);
+    if (takes && opens && cyc_bench_source(bench)->setpoint.control != CYC_CONTROL_OPEN) {
+        cyc_unit_log(unit, "output %u does not open", output);
     }
-    if (changed && bench != NULL) {
+    if (bench != NULL) {
         cyc_emulation_log_charge(unit->emulation, bench_index(unit->emulation, bench));
     }
 }
@@ -199,8 +210,12 @@ void cyc_unit_environment(struct cyc_unit *unit, const struct cyc_environment *e
 const struct cyc_setpoint *cyc_unit_truth(const struct cyc_unit *unit, unsigned output)
 {
     static const struct cyc_setpoint none = {0};
-    if (output < unit->output_count && unit->outputs[output].bench != NULL) {
-        return &cyc_bench_source(unit->outputs[output].bench)->setpoint;
+    const struct cyc_bench *bench = bench_at(unit, output);
+    if (bench != NULL) {
+        const struct cyc_unit *driver =
+            unit->emulation->drivers[bench_index(unit->emulation, bench)];
+        return driver == NULL || driver == unit ? &cyc_bench_source(bench)->setpoint
+                                                : &unit->outputs[output].source.setpoint;
     }
     return output < unit->output_count ? &unit->outputs[output].source.setpoint : &none;
 }

@@ -99,6 +99,8 @@ a_host_on_a_pseudo_terminal_gets_its_bytes_unchanged_and_the_log_says_what_happe
     struct served served;
     char answer[256], log[8192];
     start(&served, "pty:", NULL);
+    read_file(served.truth, log, sizeof log);
+    CU_ASSERT_PTR_NULL(strstr(log, "attached"));
     const int fd = open(served.path, O_RDWR | O_NOCTTY | O_CLOEXEC);
     CU_ASSERT_TRUE_FATAL(fd >= 0);
     CYC_SAME(ask(fd, ":OUTP:SMOD HIMP\r:SOUR:FUNC CURR\r:SOUR:CURR 0.001\r:OUTP ON\r:OUTP?\r",

@@ -156,6 +156,26 @@ static void a_welded_relay_goes_on(void)
     lab_close(&lab);
 }
 
+static void an_open_output_does_not_open_that_of_another_instrument_at_the_cell(void)
+{
+    struct lab lab;
+    struct cyc_unit *other = NULL;
+    const unsigned cell = 0;
+    const struct cyc_setpoint charge = {.control = CYC_CONTROL_CURRENT, .value = 0.002};
+    const struct cyc_setpoint open = {.control = CYC_CONTROL_OPEN};
+    lab_open(&lab, &cyc_emulator_keithley_2400, "", 1, 1);
+    lab_source_A(&lab, "0.005");
+    CU_ASSERT_EQUAL(cyc_emulation_unit(lab.emulation, &cyc_emulator_zketech_ebc, lab.link, "",
+                                       &cell, 1, &other, NULL),
+                    CYC_OK);
+    CYC_NEAR(lab_cell_A(&lab), 0.005, 1e-9);
+    cyc_unit_drive(other, 0, &charge);
+    CYC_NEAR(lab_cell_A(&lab), 0.002, 1e-9);
+    cyc_unit_drive(other, 0, &open);
+    CYC_NEAR(lab_cell_A(&lab), 0, 1e-9);
+    lab_close(&lab);
+}
+
 static void capacity_may_be_gone_at_once(void)
 {
     struct lab lab;
@@ -263,6 +283,7 @@ const struct cyc_check cyc_check_wires[] = {
     CYC_CHECK(a_reversed_cell_reads_negative_and_is_discharged_by_charging),
     CYC_CHECK(swapped_wires_show_another_cell),
     CYC_CHECK(a_welded_relay_goes_on),
+    CYC_CHECK(an_open_output_does_not_open_that_of_another_instrument_at_the_cell),
     CYC_CHECK(capacity_may_be_gone_at_once),
     CYC_CHECK(the_paper_s_cell_loses_capacity_too),
     CYC_CHECK(chambers_fail_in_their_ways),
