@@ -3,9 +3,10 @@
 #include <stddef.h>
 
 extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[],
-    cyc_check_bus_fd[], cyc_check_bad_wire[], cyc_check_bus_emulator[];
+    cyc_check_bus_fd[], cyc_check_bad_wire[], cyc_check_bus_emulator[], cyc_check_bus_serial[];
 extern const struct cyc_check cyc_check_message[], cyc_check_rig[];
-extern const struct cyc_check cyc_check_driver_check[], cyc_check_driver_scpi[], cyc_check_driver_lua[];
+extern const struct cyc_check cyc_check_driver_check[], cyc_check_driver_scpi[],
+    cyc_check_driver_lua[];
 
 int main(int argc, char **argv)
 {
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
         {"bus", cyc_check_bus},
         {"frame", cyc_check_frame},
         {"descriptors", cyc_check_bus_fd},
+        {"serial ports", cyc_check_bus_serial},
         {"exchange files", cyc_check_bus_record},
         {"bad wire", cyc_check_bad_wire},
         {"emulator on a pseudo-terminal", cyc_check_bus_emulator},
