@@ -442,7 +442,8 @@ static void read_sensor(struct cyc_rig_reader *reader, const struct cyc_node *no
     }
     check_force(reader, sensor);
     if (calibration != NULL) {
-        reader->calibrated = cyc_measurand_kind(sensor->measurand);
+        const enum cyc_kind kind = cyc_measurand_kind(sensor->measurand);
+        reader->calibrated = kind == CYC_KIND_TEMPERATURE ? CYC_KIND_TEMPERATURE_DIFFERENCE : kind;
         cyc_rig_enter(reader, "calibration");
         (void)cyc_rig_fields(reader, calibration, CYC_RIG_CALIBRATION, &sensor->calibration);
         cyc_rig_leave(reader);
