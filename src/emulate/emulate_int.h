@@ -48,6 +48,7 @@ struct cyc_link {
     int fd;                          /* master of the pseudo-terminal, listening socket; -1 */
     int clients[CYC_LINK_CLIENTS_MAX];
     unsigned client;   /* TCP: which spoke last; answers go there */
+    bool linked;       /* the symbolic link is ours */
     bool attached;     /* somebody has it open */
     bool lost;         /* unplugged: nothing goes in or out */
     unsigned peer;     /* index of the link whose units answer here: itself, unless swapped */

@@ -26,7 +26,7 @@ static void link_name(const struct cyc_link *link, char *name, size_t size)
 }
 
 /* Only a symbolic link of an earlier emulator is replaced, never a file. */
-static int make_link(const struct cyc_link *link, const char *target, struct cyc_err *err)
+static int make_link(struct cyc_link *link, const char *target, struct cyc_err *err)
 {
     char name[CYC_LINK_WHERE_SIZE + 16];
     char old[CYC_LINK_WHERE_SIZE];
@@ -37,6 +37,7 @@ static int make_link(const struct cyc_link *link, const char *target, struct cyc
     if (symlink(target, name) != 0) {
         return cyc_err_set(err, CYC_E_FILE, "cannot make the link '%s': %s", name, strerror(errno));
     }
+    link->linked = true;
     return CYC_OK;
 }
 
@@ -69,7 +70,10 @@ void cyc_pty_close(struct cyc_link *link)
         return;
     }
     link_name(link, name, sizeof name);
-    (void)unlink(name);
+    if (link->linked) {
+        (void)unlink(name);
+    }
+    link->linked = false;
     (void)close(link->fd);
     link->fd = -1;
     link->attached = false;
