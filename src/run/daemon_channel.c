@@ -182,6 +182,7 @@ static int hand_over(struct daemon *daemon, unsigned index, struct cyc_err *err)
 {
     struct channel *channel = &daemon->channels[index];
     channel->parts.writer = daemon->writer;
+    channel->parts.marked = channel->resume != NULL;
     const int status =
         cyc_writer_add(daemon->writer, channel->opener->run, &channel->parts.slot, err);
     if (status == CYC_OK) {

@@ -65,10 +65,30 @@ static int row(void *context, const struct cyc_record *record, const char *step_
     return posted(cyc_writer_row(parts->writer, parts->slot, record, step_type), err);
 }
 
+/* What was posted is known to the executor as it is now. */
+static int commit(void *context, struct cyc_err *err)
+{
+    struct cyc_live_parts *parts = context;
+    parts->marked = true;
+    struct cyc_resume_host host;
+    struct cyc_writer_place place = {.host = &host};
+    cyc_live_remember(parts->live, &host);
+    place.reading_number = cyc_live_reading_number(parts->live, &place.epoch);
+    return posted(cyc_writer_state(parts->writer, parts->slot,
+                                   cyc_session_core(cyc_live_session(parts->live)), &place),
+                  err);
+}
+
 static int step_begin(void *context, const struct cyc_step *step, uint32_t step_count, int64_t t_ns,
                       struct cyc_err *err)
 {
     struct cyc_live_parts *parts = context;
+    if (!parts->marked) { /* whoever returns to the first step starts from before it */
+        const int status = commit(context, err);
+        if (status != CYC_OK) {
+            return status;
+        }
+    }
     const uint64_t ticket =
         cyc_writer_step_begin(parts->writer, parts->slot, step, step_count, t_ns);
     parts->intent = ticket != 0 ? ticket : UINT64_MAX;
@@ -99,19 +119,6 @@ static int expectation(void *context, const struct cyc_expectation *expected, st
 {
     const struct cyc_live_parts *parts = context;
     return posted(cyc_writer_expectation(parts->writer, parts->slot, expected), err);
-}
-
-/* What was posted is known to the executor as it is now. */
-static int commit(void *context, struct cyc_err *err)
-{
-    const struct cyc_live_parts *parts = context;
-    struct cyc_resume_host host;
-    struct cyc_writer_place place = {.host = &host};
-    cyc_live_remember(parts->live, &host);
-    place.reading_number = cyc_live_reading_number(parts->live, &place.epoch);
-    return posted(cyc_writer_state(parts->writer, parts->slot,
-                                   cyc_session_core(cyc_live_session(parts->live)), &place),
-                  err);
 }
 
 void cyc_live_parts_gap(void *context, const struct cyc_gap *gap)

@@ -11,6 +11,7 @@
 struct cyc_live_parts {
     struct cyc_writer *writer; /* borrowed */
     unsigned slot;
+    bool marked; /* a state was posted, or stands in the mark of a run that is gone on with */
     uint64_t intent;                   /* ticket of the latest step_begin */
     uint64_t finish;                   /* of the end; 0: not yet */
     struct cyc_source_process *source; /* owned */

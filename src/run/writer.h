@@ -54,7 +54,8 @@ uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
 /* The executor's state that belongs to everything posted so far; goes into the next mark. To be
  * posted behind each event of the executor that was a reading or posted something: rows, results
  * and cycles are written only once the state behind them is known, so that a mark never holds a
- * row that its state does not know of. Intents do not wait for it. */
+ * row that its state does not know of. Intents do not wait for it, so the very first state is
+ * posted before the first intent. */
 struct cyc_writer_place {
     uint64_t epoch, reading_number;     /* of the last electrical reading in it */
     const struct cyc_resume_host *host; /* what the host wants back on resuming; NULL: nothing */

@@ -10,6 +10,7 @@ extern const struct cyc_check cyc_check_source_process[];
 extern const struct cyc_check cyc_check_source_hostile[];
 extern const struct cyc_check cyc_check_source_replay[];
 extern const struct cyc_check cyc_check_resume[];
+extern const struct cyc_check cyc_check_writer[];
 
 int main(int argc, char **argv)
 {
@@ -23,6 +24,7 @@ int main(int argc, char **argv)
                                              {"source_hostile", cyc_check_source_hostile},
                                              {"source_replay", cyc_check_source_replay},
                                              {"resume", cyc_check_resume},
+                                             {"writer", cyc_check_writer},
                                              {0}};
     return cyc_check_main(argc, argv, suites);
 }
