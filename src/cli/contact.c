@@ -47,20 +47,31 @@ int cyc_contact_init(struct cyc_contact *contact, const struct cyc_rig *rig, str
     return enough ? CYC_OK : cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the instruments");
 }
 
+static int ask(const struct cyc_rig_instrument *rig, struct cyc_bus *bus, struct cyc_found *found,
+               struct cyc_err *err)
+{
+    const int64_t deadline_ns = cyc_bus_now_ns(bus) + IDENTIFY_NS;
+    int status = CYC_OK;
+    if ((rig->capabilities.traits & CYC_TRAIT_STREAMS) == 0) { /* it would never be quiet */
+        status = cyc_bus_drain(bus, QUIET_NS, deadline_ns, err);
+    }
+    return status == CYC_OK
+               ? rig->driver->identify(found->instrument, &found->identity, deadline_ns, err)
+               : status;
+}
+
+/* Asked twice: the first question may end what another program had begun to say. */
 static int identify(const struct cyc_rig_instrument *rig, struct cyc_bus *bus,
                     struct cyc_found *found, struct cyc_err *err)
 {
-    const int64_t deadline_ns = cyc_bus_now_ns(bus) + IDENTIFY_NS;
     int status = cyc_instrument_open(rig->driver, bus, rig->settings, rig->setting_count,
                                      &found->instrument, err);
     if (status != CYC_OK) {
         return status;
     }
-    if ((rig->capabilities.traits & CYC_TRAIT_STREAMS) == 0) { /* it would never be quiet */
-        status = cyc_bus_drain(bus, QUIET_NS, deadline_ns, err);
-    }
-    if (status == CYC_OK) {
-        status = rig->driver->identify(found->instrument, &found->identity, deadline_ns, err);
+    status = ask(rig, bus, found, err);
+    if (status != CYC_OK && status != CYC_E_LOST) {
+        status = ask(rig, bus, found, err);
     }
     if (status == CYC_OK && rig->serial_number[0] != '\0' &&
         strcmp(rig->serial_number, found->identity.serial_number) != 0) {
@@ -87,7 +98,7 @@ void cyc_contact_identify(struct cyc_contact *contact)
         if (found->status == CYC_OK) {
             found->status = identify(instrument, *bus, found, &err);
         }
-        (void)cyc_copy(found->text, sizeof found->text, err.text);
+        (void)cyc_copy(found->text, sizeof found->text, found->status == CYC_OK ? "" : err.text);
     }
 }
 
