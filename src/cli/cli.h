@@ -15,10 +15,10 @@
 /* Exit codes; documented in --help and README.md. */
 enum cyc_exit {
     CYC_EXIT_OK = 0,
-    CYC_EXIT_MISTAKE = 1,      /* mistakes in a protocol or cell file: nothing was started */
+    CYC_EXIT_MISTAKE = 1,      /* mistakes in a protocol, cell or rig file: nothing was started */
     CYC_EXIT_USAGE = 2,        /* the command line is wrong */
     CYC_EXIT_FAULT = 3,        /* the run ended in a fault: a limit or a bound was reached */
-    CYC_EXIT_HOST = 4,         /* files, disk, memory */
+    CYC_EXIT_HOST = 4,         /* files, disk, memory, ports and instruments */
     CYC_EXIT_FAILED = 5,       /* the run ended failed: the protocol's own verdict on the cell */
     CYC_EXIT_INTERRUPTED = 130 /* Ctrl-C */
 };

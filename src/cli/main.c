@@ -57,13 +57,15 @@ static void help(FILE *stream)
                 "\n"
                 "Exit codes\n"
                 "    0 all is well: nothing to complain of, or the run is done or was stopped\n"
-                "    1 mistakes in a protocol or cell file; nothing was started\n"
+                "    1 mistakes in a protocol, cell or rig file; nothing was started\n"
                 "    2 the command line is wrong\n"
                 "    3 the run ended in a fault: a limit or a bound was reached\n"
-                "    4 trouble with files, disk or memory\n"
+                "    4 trouble with files, disk, memory, or an instrument that does not answer\n"
                 "    5 the run ended failed, by the protocol's own verdict\n"
                 "  130 interrupted\n\n"
-                "Environment: CYCLOSTAT_RUNS, the folder of the runs (default ./runs); NO_COLOR.\n",
+                "Environment: CYCLOSTAT_RUNS, the folder of the runs (default ./runs); NO_COLOR;\n"
+                "CYCLOSTAT_RIG, the rig of run, attach, status and the like; CYCLOSTAT_STATE, where the\n"
+                "processes of rigs meet; CYCLOSTAT_DRIVERS, a folder of further drivers.\n",
                 stream);
 }
 
