@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 extern const struct cyc_check cyc_check_conformance[], cyc_check_keithley[], cyc_check_safe[],
-    cyc_check_exchanges[], cyc_check_skeletons[], cyc_check_sim[];
+    cyc_check_exchanges[], cyc_check_skeletons[], cyc_check_sim[], cyc_check_replies[];
 
 int main(int argc, char **argv)
 {
@@ -14,6 +14,7 @@ int main(int argc, char **argv)
         {"exchanges", cyc_check_exchanges},
         {"skeletons", cyc_check_skeletons},
         {"sim", cyc_check_sim},
+        {"replies", cyc_check_replies},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
