@@ -78,7 +78,7 @@ void cyc_live_trip(struct cyc_live *live, enum cyc_reply reply, const char *form
     live->trip_reply = reply;
 }
 
-static void tell(struct cyc_live *live, const char *text, bool alarm)
+void cyc_live_tell(struct cyc_live *live, const char *text, bool alarm)
 {
     if (live->options.hands.tell != NULL) {
         live->options.hands.tell(live->options.hands.context,
@@ -95,11 +95,24 @@ static void end(struct cyc_live *live)
     live->state = CYC_LIVE_ENDED;
     (void)cyc_copy(live->why, sizeof live->why, outcome.why);
     if (outcome.finish == CYC_FINISH_FAULT) {
-        tell(live, live->why, true);
+        cyc_live_tell(live, live->why, true);
     }
     cyc_live_gate_command(live, CYC_MESSAGE_DISARM);
     if (cyc_session_finish(live->session, t_ns, &err) != CYC_OK) {
-        tell(live, err.text, true);
+        cyc_live_tell(live, err.text, true);
+    }
+}
+
+static void ask_person(struct cyc_live *live)
+{
+    char text[400];
+    const char *question = cyc_session_question(live->session);
+    if (question[0] != '\0') {
+        (void)snprintf(text, sizeof text, "%s (`cyclostat resume` answers)", question);
+        const struct cyc_session_store *store = &live->options.store;
+        (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "protocol",
+                           "ask", question, NULL);
+        cyc_live_tell(live, text, true);
     }
 }
 
@@ -109,6 +122,7 @@ static void see_step(struct cyc_live *live)
     cyc_session_progress(live->session, &progress);
     if (progress.step != NULL && progress.step_count != live->plausible_step) {
         live->plausible_step = progress.step_count;
+        ask_person(live);
         if (live->plausible != NULL) {
             cyc_plausible_step(live->plausible, progress.step,
                                cyc_live_run_time_ns(live, live->now_ns));
@@ -177,7 +191,7 @@ void cyc_live_scale_patience(struct cyc_live *live)
 static void on_note(void *context, int64_t t_ns, const char *text)
 {
     (void)t_ns;
-    tell(context, text, false);
+    cyc_live_tell(context, text, false);
 }
 
 static int open_parts(struct cyc_live *live, struct cyc_err *err)
@@ -263,7 +277,7 @@ static void check_plausible(struct cyc_live *live, const struct cyc_sample *samp
     }
     const struct cyc_session_store *store = &live->options.store;
     (void)store->event(store->context, report.t_ns, "plausibility", "alarm", report.text, NULL);
-    tell(live, report.text, true);
+    cyc_live_tell(live, report.text, true);
     if (report.trips) {
         cyc_live_trip(live, CYC_REPLY_FAILED, "%s", report.text);
     }
@@ -274,7 +288,7 @@ static void place(const struct cyc_live *live, const struct cyc_message *message
                   struct cyc_sample *sample)
 {
     const int64_t taken_ns = sample->t_ns;
-    sample->setpoint_number = live->in_force ? message->setpoint_number : 0;
+    sample->setpoint_number = message->setpoint_number;
     if (live->in_force && message->setpoint_number == live->force.number && !live->resting &&
         taken_ns >= live->force_ns) {
         sample->flags |= CYC_SAMPLE_SETTLED;
@@ -355,7 +369,7 @@ static void on_link(struct cyc_live *live, const struct cyc_message *message)
     const struct cyc_session_store *store = &live->options.store;
     (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "port", "link",
                        message->text, NULL);
-    tell(live, message->text, true);
+    cyc_live_tell(live, message->text, true);
     if (message->status == CYC_E_IDENTITY) {
         cyc_live_trip(live, CYC_REPLY_FAILED, "%s", message->text);
     }

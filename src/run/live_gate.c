@@ -19,8 +19,10 @@
 #include "run/live_int.h"
 
 #include <math.h>
+#include <stdio.h>
 
-#define BACKSTOP_NS (300 * CYC_S_NS) /* longest slice of an instrument that runs by itself */
+#define BACKSTOP_NS    (300 * CYC_S_NS) /* longest slice of an instrument that runs by itself */
+#define ENVIRONMENT_NS (30 * CYC_S_NS)  /* chambers are slow to answer, and have a port to share */
 
 static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
 {
@@ -113,6 +115,17 @@ static bool may_go(const struct cyc_live *live)
 /* ---- Chamber and press ------------------------------------------------------------------------
  */
 
+/* A channel that only measures pressure: a person sets it, and the step waits for the reading. */
+static void ask_for_pressure(struct cyc_live *live)
+{
+    char value[64];
+    char text[160];
+    (void)snprintf(
+        text, sizeof text, "set the pressure to %s by hand; the step waits for it",
+        cyc_quantity_text(value, sizeof value, live->environment.pressure_Pa, CYC_KIND_PRESSURE));
+    cyc_live_tell(live, text, true);
+}
+
 static void send_environment(struct cyc_live *live)
 {
     const struct cyc_rig_channel *channel = channel_of(live);
@@ -129,6 +142,9 @@ static void send_environment(struct cyc_live *live)
     live->environment_ns = live->now_ns;
     if (chamber && send_to(live, channel->chamber, &message) == CYC_OK) {
         live->environment_count += shared && !same ? 2 : 1; /* each device answers */
+    }
+    if (!press && isfinite(to->pressure_Pa)) {
+        ask_for_pressure(live);
     }
     if (press && !shared && send_to(live, channel->press, &message) == CYC_OK) {
         live->environment_count++;
@@ -288,6 +304,10 @@ void cyc_live_gate_tick(struct cyc_live *live)
                       "not sent",
                       (int)(CYC_INTENT_PATIENCE_NS / CYC_MS_NS));
     }
+    if (live->environment_count > 0 && now_ns - live->environment_ns >= ENVIRONMENT_NS) {
+        cyc_live_trip(live, CYC_REPLY_STALE, "chamber or press has not answered a command for %d s",
+                      (int)(ENVIRONMENT_NS / CYC_S_NS));
+    }
     if (live->in_flight && now_ns - live->sent_ns >= CYC_COMMAND_PATIENCE_NS) {
         cyc_live_trip(live, CYC_REPLY_STALE, "%s has not answered a command for %d s",
                       live->rig->instruments[channel_of(live)->cycler].name,
@@ -311,6 +331,9 @@ int64_t cyc_live_gate_wake_ns(const struct cyc_live *live)
     }
     if (live->in_flight) {
         wake_ns = earlier(wake_ns, live->sent_ns + CYC_COMMAND_PATIENCE_NS);
+    }
+    if (live->environment_count > 0) {
+        wake_ns = earlier(wake_ns, live->environment_ns + ENVIRONMENT_NS);
     }
     return wake_ns;
 }

@@ -70,6 +70,9 @@ void cyc_live_past_tick(struct cyc_live *live);
 int64_t cyc_live_past_wake_ns(const struct cyc_live *live);
 void cyc_live_past_free(struct cyc_live *live);
 
+/* To those who look on; `alarm`: also to the rig's alarm command. */
+void cyc_live_tell(struct cyc_live *live, const char *text, bool alarm);
+
 struct cyc_host cyc_live_gate_host(struct cyc_live *live);
 /* Sends what may go out by now. */
 void cyc_live_gate_pump(struct cyc_live *live);

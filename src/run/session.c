@@ -36,6 +36,7 @@ struct cyc_session {
     struct cyc_core *core;       /* owned */
     struct cyc_trace *trace;     /* owned; NULL: none */
     const struct cyc_step *step; /* of the source; NULL between steps */
+    const char *question;        /* of an ASK step, the source's; NULL: none */
     struct cyc_actions actions;
     struct cyc_sample last; /* the last sample, for showing */
     uint32_t step_count;
@@ -329,6 +330,7 @@ static int ask(struct cyc_session *session, struct cyc_err *err)
     session->asked = true;
     session->step_ended = false;
     session->step = NULL;
+    session->question = NULL;
     return session->source.ask(session->source.context, result, err);
 }
 
@@ -346,6 +348,7 @@ static int take_item(struct cyc_session *session, const struct cyc_item *item, i
     switch (item->kind) {
     case CYC_ITEM_STEP:
         session->step_done = false;
+        session->question = item->text;
         return begin_step(session, item->step, t_ns, err);
     case CYC_ITEM_END:
         session->step_done = false;
@@ -489,6 +492,12 @@ const struct cyc_actions *cyc_session_wait(const struct cyc_session *session)
 const struct cyc_step *cyc_session_step(const struct cyc_session *session)
 {
     return session->step;
+}
+
+const char *cyc_session_question(const struct cyc_session *session)
+{
+    const bool asks = session->step != NULL && session->step->mode == CYC_MODE_ASK;
+    return asks && session->question != NULL ? session->question : "";
 }
 
 enum cyc_state cyc_session_state(const struct cyc_session *session)

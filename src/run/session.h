@@ -119,6 +119,8 @@ struct cyc_core *cyc_session_core(struct cyc_session *session);
 const struct cyc_actions *cyc_session_wait(const struct cyc_session *session);
 /* The step that runs, NULL between steps and at the end; borrowed. */
 const struct cyc_step *cyc_session_step(const struct cyc_session *session);
+/* What the step that runs asks a person; "": nothing. */
+const char *cyc_session_question(const struct cyc_session *session);
 enum cyc_state cyc_session_state(const struct cyc_session *session);
 void cyc_session_progress(const struct cyc_session *session, struct cyc_progress *progress);
 

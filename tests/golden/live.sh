@@ -38,7 +38,8 @@ trap end EXIT
 declare -A cases=(
     [8]="resistance"
     [20]="bound-fault finally include negative-electrode limit-fault profile pulse sweep block-cutoff slopes-and-peak"
-    [60]="lasting-after sentences flow staircase goto-loop hold-alone"
+    [40]="goto-loop"
+    [60]="lasting-after sentences flow staircase hold-alone"
     [400]="soc cc-cv cycles"
 )
 
