@@ -113,7 +113,8 @@ struct cyc_unit {
 struct cyc_emulation {
     struct cyc_emulation_options options;
     int64_t start_ns;
-    int64_t now_ns; /* virtual time */
+    int64_t now_ns;   /* virtual time */
+    int64_t sweep_ns; /* when all cells are brought up to date next */
     struct cyc_truth truth;
     struct cyc_faults faults;
     struct cyc_bench *benches[CYC_EMULATION_CELLS_MAX];

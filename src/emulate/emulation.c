@@ -1,8 +1,8 @@
 /* The whole: clock, links, units and cells of one process, and the loop that serves them.
  *
  * One thread. In real time the loop sleeps in poll() until bytes come or something is due: a reply
- * on its way, a unit's own time, a fault. Cells cost nothing while nobody looks: they are advanced
- * when an instrument measures or changes something, to `rate` times the time of the wire.
+ * on its way, a unit's own time, a fault. Cells are advanced when an instrument measures or changes
+ * something, to `rate` times the time of the wire, and all of them once a second.
  *
  * The truth log is only worth as much as this loop is on time. It therefore wakes every 10 ms while
  * a log is kept, and says there when it should have woken over 20 ms earlier than it did.
@@ -337,6 +337,18 @@ static void serve_link(struct cyc_emulation *emulation, struct cyc_link *link)
     }
 }
 
+/* Cells that nobody looks at for long would cost the one who does all their time at once. */
+static void sweep(struct cyc_emulation *emulation, int64_t now_ns)
+{
+    if (now_ns < emulation->sweep_ns) {
+        return;
+    }
+    for (unsigned i = 0; i < emulation->bench_count; i++) {
+        cyc_bench_advance(emulation->benches[i], cyc_emulation_cell_ns(emulation, now_ns));
+    }
+    emulation->sweep_ns = now_ns + LONG_SLEEP_NS;
+}
+
 static void sleep_until(struct round *round, int64_t until_ns)
 {
     const int64_t left_ns = until_ns - boottime_ns();
@@ -362,6 +374,7 @@ int cyc_emulation_serve(struct cyc_emulation *emulation, const volatile int *sto
                            (long long)((now_ns - until_ns) % CYC_S_NS / CYC_MS_NS));
         }
         cyc_emulation_run_due(emulation, now_ns);
+        sweep(emulation, now_ns);
         for (unsigned i = 0; i < emulation->link_count; i++) {
             if (has_news(emulation->links[i], round)) {
                 serve_link(emulation, emulation->links[i]);

@@ -378,6 +378,20 @@ bool cyc_unit_fault(struct cyc_unit *unit, enum cyc_fault_word word)
 /* ---- Lasting faults -----------------------------------------------------------------------------
  */
 
+static int64_t next_by_chance_ns(const struct cyc_emulation *emulation, struct cyc_fault_rule *rule,
+                                 int64_t now_ns)
+{
+    const double scale = words[rule->word].layer >= CYC_FAULT_WIRING ? emulation->options.rate : 1;
+    return rule->p < 1 ? now_ns + wait_ns(rule, scale) : CYC_NEVER;
+}
+
+/* Faults that happen and do not last. */
+static bool is_momentary(enum cyc_fault_word word)
+{
+    return word == CYC_FAULTY_RESET || word == CYC_FAULTY_PON_AUTO || word == CYC_FAULTY_ERRQ ||
+           word == CYC_FAULTY_KNOB || word == CYC_FAULTY_CAPACITY;
+}
+
 static void begin(struct cyc_emulation *emulation, struct cyc_fault_rule *rule, int64_t now_ns)
 {
     rule->active = true;
@@ -387,15 +401,18 @@ static void begin(struct cyc_emulation *emulation, struct cyc_fault_rule *rule, 
     log_rule(emulation, rule, "begin");
     cyc_fault_begin(emulation, rule);
     cyc_fault_go_on(emulation, rule, now_ns);
+    if (is_momentary(rule->word)) {
+        rule->active = false;
+        rule->next_ns = next_by_chance_ns(emulation, rule, now_ns);
+    }
 }
 
 static void end(struct cyc_emulation *emulation, struct cyc_fault_rule *rule, int64_t now_ns)
 {
-    const double scale = words[rule->word].layer >= CYC_FAULT_WIRING ? emulation->options.rate : 1;
     rule->active = false;
     log_rule(emulation, rule, "end");
     cyc_fault_end(emulation, rule);
-    rule->next_ns = rule->p < 1 ? now_ns + wait_ns(rule, scale) : CYC_NEVER;
+    rule->next_ns = next_by_chance_ns(emulation, rule, now_ns);
 }
 
 void cyc_faults_run_due(struct cyc_emulation *emulation, int64_t now_ns)

@@ -217,6 +217,19 @@ static void power_that_fails_leaves_defaults_and_says_so(void)
     lab_close(&lab);
 }
 
+static void power_may_fail_again_and_again(void)
+{
+    struct lab lab;
+    unsigned resets = 0;
+    keithley(&lab, "reset:p=0.5");
+    for (unsigned i = 0; i < 1000; i++) {
+        lab_wait(&lab, 0.1);
+        resets += strcmp(lab_ask(&lab, "*ESR?"), "128") == 0 ? 1 : 0;
+    }
+    CU_ASSERT_TRUE(resets > 30 && resets < 70); /* one in two seconds, for 100 s */
+    lab_close(&lab);
+}
+
 static void power_may_return_with_the_output_on(void)
 {
     struct lab lab;
@@ -377,6 +390,7 @@ const struct cyc_check cyc_check_messages[] = {
     CYC_CHECK(an_unplugged_link_is_lost_and_comes_back),
     CYC_CHECK(swapped_links_answer_for_each_other),
     CYC_CHECK(power_that_fails_leaves_defaults_and_says_so),
+    CYC_CHECK(power_may_fail_again_and_again),
     CYC_CHECK(power_may_return_with_the_output_on),
     CYC_CHECK(an_ignored_setting_is_not_there_when_read_back),
     CYC_CHECK(a_message_with_a_mistake_may_be_dropped_whole),
