@@ -121,6 +121,12 @@ static int await(int fd, struct cyc_message *message, int64_t until_ns)
     }
 }
 
+/* What is known of a channel's output before its port has answered as a whole. */
+struct heard {
+    bool told;
+    char why[192]; /* it was not off when last tried */
+};
+
 static void print_line(const struct cyc_rig *rig, int channel, const struct cyc_message *message)
 {
     const struct cyc_rig_channel *const place = &rig->channels[channel];
@@ -129,23 +135,40 @@ static void print_line(const struct cyc_rig *rig, int channel, const struct cyc_
                  message->status == CYC_OK ? "" : message->text);
 }
 
-/* A port that answered as a whole: its outputs that have not answered by themselves. */
-static void print_port(const struct cyc_rig *rig, const struct cyc_message *message, bool *told)
+/* One that failed is tried again: the port's word decides. */
+static void take_output(const struct cyc_rig *rig, struct heard *heard,
+                        const struct cyc_message *message)
 {
+    if (message->status == CYC_OK && !heard->told) {
+        print_line(rig, message->channel, message);
+        heard->told = true;
+    }
+    (void)cyc_copy(heard->why, sizeof heard->why, message->status == CYC_OK ? "" : message->text);
+}
+
+/* A port that answered as a whole: its outputs that have not answered by themselves. */
+static void print_port(const struct cyc_rig *rig, const struct cyc_message *message,
+                       struct heard *heard)
+{
+    struct cyc_message line = *message;
+    const char *const colon = strstr(message->text, ": ");
     char name[CYC_RIG_NAME_SIZE];
     (void)cyc_copy(name, sizeof name, message->text);
     name[strcspn(name, ":")] = '\0';
     for (unsigned i = 0; i < rig->channel_count; i++) {
         const int port = rig->instruments[rig->channels[i].cycler].port;
-        if (!told[i] && strcmp(rig->ports[port].name, name) == 0) {
-            print_line(rig, (int)i, message);
-            told[i] = true;
+        if (!heard[i].told && strcmp(rig->ports[port].name, name) == 0) {
+            const char *const why = colon != NULL ? colon + 2 : "it was not seen off";
+            (void)cyc_copy(line.text, sizeof line.text,
+                           heard[i].why[0] != '\0' ? heard[i].why : why);
+            print_line(rig, (int)i, &line);
+            heard[i].told = true;
         }
     }
 }
 
 /* True when the supervisor has answered to the end. */
-static bool ask_supervisor(const struct request *request, int *exit_code)
+static bool ask_supervisor(const struct request *request, struct heard *heard, int *exit_code)
 {
     const struct cyc_rig *const rig = request->loaded.rig;
     int fd = -1;
@@ -154,7 +177,6 @@ static bool ask_supervisor(const struct request *request, int *exit_code)
     }
     struct cyc_message message = {.kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = now_ns()};
     (void)cyc_copy(message.text, sizeof message.text, request->why);
-    bool told[CYC_RIG_CHANNELS_MAX] = {false};
     bool ended = false;
     int status = cyc_message_send(fd, &message, -1, NULL);
     const int64_t until = now_ns() + ANSWER_NS;
@@ -164,14 +186,13 @@ static bool ask_supervisor(const struct request *request, int *exit_code)
             continue;
         }
         const int channel = message.channel;
-        if (channel >= 0 && (unsigned)channel < rig->channel_count && message.status == CYC_OK) {
-            told[channel] = true; /* one that failed is tried again: the port's word decides */
-            print_line(rig, channel, &message);
+        if (channel >= 0 && (unsigned)channel < rig->channel_count) {
+            take_output(rig, &heard[channel], &message);
         } else if (channel < 0 && message.index == 1) {
             *exit_code = message.status == CYC_OK ? CYC_EXIT_OK : CYC_EXIT_FAULT;
             ended = true;
         } else if (channel < 0) {
-            print_port(rig, &message, told);
+            print_port(rig, &message, heard);
         }
     }
     (void)close(fd);
@@ -193,7 +214,10 @@ static int safe_by_hand(const struct request *request)
     if (cyc_latch_set(request->state, request->why, &err) != CYC_OK) {
         (void)fprintf(stderr, "cyclostat safe: %s; going on\n", err.text);
     }
-    if (ask_supervisor(request, &exit_code)) {
+    struct heard *const heard = calloc(CYC_RIG_CHANNELS_MAX, sizeof *heard);
+    const bool answered = heard != NULL && ask_supervisor(request, heard, &exit_code);
+    free(heard);
+    if (answered) {
         return exit_code;
     }
     if (cyc_supervisor_kill_holders(request->state, &err) != CYC_OK) {

@@ -155,8 +155,11 @@ static int add_unit(struct port *port, unsigned index, struct cyc_err *err)
                            port->settings->name, PORT_UNITS_MAX);
     }
     struct unit *const unit = &port->units[port->unit_count];
-    *unit = (struct unit){
-        .index = index, .rig = &rig->instruments[index], .told = 1, .first = port->output_count};
+    *unit = (struct unit){.index = index,
+                          .rig = &rig->instruments[index],
+                          .told = 1,
+                          .logged = 1,
+                          .first = port->output_count};
     for (unsigned number = 0; number < CYC_OUTPUTS_MAX; number++) {
         if (!is_used(rig, index, number)) {
             continue;

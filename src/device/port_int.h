@@ -34,7 +34,8 @@ struct unit {
     bool seen;                    /* identity was read once */
     bool proved;                  /* it was identified on the port as it is open now */
     enum unit_state state;
-    int told;              /* status of the latest LINK; 1: none yet */
+    int told;              /* status of the latest LINK to this daemon; 1: none yet */
+    int logged;            /* likewise to the log */
     unsigned failures;     /* exchanges in a row */
     int64_t identify_ns;   /* not before */
     unsigned first, count; /* its outputs */
@@ -88,8 +89,6 @@ struct port {
     const struct cyc_rig_port *settings;
     struct cyc_bus *bus; /* owned; NULL: closed */
     int64_t reopen_ns;
-    bool was_open;        /* once: what comes after is a reconnection */
-    char open_error[192]; /* told already */
     struct unit units[PORT_UNITS_MAX];
     unsigned unit_count;
     struct output outputs[PORT_OUTPUTS_MAX];

@@ -17,8 +17,25 @@
 #include <string.h>
 #include <unistd.h>
 
+static void log_link(struct port *port, struct unit *unit, int status, const char *text)
+{
+    const bool first = unit->logged == 1;
+    if (unit->logged == status || port->options->supervisor_fd < 0) {
+        return;
+    }
+    unit->logged = status;
+    if (first && status == CYC_OK) {
+        return; /* as it should be */
+    }
+    struct cyc_message event = port_message(port, CYC_MESSAGE_EVENT);
+    (void)snprintf(event.text, sizeof event.text, "%.60s: %s%.110s", unit->rig->name,
+                   status == CYC_OK ? "is there again" : "", text);
+    (void)cyc_message_send(port->options->supervisor_fd, &event, -1, NULL);
+}
+
 static void tell_link(struct port *port, struct unit *unit, int status, const char *text)
 {
+    log_link(port, unit, status, text);
     if (unit->told == status) {
         return;
     }
@@ -27,14 +44,6 @@ static void tell_link(struct port *port, struct unit *unit, int status, const ch
     message.status = status;
     message.as.identity = unit->identity;
     (void)cyc_copy(message.text, sizeof message.text, text);
-    if (unit->told != 1 || status != CYC_OK) {
-        struct cyc_message event = port_message(port, CYC_MESSAGE_EVENT);
-        (void)snprintf(event.text, sizeof event.text, "%.60s: %.120s", unit->rig->name,
-                       status == CYC_OK ? "is there again" : text);
-        if (port->options->supervisor_fd >= 0) {
-            (void)cyc_message_send(port->options->supervisor_fd, &event, -1, NULL);
-        }
-    }
     unit->told = status;
     port_tell(port, &message);
 }
@@ -117,12 +126,6 @@ static void hand_over(struct port *port)
 static void could_not_open(struct port *port, const struct cyc_err *err)
 {
     port->reopen_ns = port_now_ns() + PORT_REOPEN_NS;
-    if (strcmp(port->open_error, err->text) != 0) {
-        (void)cyc_copy(port->open_error, sizeof port->open_error, err->text);
-        char text[192];
-        (void)snprintf(text, sizeof text, "port '%.60s': %.110s", port->settings->name, err->text);
-        port_announce(port, CYC_MESSAGE_EVENT, -1, text);
-    }
     for (unsigned i = 0; i < port->unit_count; i++) {
         tell_link(port, &port->units[i], err->status, err->text);
     }
@@ -147,7 +150,6 @@ static void open_port(struct port *port)
         port_close(port, NULL);
         return;
     }
-    port->open_error[0] = '\0';
     hand_over(port);
 }
 
@@ -184,10 +186,11 @@ static void is_known(struct port *port, struct unit *unit, const struct cyc_iden
     }
     unit->state = UNIT_READY;
     if (was_reset) {
-        unit->told = 1; /* there, but not as it was */
+        unit->told = unit->told == CYC_OK ? 1 : unit->told; /* there, but not as it was */
+        unit->logged = unit->logged == CYC_OK ? CYC_E_LOST : unit->logged;
         lose_outputs(port, unit);
     }
-    tell_link(port, unit, CYC_OK, was_reset ? "was switched on or reset" : "");
+    tell_link(port, unit, CYC_OK, was_reset ? "; it was switched on or reset" : "");
 }
 
 static void identify(struct port *port, struct unit *unit)

@@ -191,6 +191,9 @@ static void hear(struct double_daemon *self, unsigned port)
                           cyc_message_name(message.kind), message.channel, message.status,
                           message.text);
         }
+        if (message.kind == CYC_MESSAGE_TRIPPED && message.channel >= 0) {
+            self->refused[message.channel] = true;
+        }
         const bool idle = strcmp(self->mode, "idle") == 0;
         if (message.kind == CYC_MESSAGE_ARMED && message.status != CYC_OK) {
             self->refused[message.channel] = true; /* tried again */
@@ -235,12 +238,13 @@ static void misbehave(struct double_daemon *self, unsigned port)
     if (roll(self) % 2 == 0) {
         message.kind = CYC_MESSAGE_APPLY;
         message.channel = 0;
-    } else if (message.kind == CYC_MESSAGE_SAFE || message.kind == CYC_MESSAGE_DISARM) {
-        message.kind = CYC_MESSAGE_ENVIRONMENT; /* a wish for safety is none of a hostile one's */
+    } else if (message.kind == CYC_MESSAGE_SAFE || message.kind == CYC_MESSAGE_DISARM ||
+               message.kind == CYC_MESSAGE_HELLO) {
+        message.kind = CYC_MESSAGE_ENVIRONMENT; /* those would only stop it */
     }
     message.as.drive.setpoint =
         (struct cyc_setpoint){.number = (uint32_t)roll(self),
-                              .control = (enum cyc_control)(roll(self) % 6),
+                              .control = (enum cyc_control)(1 + roll(self) % 5),
                               .value = odd_number(self),
                               .slope_per_s = roll(self) % 3 == 0 ? odd_number(self) : 0.0,
                               .current_min_A = odd_number(self),
@@ -250,7 +254,7 @@ static void misbehave(struct double_daemon *self, unsigned port)
     memset(message.text, (int)(roll(self) % 256), sizeof message.text);
     say(self, port, &message);
     if (roll(self) % 4 == 0) { /* mangled: cut short */
-        (void)send(self->ports[port], &message, roll(self) % sizeof message,
+        (void)send(self->ports[port], &message, 1 + roll(self) % (sizeof message - 1),
                    MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 }
@@ -268,14 +272,16 @@ static void serve_ports(struct double_daemon *self)
         struct cyc_message lease = {.kind = CYC_MESSAGE_LEASE};
         say(self, i, &lease);
         hear(self, i);
-        for (unsigned k = 0; hostile && self->ports[i] >= 0 && k < 20; k++) {
-            misbehave(self, i);
-        }
     }
+    arm_all(self);
     if (hostile && self->ports[port_of(self, 0)] >= 0) {
         drive(self, 0);
     }
-    arm_all(self);
+    for (unsigned i = 0; hostile && i < self->rig->port_count; i++) {
+        for (unsigned k = 0; self->ports[i] >= 0 && k < 20; k++) {
+            misbehave(self, i);
+        }
+    }
 }
 
 static int daemon_double(const struct words *words)

@@ -128,6 +128,17 @@ static bool try_state(struct bench *bench, struct outcome *outcome)
     return was_on;
 }
 
+static char said[400]; /* file with what the program said last */
+
+static unsigned wrong(bool is_wrong, int line)
+{
+    if (is_wrong) {
+        (void)fprintf(stderr, "safe.c:%d does not hold; `safe` said:\n", line);
+        bench_print_file(said);
+    }
+    return is_wrong;
+}
+
 /* With all processes there: off within the time, refused until rearmed, on again after it. */
 static unsigned latched(struct bench *bench)
 {
@@ -135,18 +146,20 @@ static unsigned latched(struct bench *bench)
     const char *const rearm[] = {bench_cyclostat, "rearm",      bench->rig,
                                  "--state",       bench->state, NULL};
     unsigned failed = 0;
-    failed += bench_run(bench, rearm) != 0;
+    failed += wrong(bench_run(bench, rearm) != 0, __LINE__);
     bench_start_supervisor(bench, "steady", "0.001");
-    failed += !bench_await(bench, true, 5 * CYC_S_NS);
+    failed += wrong(!bench_await(bench, true, 5 * CYC_S_NS), __LINE__);
     bench_mark(bench);
-    failed += bench_run(bench, safe) != 0;
+    failed += wrong(bench_run(bench, safe) != 0, __LINE__);
     bench_look(bench);
-    failed += bench->first_off_ns == 0 || bench->first_off_ns - bench->mark_ns > BOUND_NS;
+    failed += wrong(bench->first_off_ns == 0 || bench->first_off_ns - bench->mark_ns > BOUND_NS,
+                    __LINE__);
     const unsigned energised = bench->energised;
-    failed += bench_await(bench, true, 2 * CYC_S_NS); /* the double tries all the time */
-    failed += bench->energised != energised;
-    failed += bench_run(bench, rearm) != 0;
-    failed += !bench_await(bench, true, 5 * CYC_S_NS);
+    failed +=
+        wrong(bench_await(bench, true, 2 * CYC_S_NS), __LINE__); /* the double tries all the time */
+    failed += wrong(bench->energised != energised, __LINE__);
+    failed += wrong(bench_run(bench, rearm) != 0, __LINE__);
+    failed += wrong(!bench_await(bench, true, 5 * CYC_S_NS), __LINE__);
     (void)printf("latched until rearmed: %s\n", failed == 0 ? "holds" : "BROKEN");
     return failed;
 }
@@ -157,11 +170,16 @@ static unsigned without_answer(struct bench *bench)
 {
     const char *const safe[] = {bench_cyclostat, "safe", bench->rig, "--state", bench->state, NULL};
     (void)kill(bench->supervisor, SIGSTOP);
-    (void)kill(bench_holder(bench, "port"), SIGSTOP); /* and nobody acts by himself */
-    unsigned failed = bench_run(bench, safe) != 0;
+    const pid_t port = bench_holder(bench, "port");
+    (void)kill(port, SIGSTOP); /* and nobody acts by himself */
+    unsigned failed = wrong(bench_run(bench, safe) != 0, __LINE__);
     bench_look(bench);
-    failed += bench->is_on;
-    failed += kill(bench_holder(bench, "port"), 0) == 0 && bench_holder(bench, "port") > 0;
+    failed += wrong(bench->is_on, __LINE__);
+    const unsigned energised = bench->energised;
+    (void)kill(port, SIGCONT); /* it is gone, and does not go on where it was */
+    bench_sleep_ns(CYC_S_NS / 2);
+    bench_look(bench);
+    failed += wrong(bench->energised != energised, __LINE__);
     (void)printf("without a supervisor's answer: %s\n", failed == 0 ? "holds" : "BROKEN");
     return failed;
 }
@@ -182,6 +200,7 @@ int main(int argc, char **argv)
     const char *const options[] = {"keithley_2400", "--cell", "linear", "--pty", bench.link, NULL};
     bench_start_emulator(&bench, options);
     unsigned on = 0;
+    (void)snprintf(said, sizeof said, "%s/out.txt", bench.folder);
     while (outcome.tried < states && outcome.stalled < states) {
         on += try_state(&bench, &outcome);
     }
@@ -192,6 +211,11 @@ int main(int argc, char **argv)
     unsigned failed = outcome.failed + (on < states / 4);
     failed += latched(&bench);
     failed += without_answer(&bench);
+    char path[400];
+    (void)snprintf(path, sizeof path, "%s/double.log", bench.state);
+    if (failed > 0) {
+        bench_print_file(path);
+    }
     bench_end(&bench);
     return failed == 0 ? 0 : 1;
 }
