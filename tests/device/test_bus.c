@@ -51,6 +51,19 @@ static void a_bus_just_opened_refuses_exchanges_until_it_is_drained_and_proved(v
     cyc_bus_close(bus);
 }
 
+static void what_a_drain_throws_away_costs_the_step(void)
+{
+    char reply[64];
+    far_init(&far);
+    struct cyc_bus *const bus = far_open_in_step(&far);
+    CU_ASSERT_EQUAL(cyc_bus_drain(bus, MS, INT64_MAX, NULL), CYC_OK);
+    CU_ASSERT(cyc_bus_is_in_step(bus)); /* nothing came: nothing has changed */
+    far_say(&far, cyc_bus_now_ns(bus), "A0\n");
+    CU_ASSERT_EQUAL(cyc_bus_drain(bus, MS, INT64_MAX, NULL), CYC_OK);
+    CU_ASSERT_EQUAL(far_ask(bus, "Q1\n", reply, 100 * MS), CYC_E_STALE);
+    cyc_bus_close(bus);
+}
+
 static void answer_late(struct far_end *end, int64_t now_ns, const char *line)
 {
     char answer[64];
@@ -389,6 +402,7 @@ static void a_hundred_thousand_exchanges_stay_in_step(void)
 const struct cyc_check cyc_check_bus[] = {
     CYC_CHECK(a_question_gets_its_answer),
     CYC_CHECK(a_bus_just_opened_refuses_exchanges_until_it_is_drained_and_proved),
+    CYC_CHECK(what_a_drain_throws_away_costs_the_step),
     CYC_CHECK(a_late_answer_is_never_taken_for_the_next_one),
     CYC_CHECK(an_answer_in_pieces_is_put_together_within_one_deadline),
     CYC_CHECK(more_than_the_answer_is_an_error),
