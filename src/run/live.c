@@ -283,7 +283,7 @@ static void check_plausible(struct cyc_live *live, const struct cyc_sample *samp
     }
 }
 
-/* A setpoint of an earlier run may have had the same number. */
+/* Settled is what was taken after the port had said that the setpoint is in force. */
 static void place(const struct cyc_live *live, const struct cyc_message *message,
                   struct cyc_sample *sample)
 {

@@ -33,11 +33,12 @@ end() {
 trap end EXIT
 
 # The cases by rate. Not here: those that need power, load or impedance, a cell's thermometer or a person; `slope`,
-# whose window follows from what the instrument resolves; those of weeks, at whose rates one exchange on the wire
+# whose window follows from what the instrument resolves; `profile`, whose end a sample's delay moves by a whole pass of
+# its pattern; those of weeks, at whose rates one exchange on the wire
 # would last longer than their steps.
 declare -A cases=(
     [8]="resistance"
-    [20]="bound-fault finally include negative-electrode limit-fault profile pulse sweep block-cutoff slopes-and-peak"
+    [20]="bound-fault finally include negative-electrode limit-fault pulse sweep block-cutoff slopes-and-peak"
     [40]="goto-loop"
     [60]="lasting-after sentences flow staircase hold-alone"
     [400]="soc cc-cv cycles"
