@@ -57,8 +57,10 @@ static void render(struct term *term, enum cyc_kind kind)
     }
 }
 
-static void signal_term(const struct cyc_step *step, const struct cyc_op *op, struct term *term)
+static void signal_term(const struct cyc_resolver *resolver, const struct cyc_op *op,
+                        struct term *term)
 {
+    const struct cyc_step *const step = &resolver->step;
     const char *scope = op->scope == CYC_SCOPE_TEST    ? "test."
                         : op->scope == CYC_SCOPE_CYCLE ? "cycle."
                         : op->scope >= CYC_SCOPE_BLOCK ? "block."
@@ -72,6 +74,12 @@ static void signal_term(const struct cyc_step *step, const struct cyc_op *op, st
                        of == CYC_SIGNAL_VOLTAGE   ? "dV/dt"
                        : of == CYC_SIGNAL_CURRENT ? "dI/dt"
                                                   : "dT/dt");
+        return;
+    }
+    if (op->signal == CYC_SIGNAL_AUX && resolver->sensors != NULL &&
+        op->index < resolver->sensors->count) {
+        term->kind = resolver->sensors->items[op->index].kind;
+        (void)cyc_copy(term->text, sizeof term->text, resolver->sensors->items[op->index].name);
         return;
     }
     (void)snprintf(term->text, sizeof term->text, "%s%s", counted ? scope : "",
@@ -118,9 +126,10 @@ static void binary_term(const struct cyc_op *op, struct term *left, struct term 
     left->kind = left_kind == CYC_KIND_NUMBER ? right_kind : left_kind;
 }
 
-void cyc_describe_condition(const struct cyc_step *step, const struct cyc_condition *condition,
-                            struct cyc_text *out)
+void cyc_describe_condition(const struct cyc_resolver *resolver,
+                            const struct cyc_condition *condition, struct cyc_text *out)
 {
+    const struct cyc_step *const step = &resolver->step;
     struct term stack[CYC_STACK_MAX];
     unsigned depth = 0;
     for (unsigned i = 0; i < condition->count; i++) {
@@ -137,7 +146,7 @@ void cyc_describe_condition(const struct cyc_step *step, const struct cyc_condit
             stack[depth++] = (struct term){
                 .kind = CYC_KIND_NUMBER, .value = op->value, .constant = true, .strength = 9};
         } else if (op->code == CYC_OP_SIGNAL) {
-            signal_term(step, op, &stack[depth++]);
+            signal_term(resolver, op, &stack[depth++]);
         } else if (unary) {
             unary_term(op, &stack[depth - 1]);
         } else {
@@ -334,7 +343,7 @@ void cyc_describe_cutoff(const struct cyc_resolver *resolver, unsigned index, st
     const struct cyc_step *const step = &resolver->step;
     const struct cyc_cutoff *const cutoff = &step->cutoffs[index];
     const struct cyc_cutoff_plan *const plan = resolver->cutoffs[index];
-    cyc_describe_condition(step, &cutoff->when, out);
+    cyc_describe_condition(resolver, &cutoff->when, out);
     if (cutoff->hold_only) {
         cyc_text_append(out, " in the hold");
     }
@@ -355,7 +364,7 @@ void cyc_describe_cutoff(const struct cyc_resolver *resolver, unsigned index, st
     }
     if (cutoff->action == CYC_FOLLOW_PAUSE) {
         cyc_text_append(out, " until ");
-        cyc_describe_condition(step, &cutoff->resume, out);
+        cyc_describe_condition(resolver, &cutoff->resume, out);
         cyc_text_append(out, ", at most ");
         cyc_describe_value(seconds(cutoff->pause_timeout_ns), CYC_KIND_TIME, out);
     }

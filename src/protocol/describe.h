@@ -5,8 +5,8 @@
 #include "protocol/step.h"
 
 /* "voltage >= 3.98 V", "temperature >= 59.5 degC and temperature <= 60.5 degC". */
-void cyc_describe_condition(const struct cyc_step *step, const struct cyc_condition *condition,
-                            struct cyc_text *out);
+void cyc_describe_condition(const struct cyc_resolver *resolver,
+                            const struct cyc_condition *condition, struct cyc_text *out);
 /* What the step does: "charge 90.3 uA, hold 3.98 V". */
 void cyc_describe_mode(const struct cyc_step_plan *plan, const struct cyc_step *step,
                        struct cyc_text *out);

@@ -162,6 +162,7 @@ int cyc_plan_visit(const struct cyc_plan *plan, const struct cyc_cell_facts *cel
     }
     cyc_resolver_init(&resolver);
     resolver.lenient = true;
+    resolver.sensors = &cell->sensors;
     visit.rules[0] = &plan->rules;
     visit.rule_count = 1;
     visit_list(&visit, plan->method);

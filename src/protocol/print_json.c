@@ -32,7 +32,7 @@ static void put_cutoffs(struct writer *writer, const struct cyc_resolver *resolv
     cyc_json_open(json, '[');
     for (unsigned i = 0; i < step->cutoff_count; i++) {
         cyc_text_clear(&writer->text);
-        cyc_describe_condition(step, &step->cutoffs[i].when, &writer->text);
+        cyc_describe_condition(resolver, &step->cutoffs[i].when, &writer->text);
         cyc_json_open(json, '{');
         put_string(json, "when", cyc_text_get(&writer->text));
         put_string(json, "action", cyc_follow_up_name(step->cutoffs[i].action));

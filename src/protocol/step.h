@@ -202,6 +202,7 @@ struct cyc_resolver {
     /* For looking at a plan before it runs: cutoffs whose value is not known yet are left out. */
     bool lenient;
     unsigned unknown_cutoffs;
+    const struct cyc_sensors *sensors; /* for their names in texts; NULL: not known */
 };
 void cyc_resolver_init(struct cyc_resolver *resolver);
 void cyc_resolver_release(struct cyc_resolver *resolver);

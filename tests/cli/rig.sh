@@ -75,7 +75,15 @@ sed 's/^    pressure: stack/&\n    sensors: [stack]/' rig.yaml > named.yaml
 try 1 check sensor.yaml
 has "unknown name 'stack'" "$said"
 try 0 check sensor.yaml --rig named.yaml --channel A1
+has "stack > 80 MPa" "$out"
 sed 's/current: 2 C/current: 200 C/; s,C/2,100 C,' sensor.yaml > strong.yaml
 try 1 check strong.yaml --rig named.yaml --channel A1
 has "cannot run on channel A1" "$said"
+
+# in a dry run it reads what the simulated cell has of its kind
+sed 's/one_c: 2 mA/one_c: 2 mA, sensors: {stack: pressure, anode: voltage}/; s/stack > 80 MPa/anode > 3.5 V/' sensor.yaml > dry.yaml
+try 0 dry-run dry.yaml --cell n-lmro --runs dry
+try 0 show last --runs dry --json
+same "ended by the sensor" "$(json '.steps[0].reason')" condition
+same "at" "$(json '.steps[0].voltage_V | . >= 3.5 and . < 3.51')" true
 end
