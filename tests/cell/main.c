@@ -6,6 +6,7 @@ extern const struct cyc_check cyc_check_time[];
 extern const struct cyc_check cyc_check_spec[];
 extern const struct cyc_check cyc_check_lmro[];
 extern const struct cyc_check cyc_check_random[];
+extern const struct cyc_check cyc_check_fault[];
 
 int main(int argc, char **argv)
 {
@@ -15,6 +16,7 @@ int main(int argc, char **argv)
                                              {"specs", cyc_check_spec},
                                              {"N-LMRO", cyc_check_lmro},
                                              {"random schedules", cyc_check_random},
+                                             {"faults", cyc_check_fault},
                                              {0}};
     return cyc_check_main(argc, argv, suites);
 }

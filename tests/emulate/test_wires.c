@@ -31,6 +31,28 @@ static void in_an_open_circuit_no_current_follows_and_the_source_goes_to_its_com
     lab_close(&lab);
 }
 
+/* A hold at 3.9 V for an hour, through leads of this resistance. */
+static double held_charge_Ah(double ohm)
+{
+    struct lab lab;
+    char fault[32];
+    (void)snprintf(fault, sizeof fault, "lead:ohm=%s", ohm > 0 ? "0.000001" : "0");
+    keithley(&lab, 1, fault, "0");
+    lab_send(&lab, ":OUTP OFF;:SOUR:FUNC VOLT;VOLT 3.9;:SENS:CURR:PROT 0.01;:OUTP ON");
+    for (unsigned i = 0; i < 360; i++) {
+        lab_wait(&lab, 10);
+    }
+    const double charge_Ah = cyc_cell_net_charge_Ah(cyc_emulation_truth_cell(lab.emulation, 0));
+    lab_close(&lab);
+    return charge_Ah;
+}
+
+static void solving_the_network_comes_to_what_the_cell_does_by_itself(void)
+{
+    CYC_NEAR(held_charge_Ah(0), 0.004, 1e-6);
+    CYC_NEAR(held_charge_Ah(1), held_charge_Ah(0), 1e-7);
+}
+
 static void a_loose_contact_comes_and_goes(void)
 {
     struct lab lab;
@@ -272,6 +294,7 @@ static void stack_pressure_may_be_lost(void)
 
 const struct cyc_check cyc_check_wires[] = {
     CYC_CHECK(in_an_open_circuit_no_current_follows_and_the_source_goes_to_its_compliance),
+    CYC_CHECK(solving_the_network_comes_to_what_the_cell_does_by_itself),
     CYC_CHECK(a_loose_contact_comes_and_goes),
     CYC_CHECK(leads_show_in_two_wires_and_not_in_four),
     CYC_CHECK(leads_may_drift),
