@@ -285,11 +285,6 @@ static void replay(struct cyc_live *live)
 
 /* ---- Judging --------------------------------------------------------------------------------- */
 
-static double either(double value, double otherwise)
-{
-    return isnan(value) ? otherwise : value;
-}
-
 /* What is known before the circuit is opened. */
 static void fill_past(const struct cyc_live *live, const struct cyc_sample *last, bool was_open,
                       struct cyc_resume_facts *facts)
@@ -304,6 +299,9 @@ static void fill_past(const struct cyc_live *live, const struct cyc_sample *last
     facts->rig_now = live->options.rig_now;
     facts->cell_then = facts->cell_now = journal->cell;
     facts->then = live->options.resume->host.cycler;
+    const struct cyc_sums *test = cyc_core_sums(cyc_session_core(live->session), CYC_SCOPE_TEST);
+    facts->untouched = last == NULL || (!isfinite(last->voltage_V) && !(test->charge_Ah > 0) &&
+                                        !(test->discharge_Ah > 0));
     facts->was_open = was_open || off_known;
     facts->last_V = rest != NULL ? rest->voltage_V : (double)NAN;
     facts->last_A = last != NULL ? last->current_A : (double)NAN;
@@ -322,7 +320,7 @@ static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *f
     const struct cyc_live_past *past = live->past;
     const struct cyc_merge *merge = live->options.merge;
     const struct cyc_protection *limits = &channel_of(live)->limits;
-    const struct cyc_plausible_facts *of = &live->options.facts;
+    const struct cyc_step *step = cyc_session_step(live->session);
     const bool same_port = live->epoch == live->options.resume->journal.epoch;
     facts->now = merge->cycler;
     /* What the same port process reported before the run began is not news. */
@@ -337,8 +335,14 @@ static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *f
     facts->now_degC = past->fresh ? past->latest.temperature_degC : (double)NAN;
     facts->low_degC = limits->temperature_min_degC;
     facts->high_degC = limits->temperature_max_degC;
-    facts->voltage_min_V = fmax(limits->voltage_min_V, either(of->voltage_min_V, -INFINITY));
-    facts->voltage_max_V = fmin(limits->voltage_max_V, either(of->voltage_max_V, INFINITY));
+    facts->voltage_min_V = limits->voltage_min_V;
+    facts->voltage_max_V = limits->voltage_max_V;
+    for (unsigned i = 0; step != NULL && i < step->limit_count; i++) {
+        if (step->limits[i].signal == CYC_SIGNAL_VOLTAGE) {
+            facts->voltage_min_V = fmax(facts->voltage_min_V, step->limits[i].low);
+            facts->voltage_max_V = fmin(facts->voltage_max_V, step->limits[i].high);
+        }
+    }
 }
 
 static void log_verdict(struct cyc_live *live, struct cyc_gap *gap,

@@ -26,7 +26,8 @@
 #define CYC_RESUME_OCV_BAND_V    0.050            /* against the last sample, */
 #define CYC_RESUME_OCV_WITHIN_NS (600 * CYC_S_NS) /* while the outage was no longer */
 #define CYC_RESUME_TEMPERATURE_K 5.0              /* where no limits are stated */
-#define CYC_RESUME_UNOBSERVED    0.005            /* of the nominal capacity */
+#define CYC_RESUME_CURRENT_C     0.05 /* of the nominal capacity per hour: offset at open circuit */
+#define CYC_RESUME_UNOBSERVED    0.005 /* of the nominal capacity */
 
 /* All that the gates ask. What is not known is NaN, "" or a status that is not CYC_OK. */
 struct cyc_resume_facts {
@@ -48,7 +49,8 @@ struct cyc_resume_facts {
     int64_t gap_ns; /* last sample to now, run time */
     double bound_Ah, nominal_Ah;
     /* the cell */
-    bool was_open; /* the last sample was taken at open circuit */
+    bool untouched; /* no voltage was read and no charge has passed: nothing to compare with */
+    bool was_open;  /* the last sample was taken at open circuit */
     double last_V, last_A, now_V, now_A;
     double resistance_ohm; /* at most, to be expected between load and rest; NaN: none is allowed */
     double last_degC, now_degC, low_degC, high_degC; /* band: of the limits; NaN: none */

@@ -166,10 +166,11 @@ static void unobserved(struct gate *gate)
 
 static void current(struct gate *gate)
 {
-    const double now_A = gate->facts->now_A, then_A = gate->facts->last_A;
+    const double now_A = gate->facts->now_A, nominal_Ah = gate->facts->nominal_Ah;
+    const double tolerance_A = nominal_Ah > 0 ? CYC_RESUME_CURRENT_C * nominal_Ah : 1e-3;
     if (!isfinite(now_A)) {
         no(gate, "the current is not measured");
-    } else if (fabs(now_A) > 0.01 * fabs(then_A) + 1e-3) {
+    } else if (fabs(now_A) > tolerance_A) {
         no(gate, "a current of ");
         put_number(gate, now_A * 1e3, 4, " mA flows although the circuit should be open");
     }
@@ -179,7 +180,7 @@ static void voltage(struct gate *gate)
 {
     const struct cyc_resume_facts *facts = gate->facts;
     const double now_V = facts->now_V;
-    if (!isfinite(now_V) || !isfinite(facts->last_V)) {
+    if (!isfinite(now_V) || (!isfinite(facts->last_V) && !facts->untouched)) {
         no(gate, "the voltage is not measured");
         return;
     }
@@ -188,7 +189,7 @@ static void voltage(struct gate *gate)
         put_number(gate, now_V, 5, " V is outside the limits");
         return;
     }
-    if (facts->gap_ns > CYC_RESUME_OCV_WITHIN_NS) {
+    if (facts->untouched || facts->gap_ns > CYC_RESUME_OCV_WITHIN_NS) {
         return;
     }
     const double drop_V =

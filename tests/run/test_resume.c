@@ -196,6 +196,14 @@ static void what_only_looks_odd_goes_on(void)
     facts.now_V = 3.5;
     cyc_resume_judge(&facts, &verdict);
     CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_CONTINUE);
+    facts = legal(); /* it had not looked at the cell yet */
+    facts.untouched = true;
+    facts.last_V = facts.last_A = NAN;
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_CONTINUE);
+    facts.now_V = 1.9;
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_HOLD);
     facts = legal(); /* nobody measures the temperature */
     facts.last_degC = NAN;
     facts.now_degC = NAN;
