@@ -182,13 +182,12 @@ static double number_after(const char *line, const char *word)
     return value;
 }
 
-/* An output at 0 A is on, but drives nothing: on counts from a current or a voltage. */
+/* An output at 0 A, or off at 0 V as this instrument is when it is switched on, drives nothing. */
 static void take_output(struct bench *bench, int64_t t_ns, const char *what)
 {
     const bool was_on = bench->is_on;
     const bool drives =
-        strstr(what, " voltage ") != NULL ||
-        (strstr(what, " current ") != NULL && number_after(what, " current ") != 0.0);
+        number_after(what, " voltage ") != 0.0 || number_after(what, " current ") != 0.0;
     bench->is_on = strstr(what, " open") == NULL && drives;
     if (bench->is_on != was_on) {
         bench->changed_ns = t_ns;

@@ -57,10 +57,16 @@ PROTOCOL
     --rate 20 --truth "$folder/truth" >"$folder/emulator.log" 2>&1 &
 started+=($!)
 for _ in $(seq 100); do [ -e "$folder/smu" ] && break; sleep 0.1; done
-"$program" supervise --rig "$folder/rig.yaml" --rate 20 >"$folder/supervisor.log" 2>&1 &
-supervisor=$!
-started=("$supervisor" "${started[@]}")
-for _ in $(seq 100); do [ -S "$(echo "$folder"/state/*/daemon.sock)" ] && break; sleep 0.1; done
+supervise() {
+    "$program" supervise --rig "$folder/rig.yaml" --rate 20 >>"$folder/supervisor.log" 2>&1 &
+    supervisor=$!
+    started=("$supervisor" "${started[@]:${1:-0}}")
+    for _ in $(seq 100); do
+        [ -S "$(echo "$folder"/state/*/daemon.sock)" ] && break
+        sleep 0.1
+    done
+}
+supervise
 "$program" run "$folder/protocol.yaml" --rig "$folder/rig.yaml" --channel A1 \
     --cell "$share/protocols/cells/n-lmro.yaml" --runs "$folder/runs" --rate 20 --detach \
     >"$folder/run.log" 2>&1 || fail "the run was not started"
@@ -85,6 +91,7 @@ draw() {
 }
 
 wait_running || fail "it does not run"
+restarts=0
 for kill in $(seq "$kills"); do
     draw 1500
     sleep "0.$(printf %04d $((drawn + 300)))"
@@ -97,6 +104,14 @@ for kill in $(seq "$kills"); do
     kill -KILL "$daemon"
     sleep 0.5
     wait_running || fail "kill $kill: it was not gone on with: $(ask 'SELECT verdict FROM gap ORDER BY id DESC LIMIT 1')"
+    # A daemon is not started for ever: all of it anew, port processes too, whose readings are lost.
+    if [ $((kill % 2)) = 0 ]; then
+        kill -TERM "$supervisor"
+        wait "$supervisor"
+        supervise 1
+        restarts=$((restarts + 1))
+        wait_running || fail "restart after kill $kill: it was not gone on with: $(ask 'SELECT verdict FROM gap ORDER BY id DESC LIMIT 1')"
+    fi
 done
 "$program" stop --rig "$folder/rig.yaml" --channel A1 >"$folder/stop.log" 2>&1
 for _ in $(seq 100); do [ "$(state)" = free ] && break; sleep 0.1; done
@@ -114,5 +129,5 @@ awk -F, 'NR > 1 && $11 != NR - 1 { print "record " $11 " in row " NR - 1; bad = 
          NR > 2 && $1 + 0 < before + 0 { print "time goes back in row " NR - 1; bad = 1 }
          { before = $1 } END { exit bad }' "$data" || fail "records are missing or doubled"
 gaps=$(ask "SELECT count(*) FROM gap WHERE verdict = 'continue'")
-[ "$gaps" = "$kills" ] || fail "$gaps gaps for $kills kills"
-echo "$kills kills: $(wc -l <"$data") rows, $(ask 'SELECT count(*) FROM step') steps; largest bound $(ask 'SELECT max(bound_Ah) FROM gap') Ah"
+[ "$gaps" = $((kills + restarts)) ] || fail "$gaps gaps for $kills kills and $restarts restarts"
+echo "$kills kills, $restarts restarts: $(wc -l <"$data") rows, $(ask 'SELECT count(*) FROM step') steps; largest bound $(ask 'SELECT max(bound_Ah) FROM gap') Ah"

@@ -139,6 +139,22 @@ static unsigned wrong(bool is_wrong, int line)
     return is_wrong;
 }
 
+/* A proof on an output that is on: seen off, and written down. */
+static unsigned proven(struct bench *bench)
+{
+    const char *const proof[] = {bench_cyclostat, "proof",      bench->rig,
+                                 "--state",       bench->state, NULL};
+    char journal[400];
+    (void)snprintf(journal, sizeof journal, "%s/proof.jsonl", bench->state);
+    disturb(bench);
+    unsigned failed = wrong(bench_run(bench, proof) != 0, __LINE__);
+    bench_look(bench);
+    failed += wrong(bench->is_on, __LINE__);
+    failed += wrong(!bench_file_has(journal, "\"result\":\"off\""), __LINE__);
+    (void)printf("proof: %s\n", failed == 0 ? "holds" : "BROKEN");
+    return failed;
+}
+
 /* With all processes there: off within the time, refused until rearmed, on again after it. */
 static unsigned latched(struct bench *bench)
 {
@@ -209,6 +225,7 @@ int main(int argc, char **argv)
                  argv[4], outcome.tried, on, outcome.failed,
                  (long long)(outcome.worst_ns / CYC_MS_NS), outcome.stalled);
     unsigned failed = outcome.failed + (on < states / 4);
+    failed += proven(&bench);
     failed += latched(&bench);
     failed += without_answer(&bench);
     char path[400];
