@@ -3,6 +3,7 @@
 
 local LINE = {line = "\r"}
 local QUIET_S = 0.05
+local DASHES <const> = "----------------" -- where there is no value
 
 -- Pa per unit; the letter for absolute, gauge or differential is cut before
 local UNITS = {
@@ -21,16 +22,26 @@ local function unit_factor(word)
 end
 
 -- Frame "A +050.01 +050.00 …": pressure and setpoint, in the unit's own unit; then status words.
-local function decode(self, line)
-    local words = split(line)
-    if words[1] ~= self.options.unit or #words < 3 then
+local function field(self, line, word)
+    local value, why = number(word)
+    if why == "none" and word ~= DASHES:sub(1, #word) then
         self.bus:out_of_step()
-        if words[1] == "?" or words[2] == "?" then
-            fail("refused", "unit " .. self.options.unit .. " does not know the command")
-        end
         fail("reply", "'" .. line .. "' is no frame of unit " .. self.options.unit)
     end
-    local frame = {pressure = number(words[2]), set = number(words[3]), status = {}}
+    return value
+end
+
+local function decode(self, line)
+    local words = split(line)
+    if words[1] == "?" or words[2] == "?" then
+        self.bus:out_of_step()
+        fail("refused", "unit " .. self.options.unit .. " does not know the command")
+    elseif words[1] ~= self.options.unit or #words < 3 then
+        self.bus:out_of_step()
+        fail("reply", "'" .. line .. "' is no frame of unit " .. self.options.unit)
+    end
+    local frame = {pressure = field(self, line, words[2]), set = field(self, line, words[3]),
+                   status = {}}
     for i = 4, #words do
         if number(words[i]) then
             self.bus:out_of_step()
