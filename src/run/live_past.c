@@ -39,6 +39,8 @@ struct cyc_live_past {
     /* found by replaying */
     bool off_seen;
     struct cyc_sample off;
+    bool known_seen; /* a reading with a voltage, whatever the executor made of it; the latest */
+    struct cyc_sample known;
     struct cyc_gap gap;
     struct cyc_resume_facts facts;
 };
@@ -268,8 +270,12 @@ static void replay(struct cyc_live *live)
     for (unsigned i = 0; i < past->count && on; i++) {
         const struct cyc_message *message = &past->readings[i];
         struct cyc_sample sample;
-        if (cyc_merge_reading(&past->merge, message, &sample) && message->epoch == journal->epoch &&
-            message->number > journal->reading_number) {
+        const bool cell = cyc_merge_reading(&past->merge, message, &sample);
+        if (cell && isfinite(sample.voltage_V) && isfinite(sample.current_A)) {
+            past->known_seen = true;
+            past->known = sample;
+        }
+        if (cell && message->epoch == journal->epoch && message->number > journal->reading_number) {
             on = replay_one(live, message, &sample);
         }
     }
@@ -305,6 +311,17 @@ static void fill_past(const struct cyc_live *live, const struct cyc_sample *last
     facts->was_open = was_open || off_known;
     facts->last_V = rest != NULL ? rest->voltage_V : (double)NAN;
     facts->last_A = last != NULL ? last->current_A : (double)NAN;
+    const struct cyc_run_tail *tail = &live->options.tail;
+    if (tail->rows > 0 && isfinite(tail->voltage_V)) { /* later than what the executor knows */
+        facts->was_open = false;
+        facts->last_V = tail->voltage_V;
+        facts->last_A = tail->current_A;
+    }
+    if (!isfinite(facts->last_V) && past->known_seen) { /* it was being switched when it was read */
+        facts->was_open = (past->known.flags & CYC_SAMPLE_OUTPUT_ON) == 0;
+        facts->last_V = past->known.voltage_V;
+        facts->last_A = past->known.current_A;
+    }
     facts->last_degC = last != NULL ? last->temperature_degC : (double)NAN;
     facts->resistance_ohm = 0.2 / journal->one_c_A; /* no cell drops more than 0.2 V at 1C */
     facts->bound_Ah = past->gap.bound_Ah;
