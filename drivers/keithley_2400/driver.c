@@ -8,25 +8,24 @@
  *     drives a current of its own. So compliance must exceed the cell's voltage as measured, or the
  *     output stays off.
  *   - As a voltage source they start from whatever level was set: 0 V on a cell is a short. So
- * level and current compliance are written and read back while the output is off. The function is
- *     changed with the output off, and so is the sense.
- *   - With the output off the terminals are disconnected and nothing can be measured. So a rest is,
- *     unless the rig says `rest: off`, a current source at 0 A in its lowest range. A rest can only
- *     be measured in this way; `safe` always opens the output.
+ *     level and current compliance are written and read back with the output off, and function and
+ *     sense are changed with the output off.
+ *   - With the output off the terminals are disconnected and nothing can be measured. So a rest,
+ *     unless the rig says `rest: off`, is a current source at 0 A; `safe` always opens the output.
  *
  *                      protect                apply
  *     unknown ────────────────────► ready ◄──────────── off, current source, voltage source
  *        ▲                            │
  *        └──── safe, power failed ────┘     not ready: every setpoint is refused, a rest is "off"
  *
- * Protections of the instrument: compliance, the same in both directions. The lower bound of a
- * cell's voltage is therefore not the instrument's to keep in current control.
+ * Compliance is the same in both directions: a lower bound of voltage is not the instrument's.
  *
  * Sources: Keithley 2400 Series User's Manual, 2400S-900-01 (set-up and battery notes 3-24, status
  * word 18-50, compliance 18-68, device clear 14-14); see README.md.
  */
 #include "device/driver.h"
 #include "device/scpi.h"
+#include "keithley_2400/model.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,8 +37,6 @@
 #define SAFE_STEP_NS   (200 * CYC_MS_NS)
 #define AUDIT_EVERY_NS (10 * CYC_S_NS)
 #define CLOCK_NS       (50 * CYC_MS_NS) /* above the resolution of the instrument's clock */
-#define RANGES_MAX     7
-#define FULL_SCALE     1.05
 
 enum status_bit {
     STATUS_OVERFLOW = 1u << 0,
@@ -50,50 +47,11 @@ enum status_bit {
     STATUS_RANGE_COMPLIANCE = 1u << 16
 };
 
-struct model {
-    const char *number;
-    double current_ranges_A[RANGES_MAX]; /* names of the ranges; full scale is 5 % above */
-    double voltage_ranges_V[RANGES_MAX];
-    double full_power_V; /* up to here at the highest current */
-};
-/* User's Manual 18-78 and specifications; the first row stands for a model not asked yet. */
-#define UP_TO_1_A  1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1
-#define UP_TO(top) 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, top
-static const struct model models[] = {
-    {"2400", {UP_TO_1_A}, {0.2, 2, 20, 200}, 21},  {"2401", {UP_TO_1_A}, {0.2, 2, 20}, 21},
-    {"2410", {UP_TO_1_A}, {0.2, 2, 20, 1000}, 21}, {"2420", {UP_TO(3)}, {0.2, 2, 20, 60}, 21},
-    {"2425", {UP_TO(3)}, {0.2, 2, 20, 100}, 21},   {"2430", {UP_TO(3)}, {0.2, 2, 20, 100}, 21},
-    {"2440", {UP_TO(5)}, {0.2, 2, 10, 40}, 10.5},
-};
-
-/* The smallest range that holds a value, else the highest. */
-static double range_for(const double *ranges, double value)
-{
-    double range = ranges[0];
-    for (int i = 0; i < RANGES_MAX && ranges[i] > 0; i++) {
-        range = ranges[i];
-        if (fabs(value) <= range) {
-            break;
-        }
-    }
-    return range;
-}
-
-static double current_most_A(const struct model *model)
-{
-    return FULL_SCALE * range_for(model->current_ranges_A, INFINITY);
-}
-
-static double voltage_most_V(const struct model *model)
-{
-    return FULL_SCALE * range_for(model->voltage_ranges_V, INFINITY);
-}
-
 enum function { FUNCTION_UNKNOWN, FUNCTION_CURRENT, FUNCTION_VOLTAGE };
 
 struct smu {
     struct cyc_scpi scpi;
-    const struct model *model;
+    const struct cyc_k2400_model *model;
     bool ready;     /* protect() has set it up, and nothing has undone it */
     bool output_on; /* as last seen */
     bool driven;    /* a setpoint but off was applied and not taken back */
@@ -140,7 +98,7 @@ static int k2400_open(struct cyc_instrument *instrument, struct cyc_err *err)
                    strcmp(terminator, "LF") == 0   ? "\n"
                    : strcmp(terminator, "CR") == 0 ? "\r"
                                                    : "\r\n");
-    smu->model = &models[0];
+    smu->model = cyc_k2400_find_model("");
     smu->timestamp_s = NAN;
     forget(smu);
     return CYC_OK;
@@ -151,15 +109,23 @@ static int k2400_open(struct cyc_instrument *instrument, struct cyc_err *err)
 static int find_model(struct smu *smu, struct cyc_identity *identity, struct cyc_err *err)
 {
     const char *const at = strstr(identity->model, "MODEL ");
-    for (size_t i = 0; at != NULL && i < sizeof models / sizeof models[0]; i++) {
-        if (strncmp(at + 6, models[i].number, 4) == 0) {
-            smu->model = &models[i];
-            memmove(identity->model, at + 6, strlen(at + 6) + 1);
-            return CYC_OK;
-        }
+    const struct cyc_k2400_model *const model = at != NULL ? cyc_k2400_find_model(at + 6) : NULL;
+    if (model == NULL) {
+        return cyc_err_set(err, CYC_E_IDENTITY, "this is a %s %s, not a Keithley 2400",
+                           identity->maker, identity->model);
     }
-    return cyc_err_set(err, CYC_E_IDENTITY, "this is a %s %s, not a Keithley 2400", identity->maker,
-                       identity->model);
+    smu->model = model;
+    memmove(identity->model, at + 6, strlen(at + 6) + 1);
+    return CYC_OK;
+}
+
+static int k2400_capabilities(struct cyc_instrument *instrument,
+                              struct cyc_capabilities *capabilities, struct cyc_err *err)
+{
+    const struct smu *const smu = cyc_instrument_state(instrument);
+    (void)err;
+    cyc_k2400_capabilities(smu->model, capabilities);
+    return CYC_OK;
 }
 
 /* Reading the event register clears it: its power-on bit then tells of a later power failure. */
@@ -195,44 +161,6 @@ static int k2400_identify(struct cyc_instrument *instrument, struct cyc_identity
         cyc_bus_in_step(smu->scpi.bus);
     }
     return status == CYC_OK ? read_power_on(smu, &identity->power_on, deadline_ns, err) : status;
-}
-
-static int k2400_capabilities(struct cyc_instrument *instrument,
-                              struct cyc_capabilities *capabilities, struct cyc_err *err)
-{
-    const struct smu *const smu = cyc_instrument_state(instrument);
-    const struct model *const model = smu->model;
-    (void)err;
-    *capabilities = (struct cyc_capabilities){
-        .roles = CYC_ROLE_CYCLER,
-        .controls = 1u << CYC_CONTROL_OPEN | 1u << CYC_CONTROL_CURRENT | 1u << CYC_CONTROL_VOLTAGE,
-        .measurands = 1u << CYC_MEASURAND_VOLTAGE | 1u << CYC_MEASURAND_CURRENT,
-        .traits = CYC_TRAIT_FOUR_WIRE,
-        .watchdog = CYC_WATCHDOG_NONE,
-        .output_count = 1,
-        .voltage_min_V = -voltage_most_V(model),
-        .voltage_max_V = voltage_most_V(model),
-        .current_min_A = -current_most_A(model),
-        .current_max_A = current_most_A(model),
-        .power_max_W = model->full_power_V * current_most_A(model),
-        .temperature_min_degC = NAN,
-        .temperature_max_degC = NAN,
-        .pressure_min_Pa = NAN,
-        .pressure_max_Pa = NAN,
-        .fastest_sample_ns = 125 * CYC_MS_NS, /* at 9600 baud and one cycle of the mains */
-        .safe_ns = 400 * CYC_MS_NS,
-    };
-    for (int i = 0; i < CYC_MEASURAND_COUNT; i++) {
-        capabilities->resolution[i] = capabilities->accuracy[i] = NAN;
-    }
-    /* As transmitted: seven digits of the range. */
-    capabilities->resolution[CYC_MEASURAND_VOLTAGE] = 1e-5;
-    capabilities->resolution[CYC_MEASURAND_CURRENT] = model->current_ranges_A[0] * 1e-5;
-    for (unsigned i = 0; i < RANGES_MAX; i++) {
-        capabilities->current_ranges_A[i] = model->current_ranges_A[i];
-    }
-    capabilities->current_range_count = RANGES_MAX;
-    return CYC_OK;
 }
 
 /* ---- Writing, and reading back -------------------------------------------------------------- */
@@ -306,7 +234,7 @@ static int set_function(struct smu *smu, enum function function, int64_t deadlin
 static int set_compliance_V(struct smu *smu, double voltage_V, int64_t deadline_ns,
                             struct cyc_err *err)
 {
-    const double range_V = range_for(smu->model->voltage_ranges_V, voltage_V);
+    const double range_V = cyc_k2400_range(smu->model->voltage_ranges_V, voltage_V);
     int status = set_range(smu, ":SENS:VOLT:RANG", range_V, &smu->sense_range_V, deadline_ns, err);
     if (status == CYC_OK) {
         status = set_level(smu, ":SENS:VOLT:PROT", voltage_V, DIGITS * range_V, &smu->compliance_V,
@@ -318,7 +246,7 @@ static int set_compliance_V(struct smu *smu, double voltage_V, int64_t deadline_
 static int set_compliance_A(struct smu *smu, double current_A, int64_t deadline_ns,
                             struct cyc_err *err)
 {
-    const double range_A = range_for(smu->model->current_ranges_A, current_A);
+    const double range_A = cyc_k2400_range(smu->model->current_ranges_A, current_A);
     int status = set_range(smu, ":SENS:CURR:RANG", range_A, &smu->sense_range_A, deadline_ns, err);
     if (status == CYC_OK) {
         status = set_level(smu, ":SENS:CURR:PROT", current_A, DIGITS * range_A, &smu->compliance_A,
@@ -331,7 +259,7 @@ static int set_compliance_A(struct smu *smu, double current_A, int64_t deadline_
  * first: it must fit the range that comes. */
 static int set_current(struct smu *smu, double current_A, int64_t deadline_ns, struct cyc_err *err)
 {
-    const double range_A = range_for(smu->model->current_ranges_A, current_A);
+    const double range_A = cyc_k2400_range(smu->model->current_ranges_A, current_A);
     int status = CYC_OK;
     if (smu->current_range_A > range_A) {
         status = set_level(smu, ":SOUR:CURR", current_A, DIGITS * smu->current_range_A,
@@ -354,7 +282,7 @@ static int set_current(struct smu *smu, double current_A, int64_t deadline_ns, s
 
 static int set_voltage(struct smu *smu, double voltage_V, int64_t deadline_ns, struct cyc_err *err)
 {
-    const double range_V = range_for(smu->model->voltage_ranges_V, voltage_V);
+    const double range_V = cyc_k2400_range(smu->model->voltage_ranges_V, voltage_V);
     const double wider_V = smu->voltage_range_V > range_V ? smu->voltage_range_V : range_V;
     int status =
         set_range(smu, ":SOUR:VOLT:RANG", wider_V, &smu->voltage_range_V, deadline_ns, err);
@@ -433,11 +361,12 @@ static int protect_bounds(const struct smu *smu, const struct cyc_protection *pr
                            "a Keithley 2400 needs bounds of voltage and current; state the "
                            "channel's limits");
     }
-    if (voltage_V <= 0 || voltage_V > voltage_most_V(smu->model)) {
+    if (voltage_V <= 0 || voltage_V > cyc_k2400_voltage_most_V(smu->model)) {
         char text[CYC_NUMBER_SIZE];
-        return cyc_err_set(
-            err, CYC_E_INPUT, "the upper limit of voltage is %s V; a %s takes one up to %.0f V",
-            cyc_number_brief(text, voltage_V, 6), smu->model->number, voltage_most_V(smu->model));
+        return cyc_err_set(err, CYC_E_INPUT,
+                           "the upper limit of voltage is %s V; a %s takes one up to %.0f V",
+                           cyc_number_brief(text, voltage_V, 6), smu->model->number,
+                           cyc_k2400_voltage_most_V(smu->model));
     }
     return CYC_OK;
 }
@@ -470,8 +399,8 @@ static int k2400_protect(struct cyc_instrument *instrument, unsigned output,
     const double current_A = larger(protection->current_min_A, protection->current_max_A);
     status = set_up(instrument, deadline_ns, err);
     if (status == CYC_OK) {
-        status =
-            set_compliance_A(smu, fmin(current_A, current_most_A(smu->model)), deadline_ns, err);
+        status = set_compliance_A(smu, fmin(current_A, cyc_k2400_current_most_A(smu->model)),
+                                  deadline_ns, err);
     }
     if (status == CYC_OK) {
         status = set_function(smu, FUNCTION_CURRENT, deadline_ns, err);
@@ -541,9 +470,10 @@ static void decode(struct smu *smu, const struct raw *raw, struct cyc_reading *r
         smu->function == FUNCTION_VOLTAGE ? smu->sense_range_A : smu->current_range_A;
     const double over = (state & STATUS_OVERFLOW) != 0 ? -1 : 1.1;
     take_value(reading, CYC_MEASURAND_VOLTAGE, raw->kinds[0], raw->values[0],
-               over * voltage_most_V(smu->model));
-    take_value(reading, CYC_MEASURAND_CURRENT, raw->kinds[1], raw->values[1],
-               over * (isnan(current_range_A) ? current_most_A(smu->model) : current_range_A));
+               over * cyc_k2400_voltage_most_V(smu->model));
+    take_value(
+        reading, CYC_MEASURAND_CURRENT, raw->kinds[1], raw->values[1],
+        over * (isnan(current_range_A) ? cyc_k2400_current_most_A(smu->model) : current_range_A));
     const bool at_compliance = (state & (STATUS_COMPLIANCE | STATUS_RANGE_COMPLIANCE)) != 0;
     const unsigned holding = at_compliance ? STATUS_CURRENT_SOURCE : STATUS_VOLTAGE_SOURCE;
     if ((state & holding) != 0) {
@@ -636,7 +566,8 @@ static int check_drive(const struct smu *smu, const struct cyc_drive *drive, str
     }
     const double low = current ? bounds->current_min_A : bounds->voltage_min_V;
     const double high = current ? bounds->current_max_A : bounds->voltage_max_V;
-    const double most = current ? current_most_A(smu->model) : voltage_most_V(smu->model);
+    const double most =
+        current ? cyc_k2400_current_most_A(smu->model) : cyc_k2400_voltage_most_V(smu->model);
     if (!isfinite(setpoint->value) || setpoint->value < low || setpoint->value > high ||
         fabs(setpoint->value) > most) {
         return cyc_err_set(err, CYC_E_INPUT, "%s %s lies outside the bounds",
@@ -713,7 +644,7 @@ static double hold_current_A(const struct smu *smu, const struct cyc_drive *driv
     const struct cyc_setpoint *const setpoint = &drive->setpoint;
     const double high_A = fmin(fmax(setpoint->current_max_A, 0), drive->bounds.current_max_A);
     const double low_A = fmax(fmin(setpoint->current_min_A, 0), drive->bounds.current_min_A);
-    return fmin(larger(high_A, low_A), current_most_A(smu->model));
+    return fmin(larger(high_A, low_A), cyc_k2400_current_most_A(smu->model));
 }
 
 static int drive_voltage(struct smu *smu, const struct cyc_drive *drive, int64_t deadline_ns,

@@ -7,111 +7,112 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct {
+    const char *text;
+    enum cyc_scpi_value kind;
+    double value;
+} number_rows[] = {
+    {"0", CYC_SCPI_NUMBER, 0},
+    {"1", CYC_SCPI_NUMBER, 1},
+    {"+1", CYC_SCPI_NUMBER, 1},
+    {"-1", CYC_SCPI_NUMBER, -1},
+    {"+1.000236E+00", CYC_SCPI_NUMBER, 1.000236},
+    {"-1.000000E-04", CYC_SCPI_NUMBER, -1e-4},
+    {" 1.2", CYC_SCPI_NUMBER, 1.2},
+    {"1.2 ", CYC_SCPI_NUMBER, 1.2},
+    {"\t1.2\r", CYC_SCPI_NUMBER, 1.2},
+    {".5", CYC_SCPI_NUMBER, 0.5},
+    {"-.5", CYC_SCPI_NUMBER, -0.5},
+    {"5.", CYC_SCPI_NUMBER, 5},
+    {"5.E2", CYC_SCPI_NUMBER, 500},
+    {"1E3", CYC_SCPI_NUMBER, 1000},
+    {"1e+3", CYC_SCPI_NUMBER, 1000},
+    {"+4.813200E+04", CYC_SCPI_NUMBER, 48132},
+    {"9.90E+36", CYC_SCPI_OVERFLOW, NAN},
+    {"+9.91E37", CYC_SCPI_INVALID, NAN},
+    {"+9.910000E+37", CYC_SCPI_INVALID, NAN},
+    {"9.91e+37", CYC_SCPI_INVALID, NAN},
+    {"-9.91E37", CYC_SCPI_INVALID, NAN},
+    {"+9.9E37", CYC_SCPI_OVERFLOW, NAN},
+    {"+9.900000E+37", CYC_SCPI_OVERFLOW, NAN},
+    {"-9.9E+37", CYC_SCPI_OVERFLOW, NAN},
+    {"9.92E37", CYC_SCPI_OVERFLOW, NAN},
+    {"1E38", CYC_SCPI_OVERFLOW, NAN},
+    {"1E300", CYC_SCPI_OVERFLOW, NAN},
+    {"1E999", CYC_SCPI_NONE, NAN},
+    {"INF", CYC_SCPI_OVERFLOW, NAN},
+    {"-inf", CYC_SCPI_OVERFLOW, NAN},
+    {"Infinity", CYC_SCPI_OVERFLOW, NAN},
+    {"NAN", CYC_SCPI_INVALID, NAN},
+    {"nan", CYC_SCPI_INVALID, NAN},
+    {"", CYC_SCPI_NONE, NAN},
+    {" ", CYC_SCPI_NONE, NAN},
+    {"+", CYC_SCPI_NONE, NAN},
+    {"-", CYC_SCPI_NONE, NAN},
+    {".", CYC_SCPI_NONE, NAN},
+    {"E3", CYC_SCPI_NONE, NAN},
+    {"1E", CYC_SCPI_NONE, NAN},
+    {"1E+", CYC_SCPI_NONE, NAN},
+    {"--1", CYC_SCPI_NONE, NAN},
+    {"+-1", CYC_SCPI_NONE, NAN},
+    {"- 1", CYC_SCPI_NONE, NAN},
+    {"1.2.3", CYC_SCPI_NONE, NAN},
+    {"1,2", CYC_SCPI_NONE, NAN},
+    {"1 2", CYC_SCPI_NONE, NAN},
+    {"1.2V", CYC_SCPI_NONE, NAN},
+    {"80.00 V", CYC_SCPI_NONE, NAN},
+    {"V 24.00", CYC_SCPI_NONE, NAN},
+    {"0x10", CYC_SCPI_NONE, NAN},
+    {"#H10", CYC_SCPI_NONE, NAN},
+    {"1e5x", CYC_SCPI_NONE, NAN},
+    {"ON", CYC_SCPI_NONE, NAN},
+    {"0-113,\"Undefined header\"", CYC_SCPI_NONE, NAN},
+    {"-113,\"Undefined header\"", CYC_SCPI_NONE, NAN},
+    {"\"1\"", CYC_SCPI_NONE, NAN},
+    {"1;2", CYC_SCPI_NONE, NAN},
+    {"\xFF\xFF", CYC_SCPI_NONE, NAN},
+    {"1\x01", CYC_SCPI_NONE, NAN},
+    {"+1.23\xB5", CYC_SCPI_NONE, NAN},
+    {"1_000", CYC_SCPI_NONE, NAN},
+    {"1'000", CYC_SCPI_NONE, NAN},
+    {"0000000000000000000000000000000000000000000000000000000000000000000001", CYC_SCPI_NONE, NAN},
+};
+
 static void numbers_are_told_from_all_else(void)
 {
-    static const struct {
-        const char *text;
-        enum cyc_scpi_value kind;
-        double value;
-    } rows[] = {
-        {"0", CYC_SCPI_NUMBER, 0},
-        {"1", CYC_SCPI_NUMBER, 1},
-        {"+1", CYC_SCPI_NUMBER, 1},
-        {"-1", CYC_SCPI_NUMBER, -1},
-        {"+1.000236E+00", CYC_SCPI_NUMBER, 1.000236},
-        {"-1.000000E-04", CYC_SCPI_NUMBER, -1e-4},
-        {" 1.2", CYC_SCPI_NUMBER, 1.2},
-        {"1.2 ", CYC_SCPI_NUMBER, 1.2},
-        {"\t1.2\r", CYC_SCPI_NUMBER, 1.2},
-        {".5", CYC_SCPI_NUMBER, 0.5},
-        {"-.5", CYC_SCPI_NUMBER, -0.5},
-        {"5.", CYC_SCPI_NUMBER, 5},
-        {"5.E2", CYC_SCPI_NUMBER, 500},
-        {"1E3", CYC_SCPI_NUMBER, 1000},
-        {"1e+3", CYC_SCPI_NUMBER, 1000},
-        {"+4.813200E+04", CYC_SCPI_NUMBER, 48132},
-        {"9.90E+36", CYC_SCPI_OVERFLOW, NAN},
-        {"+9.91E37", CYC_SCPI_INVALID, NAN},
-        {"+9.910000E+37", CYC_SCPI_INVALID, NAN},
-        {"9.91e+37", CYC_SCPI_INVALID, NAN},
-        {"-9.91E37", CYC_SCPI_INVALID, NAN},
-        {"+9.9E37", CYC_SCPI_OVERFLOW, NAN},
-        {"+9.900000E+37", CYC_SCPI_OVERFLOW, NAN},
-        {"-9.9E+37", CYC_SCPI_OVERFLOW, NAN},
-        {"9.92E37", CYC_SCPI_OVERFLOW, NAN},
-        {"1E38", CYC_SCPI_OVERFLOW, NAN},
-        {"1E300", CYC_SCPI_OVERFLOW, NAN},
-        {"1E999", CYC_SCPI_NONE, NAN},
-        {"INF", CYC_SCPI_OVERFLOW, NAN},
-        {"-inf", CYC_SCPI_OVERFLOW, NAN},
-        {"Infinity", CYC_SCPI_OVERFLOW, NAN},
-        {"NAN", CYC_SCPI_INVALID, NAN},
-        {"nan", CYC_SCPI_INVALID, NAN},
-        {"", CYC_SCPI_NONE, NAN},
-        {" ", CYC_SCPI_NONE, NAN},
-        {"+", CYC_SCPI_NONE, NAN},
-        {"-", CYC_SCPI_NONE, NAN},
-        {".", CYC_SCPI_NONE, NAN},
-        {"E3", CYC_SCPI_NONE, NAN},
-        {"1E", CYC_SCPI_NONE, NAN},
-        {"1E+", CYC_SCPI_NONE, NAN},
-        {"--1", CYC_SCPI_NONE, NAN},
-        {"+-1", CYC_SCPI_NONE, NAN},
-        {"- 1", CYC_SCPI_NONE, NAN},
-        {"1.2.3", CYC_SCPI_NONE, NAN},
-        {"1,2", CYC_SCPI_NONE, NAN},
-        {"1 2", CYC_SCPI_NONE, NAN},
-        {"1.2V", CYC_SCPI_NONE, NAN},
-        {"80.00 V", CYC_SCPI_NONE, NAN},
-        {"V 24.00", CYC_SCPI_NONE, NAN},
-        {"0x10", CYC_SCPI_NONE, NAN},
-        {"#H10", CYC_SCPI_NONE, NAN},
-        {"1e5x", CYC_SCPI_NONE, NAN},
-        {"ON", CYC_SCPI_NONE, NAN},
-        {"0-113,\"Undefined header\"", CYC_SCPI_NONE, NAN},
-        {"-113,\"Undefined header\"", CYC_SCPI_NONE, NAN},
-        {"\"1\"", CYC_SCPI_NONE, NAN},
-        {"1;2", CYC_SCPI_NONE, NAN},
-        {"\xFF\xFF", CYC_SCPI_NONE, NAN},
-        {"1\x01", CYC_SCPI_NONE, NAN},
-        {"+1.23\xB5", CYC_SCPI_NONE, NAN},
-        {"1_000", CYC_SCPI_NONE, NAN},
-        {"1'000", CYC_SCPI_NONE, NAN},
-        {"0000000000000000000000000000000000000000000000000000000000000000000001", CYC_SCPI_NONE,
-         NAN},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof number_rows / sizeof number_rows[0]; i++) {
         double value = 1234;
         const enum cyc_scpi_value kind =
-            cyc_scpi_number(rows[i].text, strlen(rows[i].text), &value);
-        if (kind != rows[i].kind) {
-            (void)fprintf(stderr, "  '%s' is %d\n", rows[i].text, kind);
+            cyc_scpi_number(number_rows[i].text, strlen(number_rows[i].text), &value);
+        if (kind != number_rows[i].kind) {
+            (void)fprintf(stderr, "  '%s' is %d\n", number_rows[i].text, kind);
         }
-        CU_ASSERT_EQUAL(kind, rows[i].kind);
-        CU_ASSERT(isnan(rows[i].value) ? isnan(value) : value == rows[i].value);
+        CU_ASSERT_EQUAL(kind, number_rows[i].kind);
+        CU_ASSERT(isnan(number_rows[i].value) ? isnan(value) : value == number_rows[i].value);
     }
-    CU_ASSERT(sizeof rows / sizeof rows[0] >= 60);
+    CU_ASSERT(sizeof number_rows / sizeof number_rows[0] >= 60);
 }
+
+static const struct {
+    const char *reply, *maker, *model, *serial, *firmware;
+} identity_rows[] = {
+    {"KEITHLEY INSTRUMENTS INC., MODEL 2400, 1234567, C30/A02 /K/J", "KEITHLEY INSTRUMENTS INC.",
+     "MODEL 2400", "1234567", "C30/A02 /K/J"},
+    {"ITECH,IT6006C,8001,1.0,2.0,3.0", "ITECH", "IT6006C", "8001", "1.0,2.0,3.0"},
+    {"IDN MAKER,M,S", "MAKER", "M", "S", ""},
+    {"\"MAKER\",\"M\",\"S\",\"F\"", "MAKER", "M", "S", "F"},
+    {"MAKER,M,,", "MAKER", "M", "", ""},
+};
 
 static void identities_are_read_from_all_their_shapes(void)
 {
-    static const struct {
-        const char *reply, *maker, *model, *serial, *firmware;
-    } rows[] = {
-        {"KEITHLEY INSTRUMENTS INC., MODEL 2400, 1234567, C30/A02 /K/J",
-         "KEITHLEY INSTRUMENTS INC.", "MODEL 2400", "1234567", "C30/A02 /K/J"},
-        {"ITECH,IT6006C,8001,1.0,2.0,3.0", "ITECH", "IT6006C", "8001", "1.0,2.0,3.0"},
-        {"IDN MAKER,M,S", "MAKER", "M", "S", ""},
-        {"\"MAKER\",\"M\",\"S\",\"F\"", "MAKER", "M", "S", "F"},
-        {"MAKER,M,,", "MAKER", "M", "", ""},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof identity_rows / sizeof identity_rows[0]; i++) {
         struct cyc_identity identity = {0};
-        CU_ASSERT_EQUAL(cyc_scpi_identity(rows[i].reply, &identity, NULL), CYC_OK);
-        CYC_SAME(identity.maker, rows[i].maker);
-        CYC_SAME(identity.model, rows[i].model);
-        CYC_SAME(identity.serial_number, rows[i].serial);
-        CYC_SAME(identity.firmware, rows[i].firmware);
+        CU_ASSERT_EQUAL(cyc_scpi_identity(identity_rows[i].reply, &identity, NULL), CYC_OK);
+        CYC_SAME(identity.maker, identity_rows[i].maker);
+        CYC_SAME(identity.model, identity_rows[i].model);
+        CYC_SAME(identity.serial_number, identity_rows[i].serial);
+        CYC_SAME(identity.firmware, identity_rows[i].firmware);
     }
     struct cyc_identity identity = {0};
     CU_ASSERT_EQUAL(cyc_scpi_identity("+1.0E+00,+2.0E+00", &identity, NULL), CYC_E_IDENTITY);
