@@ -92,6 +92,10 @@ while read -r line <&8; do
     esac
 done 8< terminal2
 
+# while the rig's processes are there, its ports are theirs
+try 4 measure bench/rig.yaml
+has "this rig is being run" "$said"
+
 # it went on without its terminal, and ended by itself
 has '"running"' "$running"
 try 0 show last --json
@@ -104,6 +108,5 @@ same "cycles" "$(json length)" 2
 # the chamber went to 30 °C, the indicator saw the stack's 50 MPa
 awk -F, 'NR > 1 && $9 ~ /^CC/ && ($16 < 29 || $16 > 31 || $17 < 45e6 || $17 > 55e6) { bad++ } END { exit bad > 0 || NR < 50 }' "$data" ||
     { bad=1; echo "temperature or pressure in $data is not what the bench has"; }
-# the cell's charge in the truth is the one in the journal: positive charges
 [ "$count" -ge 10 ] || { bad=1; echo "only $count commands"; }
 end
