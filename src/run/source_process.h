@@ -27,7 +27,8 @@ struct cyc_source_start {
     const struct cyc_setting *settings;
     unsigned setting_count;
     const char *journal_folder; /* run folder whose finished steps are replayed; "": none */
-    const struct cyc_sensors *sensors; /* the channel's named ones; NULL: as cell and protocol say */
+    const struct cyc_sensors
+        *sensors; /* the channel's named ones; NULL: as cell and protocol say */
     /* Of the channel's instruments, for slopes; 0: as in a dry run. Used with a cell file only. */
     double voltage_resolution_V, current_resolution_A, temperature_resolution_K;
 };

@@ -20,8 +20,8 @@ static const char *const hostile[] = {
     "for i = 1, math.tointeger(2^53) do end",
     "local function f() return f() end f()",
     "while true do pcall(function() while true do end end) end",
-    "local function loop() while true do end end pcall(pcall, pcall, loop) "
-    "while true do pcall(loop) end",
+    ("local function loop() while true do end end "
+     "pcall(pcall, pcall, loop) while true do pcall(loop) end"),
     "local function f() pcall(f) while true do end end f()",
     "local ok = pcall(function() while true do end end) rest('1 h')",
     "local co = coroutine.create(function() while true do end end) coroutine.resume(co)",
