@@ -23,7 +23,13 @@ const char *cyc_channel_state_name(uint32_t state)
 
 int cyc_control_open(const char *state_dir, int *fd, struct cyc_err *err)
 {
-    return cyc_message_connect(state_dir, CYC_DAEMON_SOCKET, fd, err);
+    const int status = cyc_message_connect(state_dir, CYC_DAEMON_SOCKET, fd, err);
+    return status != CYC_E_LOST && status != CYC_E_FILE
+               ? status
+               : cyc_err_set(err, status,
+                             "no run is on this rig: its processes do not run (`cyclostat run` "
+                             "starts them; their state folder is %s)",
+                             state_dir);
 }
 
 int cyc_control_ask(int fd, const struct cyc_request *request, struct cyc_err *err)
