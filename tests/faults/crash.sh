@@ -95,7 +95,7 @@ restarts=0
 for kill in $(seq "$kills"); do
     draw 1500
     sleep "0.$(printf %04d $((drawn + 300)))"
-    sleep "$((drawn % 2))"
+    sleep "$((drawn % 3))"
     daemon=$(pgrep -P "$supervisor" -f "cyclostat daemon" | head -n 1)
     [ -n "$daemon" ] || fail "there is no daemon"
     kill -STOP "$daemon" # so that file and journal are of one moment

@@ -2,13 +2,15 @@
  * a daemon dies, hangs, or has lost its mind.
  *
  *   double supervise --rig R --state D     the supervisor, with this program as its children
- *   double daemon …                        behaves as $DOUBLE says
- *   double port …, double safe …           the real program, $DOUBLE_CYCLOSTAT
+ *   double daemon …                        behaves as $DOUBLE says:
  *
- *   DOUBLE=steady     arms every channel, applies DOUBLE_A ampere, renews the lease
- *   DOUBLE=hostile    ignores every limit: huge setpoints, no numbers, wrong indexes, floods,
- * mangled messages; and between them a current at the channel's limit, for ever DOUBLE=idle renews
- * the lease and does nothing
+ *     steady       arms every channel, applies $DOUBLE_A ampere, renews the lease
+ *     forgetful    as steady, but renews no lease after two seconds, though it lives and talks
+ *     hostile      ignores every limit: huge setpoints, no numbers, wrong indexes, floods, mangled
+ *                  messages, and between them $DOUBLE_A, for ever
+ *     idle         renews the lease and does nothing
+ *
+ *   double port …, double safe …           the real program, $DOUBLE_CYCLOSTAT
  */
 #include "device/message.h"
 #include "device/port.h"
@@ -41,6 +43,7 @@ struct double_daemon {
     int64_t armed_ns[CYC_RIG_CHANNELS_MAX];
     bool refused[CYC_RIG_CHANNELS_MAX];
     uint64_t random;
+    int64_t began_ns;
     FILE *log;
     uint32_t number;
 };
@@ -270,7 +273,9 @@ static void serve_ports(struct double_daemon *self)
             continue;
         }
         struct cyc_message lease = {.kind = CYC_MESSAGE_LEASE};
-        say(self, i, &lease);
+        if (strcmp(self->mode, "forgetful") != 0 || now_ns() - self->began_ns < 2 * CYC_S_NS) {
+            say(self, i, &lease);
+        }
         hear(self, i);
     }
     arm_all(self);
@@ -293,6 +298,7 @@ static int daemon_double(const struct words *words)
     }
     self->rig = load(words->rig, &self->registry);
     self->state = words->state;
+    self->began_ns = now_ns();
     self->mode = getenv("DOUBLE") != NULL ? getenv("DOUBLE") : "steady";
     const char *const current = getenv("DOUBLE_A");
     size_t used;

@@ -200,6 +200,23 @@ static unsigned without_answer(struct bench *bench)
     return failed;
 }
 
+/* The supervisor sees a daemon that lives; only the port knows that nobody renews its lease. */
+static unsigned without_lease(struct bench *bench)
+{
+    const char *const rearm[] = {bench_cyclostat, "rearm",      bench->rig,
+                                 "--state",       bench->state, NULL};
+    bench_kill_all(bench);
+    unsigned failed = wrong(bench_run(bench, rearm) != 0, __LINE__);
+    bench_start_supervisor(bench, "forgetful", "0.001");
+    failed += wrong(!bench_await(bench, true, 2 * CYC_S_NS), __LINE__);
+    failed += wrong(!bench_await(bench, false, 4 * CYC_S_NS), __LINE__);
+    const unsigned energised = bench->energised;
+    failed += wrong(bench_await(bench, true, CYC_S_NS), __LINE__);
+    failed += wrong(bench->energised != energised, __LINE__);
+    (void)printf("without a lease: %s\n", failed == 0 ? "holds" : "BROKEN");
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5) {
@@ -228,6 +245,7 @@ int main(int argc, char **argv)
     failed += proven(&bench);
     failed += latched(&bench);
     failed += without_answer(&bench);
+    failed += without_lease(&bench);
     char path[400];
     (void)snprintf(path, sizeof path, "%s/double.log", bench.state);
     if (failed > 0) {
