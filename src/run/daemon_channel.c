@@ -147,8 +147,8 @@ static struct cyc_plausible_facts facts_of(const struct daemon *daemon, unsigned
         &daemon->rig->instruments[daemon->rig->channels[index].cycler].capabilities;
     return (struct cyc_plausible_facts){
         .nominal_capacity_Ah = opener->journal.nominal_capacity_Ah,
-        .voltage_min_V = opener->start.voltage_min_V,
-        .voltage_max_V = opener->start.voltage_max_V,
+        .voltage_min_V = NAN, /* of the first step's limits */
+        .voltage_max_V = NAN,
         .voltage_resolution_V = capabilities->resolution[CYC_MEASURAND_VOLTAGE],
         .current_resolution_A = capabilities->resolution[CYC_MEASURAND_CURRENT],
         .current_accuracy_A = capabilities->accuracy[CYC_MEASURAND_CURRENT],

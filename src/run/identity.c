@@ -195,10 +195,7 @@ static void add_files(const struct cyc_live_request *request, const char *start_
 static void fill_start(const struct cyc_live_request *request, const struct cyc_run_file *files,
                        struct cyc_start *start)
 {
-    const struct cyc_demands *demands = cyc_protocol_demands(request->protocol);
     start->rate = request->rate;
-    start->voltage_min_V = demands->voltage_min_V;
-    start->voltage_max_V = demands->voltage_max_V;
     (void)cyc_copy(start->protocol, sizeof start->protocol, base_name(files[0].name));
     (void)cyc_copy(start->cell, sizeof start->cell,
                    request->cell_text != NULL ? CYC_START_CELL : "");

@@ -116,11 +116,32 @@ static void ask_person(struct cyc_live *live)
     }
 }
 
+/* The window of voltages stands in every step of a protocol; the first one tells it. */
+static void begin_plausible(struct cyc_live *live, const struct cyc_step *step)
+{
+    struct cyc_plausible_facts *facts = &live->options.facts;
+    for (unsigned i = 0; i < step->limit_count; i++) {
+        const struct cyc_limit *limit = &step->limits[i];
+        if (limit->signal == CYC_SIGNAL_VOLTAGE && limit->level == CYC_LEVEL_PROTOCOL) {
+            facts->voltage_min_V = isfinite(limit->low) ? limit->low : (double)NAN;
+            facts->voltage_max_V = isfinite(limit->high) ? limit->high : (double)NAN;
+        }
+    }
+    cyc_plausible_init(live->plausible, facts);
+    if (live->in_force) {
+        cyc_plausible_setpoint(live->plausible, &live->force,
+                               cyc_live_run_time_ns(live, live->now_ns));
+    }
+}
+
 static void see_step(struct cyc_live *live)
 {
     struct cyc_progress progress;
     cyc_session_progress(live->session, &progress);
     if (progress.step != NULL && progress.step_count != live->plausible_step) {
+        if (live->plausible_step == 0) {
+            begin_plausible(live, progress.step);
+        }
         live->plausible_step = progress.step_count;
         ask_person(live);
         if (live->plausible != NULL) {

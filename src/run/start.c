@@ -22,8 +22,6 @@ void cyc_start_text(const struct cyc_start *start, struct cyc_text *text)
     cyc_text_format(text, "protocol %s\n", start->protocol);
     cyc_text_format(text, "cell %s\n", start->cell);
     put_number(text, "rate", start->rate);
-    put_number(text, "voltage_min_V", start->voltage_min_V);
-    put_number(text, "voltage_max_V", start->voltage_max_V);
     for (unsigned i = 0; i < start->setting_count; i++) {
         cyc_text_format(text, "set %s=%s\n", start->settings[i].name, start->settings[i].value);
     }
@@ -74,14 +72,6 @@ static bool take_line(struct cyc_start *start, char *line)
     if (strcmp(line, "rate") == 0) {
         start->rate = number_of(value);
         return start->rate > 0;
-    }
-    if (strcmp(line, "voltage_min_V") == 0) {
-        start->voltage_min_V = number_of(value);
-        return true;
-    }
-    if (strcmp(line, "voltage_max_V") == 0) {
-        start->voltage_max_V = number_of(value);
-        return true;
     }
     return strcmp(line, "set") == 0 && take_setting(start, value);
 }

@@ -17,7 +17,6 @@ struct cyc_start {
     char protocol[256];                  /* names within the run folder's copies */
     char cell[256];                      /* "": the protocol's own */
     double rate;                         /* of the live host */
-    double voltage_min_V, voltage_max_V; /* the protocol's limits; NaN: none */
     unsigned setting_count;
     struct cyc_setting settings[CYC_START_SETTINGS_MAX]; /* point into `text` */
     char text[8192];                                     /* as read */
