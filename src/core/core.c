@@ -78,6 +78,13 @@ const struct cyc_sample *cyc_core_last(const struct cyc_core *core)
     return core->has_sample ? &core->last : NULL;
 }
 
+void cyc_core_known(const struct cyc_core *core, double *voltage_V, double *current_A)
+{
+    const bool known = core->has_previous || core->previous_ns != 0; /* also before a gap */
+    *voltage_V = known ? core->previous_V : NAN;
+    *current_A = known ? core->previous_A : NAN;
+}
+
 const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core)
 {
     return &core->setpoint;

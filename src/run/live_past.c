@@ -322,6 +322,9 @@ static void fill_past(const struct cyc_live *live, const struct cyc_sample *last
         facts->last_V = past->known.voltage_V;
         facts->last_A = past->known.current_A;
     }
+    if (!isfinite(facts->last_V)) {
+        cyc_core_known(cyc_session_core(live->session), &facts->last_V, &facts->last_A);
+    }
     facts->last_degC = last != NULL ? last->temperature_degC : (double)NAN;
     facts->resistance_ohm = 0.2 / journal->one_c_A; /* no cell drops more than 0.2 V at 1C */
     facts->bound_Ah = past->gap.bound_Ah;
@@ -474,6 +477,10 @@ static void take_reading(struct cyc_live *live, const struct cyc_message *messag
         /* What is read while the instrument is being set up says nothing. */
         const bool known = isfinite(sample.voltage_V) && isfinite(sample.current_A);
         past->latest = sample;
+        if (past->interrupted_ns != 0) { /* seen, and not the executor's: nor is it later */
+            live->epoch = message->epoch;
+            live->reading_number = message->number;
+        }
         past->fresh = past->interrupted_ns != 0 && known && message->setpoint_number == open;
     }
 }
@@ -492,7 +499,7 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
         past->arm_status = message->status;
         (void)cyc_copy(past->arm_text, sizeof past->arm_text, message->text);
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
-        past->tripped = true;
+        past->tripped = past->interrupted_ns != 0; /* before that it was the lease */
     } else if (own && message->kind == CYC_MESSAGE_APPLIED) {
         cyc_live_gate_applied(live, message);
     }

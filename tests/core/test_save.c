@@ -475,6 +475,10 @@ static void between_two_steps_the_circuit_is_opened(void)
     CU_ASSERT_FALSE(cyc_core_is_interrupted(&rig->core));
     CU_ASSERT_EQUAL(cyc_core_step_count(&rig->core), 1);
     CU_ASSERT_EQUAL(cyc_core_last(&rig->core), &rig->core.last);
+    double voltage_V, current_A;
+    cyc_core_known(&rig->core, &voltage_V, &current_A); /* also after the trapezoid was cut */
+    CYC_NEAR(voltage_V, rig->core.last.voltage_V, 0);
+    CYC_NEAR(current_A, rig->core.last.current_A, 0);
     rig_free(rig);
 }
 
@@ -510,6 +514,13 @@ static void an_entry_that_was_pending_is_tried_again(void)
     rig_step(rig); /* no sample yet: nothing was sent */
     CU_ASSERT_EQUAL(rig->setpoint_count, 0);
     CU_ASSERT_PTR_NULL(cyc_core_last(&rig->core));
+    double voltage_V, current_A;
+    cyc_core_known(&rig->core, &voltage_V, &current_A);
+    CU_ASSERT(isnan(voltage_V) && isnan(current_A));
+    rig->core.has_previous = true;
+    cyc_core_known(&rig->core, &voltage_V, &current_A);
+    CU_ASSERT_FALSE(isnan(voltage_V));
+    rig->core.has_previous = false;
     interrupt(rig, 0, 0);
     rig_operator(rig, CYC_OPERATOR_CONTINUE);
     rig_until(rig, HOUR);
