@@ -323,6 +323,20 @@ static void say(struct live *live, unsigned port, struct cyc_message *message)
     (void)cyc_message_send(live->sockets[port], message, -1, NULL);
 }
 
+/* What the supervisor does: hears, and says that it lives. */
+static void beat(struct live *live, unsigned port)
+{
+    struct cyc_message message;
+    int passed = -1;
+    while (cyc_message_receive(live->supervisor[port], &message, &passed, NULL) == CYC_OK) {
+        if (passed >= 0) {
+            (void)close(passed);
+        }
+    }
+    message = (struct cyc_message){.kind = CYC_MESSAGE_ALIVE, .channel = -1, .t_ns = now_ns()};
+    (void)cyc_message_send(live->supervisor[port], &message, -1, NULL);
+}
+
 static void call(struct live *live, unsigned port)
 {
     char name[32];
@@ -333,6 +347,9 @@ static void call(struct live *live, unsigned port)
             (void)cyc_copy(hello.text, sizeof hello.text, live->sha256);
             say(live, port, &hello);
             return;
+        }
+        for (unsigned k = 0; k < live->ports; k++) {
+            beat(live, k); /* those that wait for the others */
         }
         (void)poll(NULL, 0, 50);
     }
@@ -362,20 +379,6 @@ static void hear(struct live *live, unsigned port)
             }
         }
     }
-}
-
-/* What the supervisor does: hears, and says that it lives. */
-static void beat(struct live *live, unsigned port)
-{
-    struct cyc_message message;
-    int passed = -1;
-    while (cyc_message_receive(live->supervisor[port], &message, &passed, NULL) == CYC_OK) {
-        if (passed >= 0) {
-            (void)close(passed);
-        }
-    }
-    message = (struct cyc_message){.kind = CYC_MESSAGE_ALIVE, .channel = -1, .t_ns = now_ns()};
-    (void)cyc_message_send(live->supervisor[port], &message, -1, NULL);
 }
 
 static void renew(struct live *live)
