@@ -61,6 +61,7 @@ struct slot {
     struct cyc_core *core; /* owned; the state behind all posted up to: */
     uint64_t state_ticket; /* 0: none was ever posted */
     uint64_t epoch, reading_number;
+    bool hasty; /* an event was posted: the state behind it is to be durable at once */
     bool has_host;
     struct cyc_resume_host host;
     bool told; /* news wait */

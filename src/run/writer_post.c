@@ -146,6 +146,7 @@ uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns
     struct node *node = post(writer, slot, EVENT);
     if (node != NULL) {
         fill_note(&node->as.note, t_ns, who, what, why);
+        writer->slots[slot]->hasty = true;
     }
     return posted(writer, slot, node, false);
 }
@@ -198,6 +199,8 @@ uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned index, const struc
         memcpy(slot->core, core, cyc_core_size());
         ticket = ++slot->ticket;
         slot->state_ticket = ticket;
+        slot->wanted = slot->hasty ? ticket : slot->wanted;
+        slot->hasty = false;
         slot->epoch = place->epoch;
         slot->reading_number = place->reading_number;
         slot->has_host = place->host != NULL;
