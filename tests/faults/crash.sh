@@ -76,12 +76,21 @@ for _ in $(seq 100); do run=$(echo "$folder"/runs/2*) && [ -d "$run" ] && break;
 data=$(echo "$run"/*.bdf.csv)
 ask() { sqlite3 -readonly "$run/journal.sqlite" "$1" 2>>"$folder/sqlite.log"; }
 state() { "$program" status --rig "$folder/rig.yaml" 2>>"$folder/status.log" | awk '$1 == "A1" { print $2 }'; }
-# Until the channel runs; what a held run says is told.
+verdict() { ask 'SELECT verdict FROM gap ORDER BY id DESC LIMIT 1'; }
+# Until the channel runs. A cell that relaxes by more than the band is held, as it must be; a person
+# then looks at it and says `resume`. No other reason is let pass.
 wait_running() {
     for _ in $(seq 150); do
-        [ "$(state)" = running ] && return 0
+        now=$(state)
+        [ "$now" = running ] && return 0
+        case "$now $(verdict)" in
+        paused*"is not what it was left with"*)
+            "$program" resume --rig "$folder/rig.yaml" --channel A1 >>"$folder/resume.log" 2>&1
+            ;;
+        esac
         sleep 0.1
     done
+    echo "crash.sh: the channel is $now"
     return 1
 }
 # A reproducible number below $1.
@@ -117,9 +126,7 @@ done
 for _ in $(seq 100); do [ "$(state)" = free ] && break; sleep 0.1; done
 
 for kill in $(seq "$kills"); do
-    size=$(stat -c %s "$folder/before.$kill")
-    whole=$(awk '{ size += length($0) + 1 } END { print size + 0 }' <(tail -c 1 "$folder/before.$kill" | od -An -c >>"$folder/od.log"; head -n "$(wc -l <"$folder/before.$kill")" "$folder/before.$kill"))
-    [ "$whole" -le "$size" ] || fail "kill $kill: cannot measure"
+    whole=$(head -n "$(wc -l <"$folder/before.$kill")" "$folder/before.$kill" | wc -c)
     cmp -n "$whole" "$folder/before.$kill" "$data" || fail "kill $kill: rows from before were changed"
     count=$(wc -l <"$folder/steps.$kill")
     ask "SELECT * FROM step WHERE end_ns IS NOT NULL ORDER BY count LIMIT $count" >"$folder/steps.now"
@@ -128,6 +135,6 @@ done
 awk -F, 'NR > 1 && $11 != NR - 1 { print "record " $11 " in row " NR - 1; bad = 1 }
          NR > 2 && $1 + 0 < before + 0 { print "time goes back in row " NR - 1; bad = 1 }
          { before = $1 } END { exit bad }' "$data" || fail "records are missing or doubled"
-gaps=$(ask "SELECT count(*) FROM gap WHERE verdict = 'continue'")
+gaps=$(ask "SELECT count(*) FROM gap")
 [ "$gaps" = $((kills + restarts)) ] || fail "$gaps gaps for $kills kills and $restarts restarts"
 echo "$kills kills, $restarts restarts: $(wc -l <"$data") rows, $(ask 'SELECT count(*) FROM step') steps; largest bound $(ask 'SELECT max(bound_Ah) FROM gap') Ah"
