@@ -1,0 +1,304 @@
+#!/usr/bin/env bash
+# A bad computer, and ports that are not what the rig says: as the one who typed the command sees
+# it, and as the instruments did (the truth log of their emulators).
+#
+#   host.sh CYCLOSTAT SHIM [CASE …]
+set -uo pipefail
+export LC_ALL=C
+umask 022
+cyclostat=$(realpath "$1") shim=$(realpath "$2")
+shift 2
+folder=$(mktemp -d)
+bad=0 checked=0 emulator= locker=
+export CYC_SHIM=$folder/control
+
+end_rig() {
+    local pid
+    for pid in $(sed -n 's/^supervisor \([0-9]*\) .*/\1/p' "$folder"/*/state/*/holders 2> /dev/null); do
+        kill "$pid" 2> /dev/null
+        for _ in $(seq 100); do
+            kill -0 "$pid" 2> /dev/null || break
+            sleep 0.05
+        done
+    done
+}
+end_case() {
+    : > "$CYC_SHIM"
+    end_rig
+    for pid in $locker $emulator; do kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null; done
+    locker='' emulator=''
+}
+finish() {
+    end_case
+    rm -rf "$folder"
+}
+trap finish EXIT
+
+expect() { # <what> <command …>
+    local what=$1
+    shift
+    checked=$((checked + 1))
+    "$@" > "$folder/why" 2>&1 && return 0
+    bad=1
+    echo "BROKEN: $case: $what"
+    sed 's/^/    why: /' "$folder/why"
+    [ -s said ] && sed 's/^/    said: /' said
+    tail -n 12 state/*/log state/*/events.log 2> /dev/null | sed 's/^/    /'
+}
+within() { # <seconds> <command …>: until it succeeds
+    local tries=$(($1 * 20))
+    shift
+    while ! "$@" > /dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { "$@"; return 1; }
+        sleep 0.05
+    done
+}
+not() { ! "$@"; }
+says() { grep -qE -- "$1" "${2:-said}" || { cat "${2:-said}"; return 1; }; }
+once() { [ "$(grep -cE -- "$1" "${2:-said}")" -eq 1 ] || { cat "${2:-said}"; return 1; }; }
+is() { [ "$1" = "$2" ] || { echo "«$1» instead of «$2»"; return 1; }; }
+at_most() { [ "$1" -le "$2" ] || { echo "$1 is more than $2"; return 1; }; }
+# control <word …>: how the computer behaves from now on
+control() {
+    printf '%s\n' "$@" > "$CYC_SHIM.new"
+    mv "$CYC_SHIM.new" "$CYC_SHIM"
+}
+
+# ---- Rig, cell, protocols --------------------------------------------------------------------------
+cat > "$folder/cell.yaml" << END
+cyclostat_cell: 1
+name: small
+source: invented, for tests
+cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
+model:
+  kind: linear
+  capacity: 2.5 mAh
+  initial_soc: 50 %
+  ocv: {from: 3.0 V, to: 4.2 V}
+  parameters: {R0: 20}
+END
+protocol() { # <name> <step …>
+    {
+        printf 'cyclostat: 1\nname: %s\nlimits: {voltage: [2.4 V, 4.5 V], current: 3 C}\n' "$1"
+        printf 'cutoff: [voltage < 2.5 V, voltage > 4.4 V]\nrecord: {every: 2 s}\nmethod:\n'
+        printf '  - %s\n' "${@:2}"
+    } > "$folder/$1.yaml"
+}
+protocol long '{charge: 1 C, cutoff: 60 min}'
+protocol steps '{charge: 1 C, cutoff: 40 s}' '{discharge: 1 C, cutoff: 40 s}' '{rest: 10 s}'
+protocol turn '{charge: 1 C, cutoff: 60 s}' '{discharge: 1 C, cutoff: 60 min}'
+
+# begin <case> [<emulator option …>]: a folder of its own with a rig of two channels, A1 and A2
+begin() {
+    case=$1
+    local home=$folder/$1
+    shift
+    : > "$CYC_SHIM"
+    mkdir -p "$home/state" "$home/bad" "$home/good"
+    cd "$home" || exit 2
+    export CYCLOSTAT_STATE=$home/state CYCLOSTAT_RIG=$home/rig.yaml
+    cat > rig.yaml << END
+cyclostat_rig: 1
+name: $case
+ports:
+  left: {address: $home/left}
+  right: {address: $home/right}
+instruments:
+  smu1: {driver: keithley_2400, port: left, serial_number: "1111111", poll: 200 ms, accept: no_watchdog}
+  smu2: {driver: keithley_2400, port: right, serial_number: "2222222", poll: 200 ms, accept: no_watchdog}
+channels:
+  A1: {cycler: smu1, limits: {voltage: [2 V, 5 V], current: 50 mA}}
+  A2: {cycler: smu2, limits: {voltage: [2 V, 5 V], current: 50 mA}}
+END
+    emulate "$@"
+}
+emulate() { # [<option …>], with what stands at the ports in $at
+    "$cyclostat" emulate --rate "${rate:-20}" --cell "$folder/cell.yaml" --cell "$folder/cell.yaml" --truth truth \
+        "$@" "${at[0]:-keithley_2400[serial=1111111]}=left" \
+        "${at[1]:-keithley_2400[serial=2222222]}=right" > emulator 2>&1 &
+    emulator=$!
+    within 5 grep -q ready emulator || { cat emulator; exit 2; }
+}
+# run <channel> <protocol> [<option …>]: on this computer as the control file has it
+run() {
+    local channel=$1 what=$2
+    shift 2
+    LD_PRELOAD=$shim timeout 60 "$cyclostat" run "$folder/$what.yaml" --channel "$channel" \
+        --cell "$folder/cell.yaml" --rate "${rate:-20}" --runs good "$@" > said 2>&1
+}
+ask() { "$cyclostat" "$@" > said 2>&1; }
+state() { is "$("$cyclostat" status "$1" --json | jq -r '.[0].state')" "$2"; }
+why() { "$cyclostat" status "$1" --json | jq -r '.[0].why'; }
+# Events of the newest run in a folder, a line each
+events() { "$cyclostat" show last --runs "$1" --json | jq -r '.events[] | "\(.who) \(.what) \(.why)"'; }
+rows() { cat "$1"/2*/*.bdf.csv; }
+
+# ---- The truth -------------------------------------------------------------------------------------
+name_at() { [ "$1" = left ] && echo 'keithley_2400' || echo 'keithley_2400#2'; }
+output_at() { grep -E "^[0-9]+ $(name_at "$1") output 0 " truth; }
+drives() { output_at "$1" | tail -n 1 | grep -qE 'current -?0\.00[0-9]*[1-9]'; }
+is_off() { output_at "$1" | tail -n 1 | grep -q 'open'; }
+now_ms() { awk '{printf "%d", $1 * 1000}' /proc/uptime; }
+# off_within <ms> <port> <since, ms>: that its output went off in this time, for good
+off_within() {
+    local ms
+    within 8 is_off "$2" || { output_at "$2" | tail -n 3; return 1; }
+    ms=$(output_at "$2" | awk -v from="$3" '{on = !/open/} on {last = 0} !on && !last {last = $1 / 1e6}
+        END {printf "%d", last - from}')
+    echo "$case: $2 off after $ms ms" >> "$folder/times"
+    at_most "$ms" "$1"
+}
+nothing_written() { not grep received truth; }
+
+# ---- Ports -----------------------------------------------------------------------------------------
+missing_port() {
+    local rate=1
+    begin missing_port
+    sed -i "s|$PWD/left|$PWD/lefft|" rig.yaml
+    run A1 steps --detach
+    expect "the run does not start" is $? 4
+    expect "the port that is missing is named, once" once "smu1: there is no port '.*/lefft'"
+    expect "no folder is left" is "$(ls good)" ""
+    expect "nothing is latched" state A1 free
+    expect "nothing was written to anything" nothing_written
+    run A2 steps --detach
+    expect "the other channel runs" is $? 0
+}
+locked_port() {
+    begin locked_port
+    flock "$(readlink -f left)" sleep 60 &
+    locker=$!
+    within 5 not flock -n "$(readlink -f left)" true
+    run A1 steps --detach
+    expect "the run does not start" is $? 4
+    expect "who has the port is said, once" once "smu1: the port /dev/pts/[0-9]+ is in use by .* \(process [0-9]+\)"
+    expect "no folder is left" is "$(ls good)" ""
+    expect "nothing was written to anything" nothing_written
+    kill $(pgrep -P $locker) $locker
+    wait $locker 2> /dev/null
+    locker=
+    run A1 steps --quiet
+    expect "it runs once the port is free" is $? 0
+}
+wrong_serial() {
+    local at=('keithley_2400[serial=3333333]' 'keithley_2400[serial=2222222]')
+    begin wrong_serial
+    run A1 steps --detach
+    expect "the run does not start" is $? 4
+    expect "both numbers are said, once" once "smu1: another instrument answers: serial number '3333333' instead of '1111111'"
+    expect "no folder is left" is "$(ls good)" ""
+    expect "nothing was written to it" nothing_written
+}
+wrong_kind() {
+    local at=('bongshin_bs205' 'keithley_2400[serial=2222222]')
+    begin wrong_kind
+    run A1 steps --detach
+    expect "the run does not start" is $? 4
+    expect "the instrument is named, once" once "^cyclostat: smu1: "
+    expect "no folder is left" is "$(ls good)" ""
+    expect "nothing was written to it" nothing_written
+}
+
+# ---- Clocks ----------------------------------------------------------------------------------------
+# Lengths of the steps, as the truth log has them, in wall time
+wall_clock() {
+    begin wall_clock
+    local jump start
+    run A1 steps --quiet
+    expect "it runs" is $? 0
+    ask show last --runs good --json
+    jq -r '.steps[].step_time_s' said > steps.before
+    for jump in 3600 -3600 315576000 -315576000; do
+        run A1 steps --detach
+        expect "it runs" is $? 0
+        sleep 1
+        control "wall=$jump"
+        within 10 state A1 free
+        control ''
+        ask show last --runs good --json
+        expect "done" is "$(jq -r .run.end said)" "done"
+        jq -r '.steps[].step_time_s' said > steps.now
+        expect "a jump of $jump s moves no step" \
+            awk '{getline before < "steps.before"; d = $1 - before} d > 4 || d < -4 {print $1, before; bad = 1} END {exit bad}' steps.now
+        jq -r '.events[] | "\(.who) \(.what) \(.why)"' said > events
+        expect "one event" once "^clock " events
+        expect "which says by how much" says "^clock .*$(([ "$jump" -gt 0 ] && echo forward) || echo back)" events
+        tail -n +2 "$(jq -r .run.data_file said)" > rows
+        expect "Unix time is the start and the run's time" \
+            awk -F, 'NR == 1 {d = $2 - $1} $2 - $1 - d > 0.0011 || $2 - $1 - d < -0.0011 {print; bad = 1} END {exit bad || NR < 5}' rows
+    done
+}
+asleep() {
+    begin asleep
+    run A1 long --detach
+    expect "it runs" is $? 0
+    expect "with a current" within 5 drives left
+    local from
+    from=$(now_ms)
+    control sleep=600
+    expect "off within 1 s of waking" off_within 1000 left "$from"
+    expect "held" within 5 state A1 fault
+    expect "and why" says "slept|600 s" <(why A1)
+    ask show last --runs good --json
+    jq -r '.events[] | "\(.who) \(.what) \(.why)"' said > events
+    expect "one event" once "^clock .*slept" events
+}
+
+# ---- Disk ------------------------------------------------------------------------------------------
+# acknowledged <folder>: rows that the mark covers, as a file, from a copy of journal and data
+acknowledged() {
+    local run=$1 size
+    size=$(sqlite3 -readonly "$run/journal.sqlite" 'SELECT length FROM mark')
+    head -c "$size" "$run"/*.bdf.csv
+}
+# bad_disk <how>: A1 writes to a disk that fails in the midst of a step, A2 to another
+bad_disk() {
+    run A2 long --detach
+    expect "it runs" is $? 0
+    run A1 "${2:-long}" --runs bad --detach
+    expect "it runs" is $? 0
+    expect "with a current" within 5 drives left
+    sleep 1.5
+    local from folder_of
+    folder_of=$(echo bad/2*)
+    acknowledged "$folder_of" > rows.before
+    from=$(now_ms)
+    control "folder=$PWD/bad" "$1"
+    expect "off" off_within "$3" left "$from"
+    expect "held" within 8 state A1 fault
+    expect "reason disk, and what to do" says "^disk: .*$4" <(why A1)
+    expect "the other channel goes on" drives right
+    expect "the other channel goes on" state A2 running
+    expect "rows that were acknowledged are whole" cmp -n "$(stat -c %s rows.before)" rows.before "$folder_of"/*.bdf.csv
+    control ''
+    ask show "$folder_of" --json
+    expect "the folder can be read" jq -e .run said
+    run A1 steps --detach
+    expect "latched until somebody has seen it" is $? 4
+    expect "and says so" says "cyclostat stop"
+    ask stop A1
+    run A1 steps --runs bad --quiet
+    expect "with the disk back it runs again" is $? 0
+    ask stop A2
+    expect "and the other stops" within 8 state A2 free
+}
+full_disk() {
+    begin full_disk
+    bad_disk write=full long 2500 "full.*free some space"
+}
+failed_sync() {
+    begin failed_sync
+    bad_disk sync=EIO turn 4000 "sync"
+}
+
+cases=("$@")
+[ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(sed -n 's/^\([a-z_]*\)() {$/\1/p' "$0" | grep -xE 'missing_port|locked_port|wrong_serial|wrong_kind|wall_clock|asleep|full_disk|failed_sync')
+for one in "${cases[@]}"; do
+    at=()
+    "$one"
+    end_case
+done
+cat "$folder/times" 2> /dev/null
+echo "$checked checks"
+exit $bad
