@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINK_MS       10000
+#define LINK_MS       10000 /* an instrument may be silent, */
+#define REASON_MS     3000  /* and be told to be missing, for so long */
 #define CELL_SIZE_MAX (1 << 20)
 
 static const char help[] =
@@ -206,7 +207,8 @@ static int wait_for_link(struct live_run *run, struct cyc_err *err)
     struct cyc_channel_status status = {0};
     const struct cyc_rig *rig = run->live.loaded.rig;
     const struct cyc_rig_channel *channel = &rig->channels[run->live.channel];
-    for (int waited_ms = 0; waited_ms < LINK_MS; waited_ms += 50) {
+    int reason_ms = 0;
+    for (int waited_ms = 0; waited_ms < LINK_MS && reason_ms < REASON_MS; waited_ms += 50) {
         const int asked = cyc_cli_live_status(&run->live, &status, err);
         if (asked != CYC_OK) {
             return asked;
@@ -230,7 +232,11 @@ static int wait_for_link(struct live_run *run, struct cyc_err *err)
         if (status.linked && unmeasured(channel, &status) == NULL) {
             return CYC_OK;
         }
+        reason_ms += !status.linked && status.link[0] != '\0' ? 50 : 0;
         nap();
+    }
+    if (!status.linked && status.link[0] != '\0') {
+        return cyc_err_set(err, CYC_E_LOST, "%s; nothing was started", status.link);
     }
     if (status.linked) {
         return cyc_err_set(err, CYC_E_TIMEOUT,

@@ -215,7 +215,10 @@ static void identify(struct port *port, struct unit *unit)
     } else if (status == CYC_E_LOST || status == CYC_E_IO) {
         port_close(port, &err);
     } else {
-        tell_link(port, unit, status, err.text);
+        char text[192];
+        (void)snprintf(text, sizeof text, "it does not answer as a %s does: %s",
+                       unit->rig->driver->name, err.text);
+        tell_link(port, unit, status, text);
     }
 }
 

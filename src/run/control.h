@@ -16,7 +16,7 @@
 
 enum cyc_request_kind {
     CYC_REQUEST_STATUS = 1, /* of a channel, or of all */
-    CYC_REQUEST_START,      /* the run in `folder`, on a channel */
+    CYC_REQUEST_START, /* the run in `folder`, on a channel; DONE when its first step runs */
     CYC_REQUEST_WATCH,      /* a channel's state several times a second, and what happens */
     CYC_REQUEST_PAUSE,
     CYC_REQUEST_RESUME,
@@ -48,7 +48,8 @@ const char *cyc_channel_state_name(uint32_t state);
 struct cyc_channel_status {
     char channel[CYC_RIG_NAME_SIZE];
     uint32_t state; /* enum cyc_channel_state */
-    bool linked;    /* its cycler answers */
+    bool linked;    /* its cycler, chamber and press answer and are who they should be */
+    char link[192]; /* which of them does not, and why, as far as known */
     char run_id[CYC_RUN_ID_SIZE];
     char folder[CYC_PATH_SIZE];
     char step_name[CYC_ID_SIZE], step_type[16];

@@ -256,6 +256,7 @@ static void close_all(struct daemon *daemon)
     free(daemon->links);
     free(daemon->channels);
     free(daemon->users);
+    free(daemon->present);
     free(daemon->user_list);
 }
 

@@ -457,6 +457,25 @@ static void put_progress(const struct channel *channel, const struct cyc_live_vi
     }
 }
 
+static void put_link(const struct daemon *daemon, unsigned index,
+                     struct cyc_channel_status *status)
+{
+    const struct cyc_rig_channel *const channel = &daemon->rig->channels[index];
+    const int instruments[] = {channel->cycler, channel->chamber, channel->press};
+    for (unsigned i = 0; i < sizeof instruments / sizeof instruments[0]; i++) {
+        const int instrument = instruments[i];
+        if (instrument < 0 || daemon->present[instrument].there) {
+            continue;
+        }
+        status->linked = false;
+        if (status->link[0] == '\0' && daemon->present[instrument].why_not[0] != '\0') {
+            (void)snprintf(status->link, sizeof status->link, "%.28s: %s",
+                           daemon->rig->instruments[instrument].name,
+                           daemon->present[instrument].why_not);
+        }
+    }
+}
+
 void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
                                struct cyc_channel_status *status)
 {
@@ -484,4 +503,5 @@ void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
     (void)cyc_copy(status->end, sizeof status->end, channel->end);
     (void)cyc_copy(status->why, sizeof status->why, channel->why);
     put_progress(channel, &view, status);
+    put_link(daemon, index, status);
 }

@@ -84,6 +84,12 @@ struct channel {
     int64_t wake_ns;
 };
 
+/* What its port process said last of an instrument. */
+struct presence {
+    bool there;
+    char why_not[160];
+};
+
 struct client {
     int fd; /* -1: free */
     struct ucred peer;
@@ -103,6 +109,7 @@ struct daemon {
     struct link *links;       /* one per port */
     struct channel *channels; /* one per channel */
     struct users *users;      /* one per instrument */
+    struct presence *present; /* one per instrument */
     unsigned *user_list;
     struct client clients[CYC_CLIENTS_MAX];
     pid_t alarms[CYC_ALARMS_MAX]; /* 0: none */

@@ -42,7 +42,8 @@ int cyc_daemon_port_users(struct daemon *daemon, struct cyc_err *err)
     const size_t most = (size_t)rig->channel_count * (3 + CYC_MERGE_SENSORS);
     daemon->users = calloc(rig->instrument_count + 1, sizeof *daemon->users);
     daemon->user_list = calloc(most + 1, sizeof *daemon->user_list);
-    if (daemon->users == NULL || daemon->user_list == NULL) {
+    daemon->present = calloc(rig->instrument_count + 1, sizeof *daemon->present);
+    if (daemon->users == NULL || daemon->user_list == NULL || daemon->present == NULL) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the instruments");
     }
     unsigned count = 0;
@@ -93,6 +94,13 @@ void cyc_daemon_port_connect(struct daemon *daemon, unsigned index)
     greet(daemon, index);
 }
 
+static void note_presence(struct daemon *daemon, int instrument, bool there, const char *why_not)
+{
+    struct presence *const present = &daemon->present[instrument];
+    present->there = there;
+    (void)cyc_copy(present->why_not, sizeof present->why_not, there ? "" : why_not);
+}
+
 static void lose(struct daemon *daemon, unsigned index)
 {
     struct link *link = &daemon->links[index];
@@ -105,6 +113,7 @@ static void lose(struct daemon *daemon, unsigned index)
         if (daemon->rig->instruments[i].port != (int)index) {
             continue;
         }
+        note_presence(daemon, (int)i, false, "the process of its port is gone");
         for (unsigned c = 0; c < daemon->rig->channel_count; c++) {
             struct channel *channel = &daemon->channels[c];
             channel->linked = channel->linked && daemon->rig->channels[c].cycler != (int)i;
@@ -136,6 +145,10 @@ static void welcome(struct daemon *daemon, unsigned index, const struct cyc_mess
 
 static void note_link(struct daemon *daemon, const struct cyc_message *message)
 {
+    if (message->instrument < 0 || (unsigned)message->instrument >= daemon->rig->instrument_count) {
+        return;
+    }
+    note_presence(daemon, message->instrument, message->status == CYC_OK, message->text);
     for (unsigned c = 0; c < daemon->rig->channel_count; c++) {
         if (daemon->rig->channels[c].cycler == message->instrument) {
             struct channel *channel = &daemon->channels[c];
@@ -172,6 +185,9 @@ static void deliver(struct daemon *daemon, const struct cyc_message *message)
     }
     if (message->instrument < 0 || (unsigned)message->instrument >= daemon->rig->instrument_count) {
         return;
+    }
+    if (message->kind == CYC_MESSAGE_READING) {
+        daemon->present[message->instrument].there = true;
     }
     const struct users *users = &daemon->users[message->instrument];
     for (unsigned i = 0; i < users->count; i++) {
