@@ -1,10 +1,12 @@
 /* The latch: a file that says that nothing may be energised.
  *
  * It is asked for by looking whether the file is there, so its text may be broken, empty or
- * unreadable without opening the way. It is cleared by a person's `rearm` alone.
+ * unreadable without opening the way. It is cleared by a person's `rearm` alone, and with it the
+ * marks of channels whose limits were broken, one file each.
  */
 #include "device/port.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LATCH "latch"
+#define LATCH   "latch"
+#define TRIPPED "tripped-"
 
 static int open_folder(const char *state_dir, int *folder, struct cyc_err *err)
 {
@@ -50,11 +53,36 @@ int cyc_latch_set(const char *state_dir, const char *why, struct cyc_err *err)
     return status;
 }
 
+/* Before the latch: whoever is interrupted in between is latched still. */
+static int clear_trips(const char *state_dir, int folder, struct cyc_err *err)
+{
+    DIR *const names = opendir(state_dir);
+    int status = names != NULL ? CYC_OK
+                               : cyc_err_set(err, CYC_E_FILE, "cannot read the state folder %s: %m",
+                                             state_dir);
+    for (struct dirent *name; status == CYC_OK && (name = readdir(names)) != NULL;) {
+        if (strncmp(name->d_name, TRIPPED, sizeof TRIPPED - 1) == 0 &&
+            unlinkat(folder, name->d_name, 0) != 0 && errno != ENOENT) {
+            status =
+                cyc_err_set(err, CYC_E_FILE, "cannot clear %s in %s: %m", name->d_name, state_dir);
+        }
+    }
+    if (names != NULL) {
+        (void)closedir(names);
+    }
+    return status;
+}
+
 int cyc_latch_clear(const char *state_dir, struct cyc_err *err)
 {
     int folder = -1;
     int status = open_folder(state_dir, &folder, err);
     if (status != CYC_OK) {
+        return status;
+    }
+    status = clear_trips(state_dir, folder, err);
+    if (status != CYC_OK) {
+        (void)close(folder);
         return status;
     }
     if (unlinkat(folder, LATCH, 0) != 0 && errno != ENOENT) {
@@ -98,4 +126,35 @@ bool cyc_latch_is_set(const char *state_dir, char *why, size_t size)
     }
     (void)close(folder);
     return is_set;
+}
+
+/* ---- Channels whose limits were broken --------------------------------------------------------
+ */
+
+static bool trip_path(const char *state_dir, const char *channel, char *path, size_t size)
+{
+    const int length = snprintf(path, size, "%s/" TRIPPED "%s", state_dir, channel);
+    return length > 0 && (size_t)length < size;
+}
+
+int cyc_trip_set(const char *state_dir, const char *channel, struct cyc_err *err)
+{
+    char path[1200];
+    if (!trip_path(state_dir, channel, path, sizeof path)) {
+        return cyc_err_set(err, CYC_E_BOUND, "the path of the state folder is too long");
+    }
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return cyc_err_set(err, CYC_E_FILE, "cannot write down in %s that '%s' was tripped: %m",
+                           state_dir, channel);
+    }
+    (void)close(fd);
+    return CYC_OK;
+}
+
+bool cyc_trip_is_set(const char *state_dir, const char *channel)
+{
+    char path[1200];
+    return !trip_path(state_dir, channel, path, sizeof path) ||
+           faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }

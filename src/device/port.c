@@ -25,6 +25,7 @@
  *     the link                                   lost: unsafe, as soon as it is back and identified
  *     a reading within the limits                port_guard.c
  *     the latch                                  a file, asked for before every energising command
+ *     a limit broken before                      a file per channel, read at the start
  *
  * A call lasts at most CYC_BUS_CALL_MAX_NS while any output of the port may be on. With all of them
  * off it may take PORT_SETUP_MAX_NS, which the heartbeat before it announces.
@@ -197,6 +198,12 @@ static int set_up(struct port *port, const struct cyc_port_options *options, str
         }
     }
     port->latched = cyc_latch_is_set(options->state_dir, NULL, 0);
+    for (unsigned i = 0; i < port->output_count; i++) {
+        struct output *const output = &port->outputs[i];
+        output->tripped = output->noted =
+            output->channel >= 0 &&
+            cyc_trip_is_set(options->state_dir, port->rig->channels[output->channel].name);
+    }
     int status = port_ring_init(port, err);
     status = status == CYC_OK ? port_guard_init(port, err) : status;
     if (status != CYC_OK) {
@@ -296,6 +303,7 @@ static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])
     port_check_masters(port, now);
     port_guard_ages(port, now);
     port_answer_safe(port);
+    port_note_trips(port);
     if (!port_make_off(port, now) && !port_mend(port, now)) {
         (void)port_act(port, now);
         (void)port_poll(port, port_now_ns());

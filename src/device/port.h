@@ -6,7 +6,8 @@
  *
  *   lease over, daemon gone            electrical outputs off; goes on measuring
  *   supervisor gone or silent          electrical outputs off; ends
- *   a channel limit broken             that channel's output off, latched until a person rearms;
+ *   a channel limit broken             that channel's output off, latched until a person rearms,
+ *                                      whatever is restarted in between;
  *                                      where the output hangs on another port: TRIP through the
  *                                      supervisor
  *   setpoint outside the limits, channel not armed, latch set: refused
@@ -44,6 +45,13 @@ int cyc_latch_set(const char *state_dir, const char *why, struct cyc_err *err);
 int cyc_latch_clear(const char *state_dir, struct cyc_err *err);
 /* Unreadable counts as set. *why (may be NULL, size >= 1) gets its text. */
 bool cyc_latch_is_set(const char *state_dir, char *why, size_t size);
+
+/* <state>/tripped-<channel>: a limit of that channel was broken, and no person has rearmed since.
+ * Outlives the process that saw it; not synced, since that might take longer than its heartbeat
+ * allows. cyc_latch_clear() takes it back. */
+int cyc_trip_set(const char *state_dir, const char *channel, struct cyc_err *err);
+/* Unreadable counts as set. */
+bool cyc_trip_is_set(const char *state_dir, const char *channel);
 
 /* The state folder of a rig: $CYCLOSTAT_STATE, else $XDG_STATE_HOME/cyclostat, else
  * ~/.local/state/cyclostat; in it a folder named after the rig file. Made if missing, mode 0700. */

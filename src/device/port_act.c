@@ -87,7 +87,32 @@ void port_trip(struct port *port, struct output *output, const char *why)
 void port_trip_limit(struct port *port, struct output *output, const char *why)
 {
     port_trip(port, output, why);
+    port->has_to_note = port->has_to_note || !output->tripped;
     output->tripped = true;
+}
+
+void port_note_trips(struct port *port)
+{
+    if (!port->has_to_note) {
+        return;
+    }
+    port->has_to_note = false;
+    for (unsigned i = 0; i < port->output_count; i++) {
+        struct output *const output = &port->outputs[i];
+        struct cyc_err err = {0};
+        if (!output->tripped || output->noted) {
+            continue;
+        }
+        if (output->unsafe && output->retry_ns == 0 && port->bus != NULL) {
+            port->has_to_note = true; /* nobody has tried to switch it off yet */
+            continue;
+        }
+        output->noted = true;
+        if (cyc_trip_set(port->options->state_dir, port->rig->channels[output->channel].name,
+                         &err) != CYC_OK) {
+            port_announce(port, CYC_MESSAGE_EVENT, output->channel, err.text);
+        }
+    }
 }
 
 static void is_off(struct port *port, struct output *output)
@@ -220,8 +245,12 @@ static int may_energise(const struct port *port, const struct output *output, st
     if (output->unsafe) {
         return cyc_err_set(err, CYC_E_BUSY, "the output is being made safe");
     }
-    return output->channel < 0 ? CYC_OK
-                               : port_guard_fresh(port, (unsigned)output->channel, now, err);
+    if (output->channel < 0) {
+        return CYC_OK;
+    }
+    const int status = port_guard_fresh(port, (unsigned)output->channel, now, err);
+    return status == CYC_OK ? port_guard_surroundings(port, (unsigned)output->channel, err)
+                            : status;
 }
 
 static bool has_dead_man(const struct unit *unit)

@@ -17,11 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLACK      1e-9
-#define FAR        0.05
-#define POWER      CYC_MEASURAND_COUNT       /* its bit in watch.breached */
-#define UNREADABLE (CYC_MEASURAND_COUNT + 1) /* likewise */
-#define SILENT_NS  CYC_S_NS /* or three polls: an output that is on must have been read since */
+#define SLACK        1e-9
+#define FAR          0.05
+#define POWER        CYC_MEASURAND_COUNT       /* its bit in watch.breached */
+#define UNREADABLE   (CYC_MEASURAND_COUNT + 1) /* likewise */
+#define SURROUNDINGS (1u << CYC_MEASURAND_TEMPERATURE | 1u << CYC_MEASURAND_PRESSURE)
+#define SILENT_NS    CYC_S_NS /* or three polls: an output that is on must have been read since */
 
 struct band {
     unsigned bit;
@@ -120,7 +121,10 @@ static void trip(struct port *port, unsigned channel, const char *why)
 {
     const int index = port->watches[channel].output;
     if (index >= 0) {
-        port_trip_limit(port, &port->outputs[index], why);
+        struct output *const output = &port->outputs[index];
+        if (output->on || output->armed) { /* else nothing flows, and nothing will */
+            port_trip_limit(port, output, why);
+        }
         return;
     }
     struct cyc_message message = port_message(port, CYC_MESSAGE_TRIP);
@@ -218,7 +222,7 @@ static void judge_output(struct port *port, struct output *output,
     judge_state(port, output, reading);
     if ((reading->flags & CYC_SAMPLE_OUTPUT_ON) == 0) {
         output->read_ns = reading->t_ns; /* nothing flows; many cannot measure then */
-        watch->breached = 0;
+        watch->breached &= SURROUNDINGS;
         return;
     }
     if (!is_readable(reading)) {
@@ -286,6 +290,31 @@ static void judge_sensor(struct port *port, unsigned channel, const struct band 
     }
 }
 
+/* The first reading beyond a limit is repeated without waiting for the grid. */
+static void judge_temperature(struct port *port, unsigned channel, int sensor,
+                              const struct cyc_reading *reading)
+{
+    struct watch *const watch = &port->watches[channel];
+    const uint32_t before = watch->breached;
+    const struct band band = temperature_band(port->rig, &port->rig->channels[channel], reading);
+    judge_sensor(port, channel, &band, &watch->temperature_ns, reading);
+    if (sensor >= 0 && (watch->breached & ~before) != 0) {
+        port->outputs[sensor].due_ns = 0;
+    }
+}
+
+static void judge_pressure(struct port *port, unsigned channel, int sensor,
+                           const struct cyc_reading *reading)
+{
+    struct watch *const watch = &port->watches[channel];
+    const uint32_t before = watch->breached;
+    const struct band band = pressure_band(port->rig, &port->rig->channels[channel], reading);
+    judge_sensor(port, channel, &band, &watch->pressure_ns, reading);
+    if (sensor >= 0 && (watch->breached & ~before) != 0) {
+        port->outputs[sensor].due_ns = 0;
+    }
+}
+
 void port_guard_reading(struct port *port, unsigned instrument, unsigned output,
                         const struct cyc_reading *reading, bool here)
 {
@@ -294,15 +323,12 @@ void port_guard_reading(struct port *port, unsigned instrument, unsigned output,
         judge_output(port, &port->outputs[index], reading);
     }
     for (unsigned i = 0; i < port->rig->channel_count; i++) {
-        struct watch *const watch = &port->watches[i];
-        const struct cyc_rig_channel *const channel = &port->rig->channels[i];
+        const struct watch *const watch = &port->watches[i];
         if (watch->temperature_at == (int)instrument && watch->temperature_output == output) {
-            const struct band band = temperature_band(port->rig, channel, reading);
-            judge_sensor(port, i, &band, &watch->temperature_ns, reading);
+            judge_temperature(port, i, index, reading);
         }
         if (watch->pressure_at == (int)instrument && watch->pressure_output == output) {
-            const struct band band = pressure_band(port->rig, channel, reading);
-            judge_sensor(port, i, &band, &watch->pressure_ns, reading);
+            judge_pressure(port, i, index, reading);
         }
     }
 }
@@ -332,6 +358,17 @@ int port_guard_fresh(const struct port *port, unsigned channel, int64_t now, str
             err, CYC_E_REFUSED,
             "the channel has limits of pressure, but '%s' has not measured it lately",
             port->rig->instruments[watch->pressure_at].name);
+    }
+    return CYC_OK;
+}
+
+int port_guard_surroundings(const struct port *port, unsigned channel, struct cyc_err *err)
+{
+    const uint32_t breached = port->watches[channel].breached & SURROUNDINGS;
+    const bool warm = (breached & 1u << CYC_MEASURAND_TEMPERATURE) != 0;
+    if (breached != 0) {
+        return cyc_err_set(err, CYC_E_REFUSED, "refused: the %s is beyond the channel's limits",
+                           warm ? "temperature" : "pressure");
     }
     return CYC_OK;
 }

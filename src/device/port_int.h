@@ -49,6 +49,7 @@ struct output {
     bool ours;             /* energised by this process, or by the one before it */
     bool on;               /* from the first byte that may energise until seen off */
     bool tripped;     /* by a limit: refused until a person rearms, whatever a daemon asks for */
+    bool noted;       /* … which is written down */
     bool unsafe;      /* to be made safe, again and again, until seen off */
     bool asked;       /* the supervisor waits to hear that it is off */
     int64_t retry_ns; /* not before */
@@ -96,6 +97,7 @@ struct port {
     struct watch *watches; /* per channel of the rig; owned */
     unsigned turn;         /* the output measured last, so that each has its turn */
     bool marked;           /* the file that says that outputs may be on is there */
+    bool has_to_note;      /* an output has tripped, which is not written down */
 
     uint64_t epoch;
     struct kept *ring; /* owned */
@@ -171,6 +173,8 @@ int port_guard_drive(const struct port *port, const struct output *output,
 int port_guard_environment(const struct port *port, unsigned channel,
                            const struct cyc_environment *environment, struct cyc_err *err);
 int port_guard_fresh(const struct port *port, unsigned channel, int64_t now, struct cyc_err *err);
+/* Temperature and pressure within the limits, as last measured? */
+int port_guard_surroundings(const struct port *port, unsigned channel, struct cyc_err *err);
 /* Within the limits, as last measured? */
 int port_guard_present(const struct port *port, const struct output *output, struct cyc_err *err);
 
@@ -184,6 +188,8 @@ void port_trip(struct port *port, struct output *output, const char *why);
 /* The same because a limit was broken: latched, or a daemon could push the cell further beyond it
  * with every new start. */
 void port_trip_limit(struct port *port, struct output *output, const char *why);
+/* Writes down which channels have tripped: off first, then paper. */
+void port_note_trips(struct port *port);
 /* Makes one unsafe output safe; true when the bus was used. */
 bool port_make_off(struct port *port, int64_t now);
 /* Tells the supervisor what became of SAFE_ALL, as soon as that is known. */

@@ -45,7 +45,7 @@ static void rearm(struct port *port)
 {
     port->latched = cyc_latch_is_set(port->options->state_dir, NULL, 0);
     for (unsigned i = 0; i < port->output_count && !port->latched; i++) {
-        port->outputs[i].tripped = false;
+        port->outputs[i].tripped = port->outputs[i].noted = false;
     }
 }
 

@@ -29,9 +29,35 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#define EVENTS "events.log"
+
 /* ---- Log ------------------------------------------------------------------------------------- */
+
+static bool log_path(const struct supervisor *supervisor, const char *name, char *path, size_t size)
+{
+    const int length = snprintf(path, size, "%s/%s", supervisor->options->state_dir, name);
+    return length > 0 && (size_t)length < size;
+}
+
+/* The old one stays as events.log.1, the one before it goes. */
+static void begin_new_log(struct supervisor *supervisor)
+{
+    char path[1200];
+    char old[1200];
+    supervisor->log_size = 0;
+    if (!log_path(supervisor, EVENTS, path, sizeof path) ||
+        !log_path(supervisor, EVENTS ".1", old, sizeof old) || rename(path, old) != 0) {
+        return;
+    }
+    const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        (void)close(supervisor->log);
+        supervisor->log = fd;
+    }
+}
 
 void supervisor_log(struct supervisor *supervisor, const char *format, ...)
 {
@@ -49,10 +75,14 @@ void supervisor_log(struct supervisor *supervisor, const char *format, ...)
         snprintf(line, sizeof line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s\n",
                  parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
                  parts.tm_sec, (int)(now.tv_nsec / CYC_MS_NS), text);
+    if (supervisor->log_size > SUPERVISOR_LOG_MAX) {
+        begin_new_log(supervisor);
+    }
     if (supervisor->log >= 0 && length > 0 &&
         write(supervisor->log, line, (size_t)length) != length) {
         (void)fputs(line, stderr); /* a full disk: whoever looks at the terminal sees it */
     }
+    supervisor->log_size += length > 0 ? (size_t)length : 0;
 }
 
 /* ---- Setting up ------------------------------------------------------------------------------ */
@@ -112,9 +142,13 @@ static int set_up(struct supervisor *supervisor, sigset_t *before, struct cyc_er
 {
     const struct cyc_supervisor_options *const options = supervisor->options;
     int status = take_lock(supervisor, err);
-    status = status == CYC_OK ? open_in(options->state_dir, "events.log", O_WRONLY | O_APPEND,
-                                        &supervisor->log, err)
-                              : status;
+    status = status == CYC_OK
+                 ? open_in(options->state_dir, EVENTS, O_WRONLY | O_APPEND, &supervisor->log, err)
+                 : status;
+    struct stat log;
+    if (status == CYC_OK && fstat(supervisor->log, &log) == 0 && log.st_size > 0) {
+        supervisor->log_size = (size_t)log.st_size;
+    }
     status = status == CYC_OK ? take_signals(supervisor, before, err) : status;
     status = status == CYC_OK ? cyc_message_listen(options->state_dir, CYC_SUPERVISOR_SOCKET,
                                                    &supervisor->listener, err)

@@ -13,6 +13,7 @@
 #define CYC_RUN_SUPERVISOR_H
 
 #include "base/status.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 
@@ -34,5 +35,8 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
  * folder, the supervisor's among them, if they are still who they were, and waits until the kernel
  * has given them back. CYC_E_BUSY: it does not. */
 int cyc_supervisor_kill_holders(const char *state_dir, struct cyc_err *err);
+/* Who stays down under the supervisor that runs now, since three restarts in ten minutes did not
+ * help: "port smu, daemon". False: nobody. */
+bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names);
 
 #endif

@@ -141,8 +141,10 @@ static void plan_restart(struct supervisor *supervisor, struct child *child, int
     }
     if (child->restarts_ns[0] != 0 && now - child->restarts_ns[0] < SUPERVISOR_BUDGET_NS) {
         enter(child, CHILD_GIVEN_UP, now);
+        child->is_given_up = true;
         supervisor_log(supervisor, "%s: %d restarts in ten minutes: it stays down, safe",
                        child->name, SUPERVISOR_RESTARTS);
+        supervisor_write_holders(supervisor);
         return;
     }
     memmove(child->restarts_ns, child->restarts_ns + 1,
@@ -335,6 +337,25 @@ static void is_alive(struct child *child, const struct cyc_message *message)
     child->until_ns = said + bound;
 }
 
+/* True when the port may have one more line now. What was left out is told with the next one. */
+static bool may_speak(struct supervisor *supervisor, const struct child *child, struct talk *talk)
+{
+    const int64_t now = supervisor_now_ns();
+    if (now - talk->since_ns > SUPERVISOR_WORDS_NS) {
+        if (talk->left_out > 0) {
+            supervisor_log(supervisor, "%s: %u more such lines were left out", child->name,
+                           talk->left_out);
+        }
+        *talk = (struct talk){.since_ns = now};
+    }
+    if (talk->lines >= SUPERVISOR_WORDS_MAX) {
+        talk->left_out++;
+        return false;
+    }
+    talk->lines++;
+    return true;
+}
+
 static void port_says(struct supervisor *supervisor, struct child *child,
                       const struct cyc_message *message, int passed_fd)
 {
@@ -351,10 +372,11 @@ static void port_says(struct supervisor *supervisor, struct child *child,
         supervisor_safe_done(supervisor, child, message->status, "");
     } else if (message->kind == CYC_MESSAGE_SAFE_DONE) {
         supervisor_tell_callers(supervisor, message);
-    } else if (message->kind == CYC_MESSAGE_TRIPPED) {
+    } else if (message->kind == CYC_MESSAGE_TRIPPED &&
+               may_speak(supervisor, child, &child->trips)) {
         supervisor_log(supervisor, "%s: channel %d made safe: %s", name, message->channel,
                        message->text);
-    } else if (message->kind == CYC_MESSAGE_EVENT) {
+    } else if (message->kind == CYC_MESSAGE_EVENT && may_speak(supervisor, child, &child->events)) {
         supervisor_log(supervisor, "%s: %s", name, message->text);
     }
     if (passed_fd >= 0) {

@@ -1,5 +1,6 @@
 /* Who holds the ports, written down for the day when nobody can be asked: <state>/holders, a line
  * per process with its role, number and start. A number alone may have gone to somebody else.
+ * A line `down NAME` for each one that stays down, since its restarts are used up.
  */
 #include "run/supervisor_int.h"
 
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define HOLDERS "holders"
+#define DOWN    "down "
 #define START   20 /* numbers between the state's letter and the start time (proc(5)) */
 
 uint64_t supervisor_start_of(pid_t pid)
@@ -53,6 +55,12 @@ void supervisor_write_holders(struct supervisor *supervisor)
         if (child->pid > 0) {
             cyc_text_format(&text, "%s %d %" PRIu64 "\n", child->is_daemon ? "daemon" : "port",
                             (int)child->pid, child->start);
+        }
+    }
+    for (unsigned i = 0; i < supervisor->child_count && !supervisor->ending; i++) {
+        const struct child *const child = &supervisor->children[i];
+        if (child->is_given_up) {
+            cyc_text_format(&text, DOWN "%s%s\n", child->is_daemon ? "" : "port ", child->name);
         }
     }
     char path[1200];
@@ -133,4 +141,31 @@ int cyc_supervisor_kill_holders(const char *state_dir, struct cyc_err *err)
     }
     (void)fclose(file);
     return worst;
+}
+
+bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names)
+{
+    char path[1200];
+    char line[160];
+    const int length = snprintf(path, sizeof path, "%s/" HOLDERS, state_dir);
+    FILE *const file = length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
+    pid_t supervisor = 0;
+    uint64_t start = 0;
+    bool found = false;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "supervisor ", 11) == 0) {
+            char *end = NULL;
+            supervisor = (pid_t)strtol(line + 11, &end, 10);
+            start = strtoull(end, NULL, 10);
+        } else if (strncmp(line, DOWN, sizeof DOWN - 1) == 0 && supervisor > 1 &&
+                   supervisor_start_of(supervisor) == start) {
+            cyc_text_format(names, "%s%s", found ? ", " : "", line + sizeof DOWN - 1);
+            found = true;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return found;
 }

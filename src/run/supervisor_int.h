@@ -18,6 +18,9 @@
 #define SUPERVISOR_RESTARTS     3                 /* within: */
 #define SUPERVISOR_BUDGET_NS    (600 * CYC_S_NS)
 #define SUPERVISOR_PAUSE_NS     (200 * CYC_MS_NS) /* before a restart */
+#define SUPERVISOR_WORDS_MAX    20                /* lines of one port in the log, within: */
+#define SUPERVISOR_WORDS_NS     (10 * CYC_S_NS)
+#define SUPERVISOR_LOG_MAX      (4 << 20) /* bytes; then a new one is begun */
 
 enum child_state {
     CHILD_DOWN,    /* to be started at again_ns, unless all is to end */
@@ -25,6 +28,13 @@ enum child_state {
     CHILD_KILLED,  /* SIGKILL was sent; the kernel has not given it back yet */
     CHILD_SAFING,  /* it is gone; a helper makes its port safe */
     CHILD_GIVEN_UP /* restarts are used up, or it ended as it was told to */
+};
+
+/* What a port process may write into the log: events and trips are counted apart, so that a flood
+ * of the ones hides none of the others. */
+struct talk {
+    int64_t since_ns;
+    unsigned lines, left_out;
 };
 
 struct child {
@@ -45,9 +55,11 @@ struct child {
     pid_t helper;      /* 0: none */
     unsigned helpings; /* in a row */
     bool was_told_end; /* END was sent */
+    bool is_given_up;  /* its restarts are used up */
     bool safe_pending; /* SAFE_ALL was sent, no answer yet */
     int64_t safe_ns;   /* when */
     int safe_status;   /* of the latest making safe from outside */
+    struct talk events, trips;
 };
 
 struct supervisor {
@@ -55,6 +67,7 @@ struct supervisor {
     struct child children[SUPERVISOR_CHILDREN_MAX];
     unsigned child_count;
     int signals, listener, lock, log; /* -1 */
+    size_t log_size;
     int callers[SUPERVISOR_CALLERS_MAX];
     bool caller_waits[SUPERVISOR_CALLERS_MAX]; /* for the end of SAFE_ALL */
     bool ending;

@@ -52,6 +52,23 @@ static void a_latch_that_cannot_be_read_is_set(void)
     leave();
 }
 
+static void a_tripped_channel_stays_so_until_all_is_rearmed(void)
+{
+    enter();
+    CU_ASSERT_FALSE(cyc_trip_is_set(folder, "A1"));
+    CU_ASSERT_EQUAL(cyc_trip_set(folder, "A1", NULL), CYC_OK);
+    CU_ASSERT_EQUAL(cyc_trip_set(folder, "A1", NULL), CYC_OK);
+    CU_ASSERT_EQUAL(cyc_trip_set(folder, "B-2", NULL), CYC_OK);
+    CU_ASSERT_TRUE(cyc_trip_is_set(folder, "A1"));
+    CU_ASSERT_FALSE(cyc_trip_is_set(folder, "A2"));
+    CU_ASSERT_FALSE(cyc_latch_is_set(folder, NULL, 0));
+    CU_ASSERT_EQUAL(cyc_latch_clear(folder, NULL), CYC_OK);
+    CU_ASSERT_FALSE(cyc_trip_is_set(folder, "A1"));
+    CU_ASSERT_FALSE(cyc_trip_is_set(folder, "B-2"));
+    CU_ASSERT_EQUAL(cyc_trip_set("/nonexistent/folder", "A1", NULL), CYC_E_FILE);
+    leave();
+}
+
 static void rigs_of_the_same_name_have_states_of_their_own(void)
 {
     char one[256];
@@ -72,5 +89,6 @@ extern const struct cyc_check cyc_check_latch[];
 const struct cyc_check cyc_check_latch[] = {
     CYC_CHECK(the_latch_stays_until_it_is_cleared_and_keeps_the_first_reason),
     CYC_CHECK(a_latch_that_cannot_be_read_is_set),
+    CYC_CHECK(a_tripped_channel_stays_so_until_all_is_rearmed),
     CYC_CHECK(rigs_of_the_same_name_have_states_of_their_own),
     {0}};
