@@ -23,53 +23,21 @@
  * Sources: Keithley 2400 Series User's Manual, 2400S-900-01 (set-up and battery notes 3-24, status
  * word 18-50, compliance 18-68, device clear 14-14); see README.md.
  */
-#include "device/driver.h"
-#include "device/scpi.h"
-#include "keithley_2400/model.h"
+#include "keithley_2400/smu.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#define DEVICE_CLEAR   "\x03"
-#define DIGITS         5e-5 /* one digit of a source or compliance setting, of its range */
-#define SAFE_QUIET_NS  (15 * CYC_MS_NS)
-#define SAFE_STEP_NS   (200 * CYC_MS_NS)
-#define AUDIT_EVERY_NS (10 * CYC_S_NS)
-#define CLOCK_NS       (50 * CYC_MS_NS) /* above the resolution of the instrument's clock */
-
-enum status_bit {
-    STATUS_OVERFLOW = 1u << 0,
-    STATUS_COMPLIANCE = 1u << 3,
-    STATUS_OVER_VOLTAGE = 1u << 4,
-    STATUS_VOLTAGE_SOURCE = 1u << 14,
-    STATUS_CURRENT_SOURCE = 1u << 15,
-    STATUS_RANGE_COMPLIANCE = 1u << 16
-};
-
-enum function { FUNCTION_UNKNOWN, FUNCTION_CURRENT, FUNCTION_VOLTAGE };
-
-struct smu {
-    struct cyc_scpi scpi;
-    const struct cyc_k2400_model *model;
-    bool ready;     /* protect() has set it up, and nothing has undone it */
-    bool output_on; /* as last seen */
-    bool driven;    /* a setpoint but off was applied and not taken back */
-    enum function function;
-    /* What was written and read back; NaN: not known. */
-    double current_range_A, current_A;  /* current source */
-    double voltage_range_V, voltage_V;  /* voltage source */
-    double sense_range_V, compliance_V; /* of the current source */
-    double sense_range_A, compliance_A; /* of the voltage source */
-    double sensed_V;                    /* newest voltage measured with the output on */
-    double timestamp_s;                 /* of the newest reading: none comes twice */
-    int64_t read_ns;
-    int64_t audited_ns;
-};
+#define READ_BITS     1000.0 /* question and reading, 630, and now and then an audit */
+#define CYCLE_S       0.02   /* of the mains; voltage and current one after the other */
+#define DEVICE_CLEAR  "\x03"
+#define SAFE_QUIET_NS (15 * CYC_MS_NS)
+#define SAFE_FIRST_NS (200 * CYC_MS_NS) /* what is well takes 110 ms at 9600 baud */
+#define SAFE_STEP_NS  (CYC_S_NS)        /* the rest of the deadline: some instruments are slow */
 
 static const struct cyc_driver_option options[] = {
     {"terminator", CYC_KIND_TEXT, NAN, NAN, "CR|LF|CRLF", "CR",
-     "end of a line, as set at the front panel"},
+     "end of a line, as set at the front panel (the factory's is not verified)"},
     {"sense", CYC_KIND_TEXT, NAN, NAN, "4wire|2wire", "4wire", "how the voltage is sensed"},
     {"nplc", CYC_KIND_NUMBER, 0.01, 10, NULL, "1", "integration time in cycles of the mains"},
     {"rest", CYC_KIND_TEXT, NAN, NAN, "zero|off", "zero",
@@ -77,7 +45,7 @@ static const struct cyc_driver_option options[] = {
     {NULL, CYC_KIND_NUMBER, NAN, NAN, NULL, NULL, NULL},
 };
 
-static void forget(struct smu *smu)
+void cyc_k2400_forget(struct smu *smu)
 {
     smu->ready = false;
     smu->function = FUNCTION_UNKNOWN;
@@ -100,7 +68,7 @@ static int k2400_open(struct cyc_instrument *instrument, struct cyc_err *err)
                                                    : "\r\n");
     smu->model = cyc_k2400_find_model("");
     smu->timestamp_s = NAN;
-    forget(smu);
+    cyc_k2400_forget(smu);
     return CYC_OK;
 }
 
@@ -125,23 +93,36 @@ static int k2400_capabilities(struct cyc_instrument *instrument,
     const struct smu *const smu = cyc_instrument_state(instrument);
     (void)err;
     cyc_k2400_capabilities(smu->model, capabilities);
+    const int baud = cyc_bus_settings(smu->scpi.bus)->baud;
+    const double line_s = baud > 0 ? READ_BITS / baud : 0;
+    const double integration_s = 2 * CYCLE_S * cyc_instrument_number(instrument, "nplc");
+    capabilities->fastest_sample_ns = (int64_t)((line_s + integration_s) * (double)CYC_S_NS);
     return CYC_OK;
 }
 
-/* Reading the event register clears it: its power-on bit then tells of a later power failure. */
-static int read_power_on(struct smu *smu, bool *power_on, int64_t deadline_ns, struct cyc_err *err)
+/* Nothing that ends as it should came. Does it end otherwise? It answers to any end of a line. */
+static int other_terminator(struct smu *smu, struct cyc_err *err)
 {
-    double events;
-    const int status = cyc_scpi_query_number(&smu->scpi, "*ESR?", &events, deadline_ns, err);
-    if (status != CYC_OK) {
-        return status;
+    static const struct {
+        char end[4];
+        const char *name;
+    } ends[] = {{"\r", "CR"}, {"\n", "LF"}};
+    char line[CYC_SCPI_REPLY_SIZE];
+    size_t length;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct cyc_frame frame = {.kind = CYC_FRAME_LINE};
+        (void)cyc_copy(frame.terminator, sizeof frame.terminator, ends[i].end);
+        if (strcmp(ends[i].end, smu->scpi.terminator) != 0 &&
+            cyc_bus_read(smu->scpi.bus, &frame, line, sizeof line, &length,
+                         cyc_bus_now_ns(smu->scpi.bus), NULL) == CYC_OK &&
+            length > 0) {
+            return cyc_err_set(err, CYC_E_REPLY,
+                               "it answers, but ends its lines with %s; write `terminator: %s` "
+                               "among its options, or change the menu of the instrument",
+                               ends[i].name, ends[i].name);
+        }
     }
-    *power_on = events >= 0 && events < 256 && ((unsigned)events & 0x80u) != 0;
-    if (*power_on) {
-        forget(smu);
-        smu->output_on = false;
-    }
-    return CYC_OK;
+    return CYC_E_TIMEOUT;
 }
 
 static int k2400_identify(struct cyc_instrument *instrument, struct cyc_identity *identity,
@@ -151,6 +132,9 @@ static int k2400_identify(struct cyc_instrument *instrument, struct cyc_identity
     char reply[CYC_SCPI_REPLY_SIZE];
     *identity = (struct cyc_identity){0};
     int status = cyc_scpi_ask(&smu->scpi, "*IDN?", reply, sizeof reply, deadline_ns, err);
+    if (status == CYC_E_TIMEOUT) {
+        return other_terminator(smu, err);
+    }
     if (status == CYC_OK) {
         status = cyc_scpi_identity(reply, identity, err);
     }
@@ -160,389 +144,13 @@ static int k2400_identify(struct cyc_instrument *instrument, struct cyc_identity
     if (status == CYC_OK) {
         cyc_bus_in_step(smu->scpi.bus);
     }
-    return status == CYC_OK ? read_power_on(smu, &identity->power_on, deadline_ns, err) : status;
-}
-
-/* ---- Writing, and reading back -------------------------------------------------------------- */
-
-static int set_range(struct smu *smu, const char *header, double range, double *kept,
-                     int64_t deadline_ns, struct cyc_err *err)
-{
-    if (*kept == range) {
-        return CYC_OK;
-    }
-    *kept = NAN;
-    /* It answers with the full scale, which is 5 % above the name of the range. */
-    const int status =
-        cyc_scpi_set_number(&smu->scpi, header, range, 0.06 * range, deadline_ns, err);
-    *kept = status == CYC_OK ? range : NAN;
-    return status;
-}
-
-static int set_level(struct smu *smu, const char *header, double value, double digit, double *kept,
-                     int64_t deadline_ns, struct cyc_err *err)
-{
-    if (*kept == value) {
-        return CYC_OK;
-    }
-    *kept = NAN;
-    const int status = cyc_scpi_set_number(&smu->scpi, header, value, digit, deadline_ns, err);
-    *kept = status == CYC_OK ? value : NAN;
-    return status;
-}
-
-static int read_output(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
-{
-    double on;
-    const int status = cyc_scpi_query_number(&smu->scpi, ":OUTP?", &on, deadline_ns, err);
-    if (status == CYC_OK) {
-        smu->output_on = on != 0;
-    }
-    return status;
-}
-
-static int switch_output(struct smu *smu, bool on, int64_t deadline_ns, struct cyc_err *err)
-{
-    int status = cyc_scpi_write(&smu->scpi, on ? ":OUTP ON" : ":OUTP OFF", deadline_ns, err);
-    smu->output_on = smu->output_on || on; /* until it is seen to be off */
-    if (status == CYC_OK) {
-        status = read_output(smu, deadline_ns, err);
-    }
-    if (status == CYC_OK && smu->output_on != on) {
-        status = cyc_err_set(err, CYC_E_REFUSED, "the output does not switch %s",
-                             on ? "on: is its interlock open?" : "off");
-    }
-    return status;
-}
-
-static int set_function(struct smu *smu, enum function function, int64_t deadline_ns,
-                        struct cyc_err *err)
-{
-    if (smu->function == function) {
-        return CYC_OK;
-    }
-    smu->function = FUNCTION_UNKNOWN;
-    const int status =
-        cyc_scpi_set_word(&smu->scpi, ":SOUR:FUNC", function == FUNCTION_CURRENT ? "CURR" : "VOLT",
-                          NULL, deadline_ns, err);
-    smu->function = status == CYC_OK ? function : FUNCTION_UNKNOWN;
-    return status;
-}
-
-/* Compliance of the current source. It cannot lie under a thousandth of the range in force, so the
- * range is set before it; widening goes range first as well. */
-static int set_compliance_V(struct smu *smu, double voltage_V, int64_t deadline_ns,
-                            struct cyc_err *err)
-{
-    const double range_V = cyc_k2400_range(smu->model->voltage_ranges_V, voltage_V);
-    int status = set_range(smu, ":SENS:VOLT:RANG", range_V, &smu->sense_range_V, deadline_ns, err);
-    if (status == CYC_OK) {
-        status = set_level(smu, ":SENS:VOLT:PROT", voltage_V, DIGITS * range_V, &smu->compliance_V,
-                           deadline_ns, err);
-    }
-    return status;
-}
-
-static int set_compliance_A(struct smu *smu, double current_A, int64_t deadline_ns,
-                            struct cyc_err *err)
-{
-    const double range_A = cyc_k2400_range(smu->model->current_ranges_A, current_A);
-    int status = set_range(smu, ":SENS:CURR:RANG", range_A, &smu->sense_range_A, deadline_ns, err);
-    if (status == CYC_OK) {
-        status = set_level(smu, ":SENS:CURR:PROT", current_A, DIGITS * range_A, &smu->compliance_A,
-                           deadline_ns, err);
-    }
-    return status;
-}
-
-/* The level of the current source in the range that resolves it best. Going down, the level goes
- * first: it must fit the range that comes. */
-static int set_current(struct smu *smu, double current_A, int64_t deadline_ns, struct cyc_err *err)
-{
-    const double range_A = cyc_k2400_range(smu->model->current_ranges_A, current_A);
-    int status = CYC_OK;
-    if (smu->current_range_A > range_A) {
-        status = set_level(smu, ":SOUR:CURR", current_A, DIGITS * smu->current_range_A,
-                           &smu->current_A, deadline_ns, err);
-    }
-    const bool moved = smu->current_range_A != range_A;
-    if (status == CYC_OK) {
-        status =
-            set_range(smu, ":SOUR:CURR:RANG", range_A, &smu->current_range_A, deadline_ns, err);
-    }
-    if (moved && current_A != 0) {
-        smu->current_A = NAN; /* once more, with the digits of this range */
-    }
-    if (status == CYC_OK) {
-        status = set_level(smu, ":SOUR:CURR", current_A, DIGITS * range_A, &smu->current_A,
-                           deadline_ns, err);
-    }
-    return status;
-}
-
-static int set_voltage(struct smu *smu, double voltage_V, int64_t deadline_ns, struct cyc_err *err)
-{
-    const double range_V = cyc_k2400_range(smu->model->voltage_ranges_V, voltage_V);
-    const double wider_V = smu->voltage_range_V > range_V ? smu->voltage_range_V : range_V;
-    int status =
-        set_range(smu, ":SOUR:VOLT:RANG", wider_V, &smu->voltage_range_V, deadline_ns, err);
-    if (status == CYC_OK) {
-        status = set_level(smu, ":SOUR:VOLT", voltage_V, DIGITS * wider_V, &smu->voltage_V,
-                           deadline_ns, err);
-    }
-    return status;
-}
-
-/* ---- Set-up --------------------------------------------------------------------------------- */
-
-struct word_row {
-    const char *header, *word, *expected;
-};
-
-static int write_rows(struct smu *smu, const struct word_row *rows, int64_t deadline_ns,
-                      struct cyc_err *err)
-{
-    int status = CYC_OK;
-    for (; rows->header != NULL && status == CYC_OK; rows++) {
-        status = cyc_scpi_set_word(&smu->scpi, rows->header, rows->word, rows->expected,
-                                   deadline_ns, err);
-    }
-    return status;
-}
-
-static int measure_both(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
-{
-    char reply[CYC_SCPI_REPLY_SIZE];
-    int status = cyc_scpi_write(&smu->scpi, ":SENS:FUNC 'VOLT','CURR'", deadline_ns, err);
-    if (status == CYC_OK) {
-        status =
-            cyc_scpi_query(&smu->scpi, ":SENS:FUNC?", reply, sizeof reply, deadline_ns, NULL, err);
-    }
-    if (status == CYC_OK && (strstr(reply, "VOLT") == NULL || strstr(reply, "CURR") == NULL)) {
-        status =
-            cyc_err_set(err, CYC_E_REFUSED,
-                        "voltage and current are not both measured: the instrument says %s", reply);
-    }
-    return status;
-}
-
-static int set_up(struct cyc_instrument *instrument, int64_t deadline_ns, struct cyc_err *err)
-{
-    struct smu *const smu = cyc_instrument_state(instrument);
-    const bool four_wire = strcmp(cyc_instrument_text(instrument, "sense"), "4wire") == 0;
-    const struct word_row rows[] = {
-        {":OUTP:SMOD", "HIMP", NULL}, /* before all else */
-        {":SYST:RSEN", four_wire ? "ON" : "OFF", four_wire ? "1" : "0"},
-        {":SOUR:CLE:AUTO", "OFF", "0"},
-        {":FORM:ELEM", "VOLT,CURR,TIME,STAT", NULL},
-        {":SENS:FUNC:CONC", "ON", "1"},
-        {":SOUR:CURR:MODE", "FIX", NULL},
-        {":SOUR:VOLT:MODE", "FIX", NULL},
-        {NULL, NULL, NULL},
-    };
-    int status = write_rows(smu, rows, deadline_ns, err);
-    if (status == CYC_OK) {
-        status = measure_both(smu, deadline_ns, err);
-    }
-    const double nplc = cyc_instrument_number(instrument, "nplc");
-    if (status == CYC_OK) {
-        status =
-            cyc_scpi_set_number(&smu->scpi, ":SENS:VOLT:NPLC", nplc, 0.01 * nplc, deadline_ns, err);
-    }
-    return status;
-}
-
-static int protect_bounds(const struct smu *smu, const struct cyc_protection *protection,
-                          struct cyc_err *err)
-{
-    const double voltage_V = protection->voltage_max_V;
-    if (isnan(voltage_V) || isnan(protection->current_max_A) || isnan(protection->current_min_A)) {
-        return cyc_err_set(err, CYC_E_INPUT,
-                           "a Keithley 2400 needs bounds of voltage and current; state the "
-                           "channel's limits");
-    }
-    if (voltage_V <= 0 || voltage_V > cyc_k2400_voltage_most_V(smu->model)) {
-        char text[CYC_NUMBER_SIZE];
-        return cyc_err_set(err, CYC_E_INPUT,
-                           "the upper limit of voltage is %s V; a %s takes one up to %.0f V",
-                           cyc_number_brief(text, voltage_V, 6), smu->model->number,
-                           cyc_k2400_voltage_most_V(smu->model));
-    }
-    return CYC_OK;
-}
-
-static double larger(double a, double b)
-{
-    return fabs(a) > fabs(b) ? fabs(a) : fabs(b);
-}
-
-/* Ends as a current source at 0 A, its output off, compliance at the bounds. */
-static int k2400_protect(struct cyc_instrument *instrument, unsigned output,
-                         const struct cyc_protection *protection, int64_t deadline_ns,
-                         struct cyc_err *err)
-{
-    struct smu *const smu = cyc_instrument_state(instrument);
-    (void)output;
-    int status = protect_bounds(smu, protection, err);
-    if (status == CYC_OK) {
-        status = read_output(smu, deadline_ns, err);
-    }
-    if (status == CYC_OK && smu->output_on) {
-        status = cyc_err_set(err, CYC_E_REFUSED,
-                             "the output is on; it is set up with its output off alone");
-    }
     if (status != CYC_OK) {
         return status;
     }
-    forget(smu);
-    smu->driven = false;
-    const double current_A = larger(protection->current_min_A, protection->current_max_A);
-    status = set_up(instrument, deadline_ns, err);
-    if (status == CYC_OK) {
-        status = set_compliance_A(smu, fmin(current_A, cyc_k2400_current_most_A(smu->model)),
-                                  deadline_ns, err);
-    }
-    if (status == CYC_OK) {
-        status = set_function(smu, FUNCTION_CURRENT, deadline_ns, err);
-    }
-    if (status == CYC_OK) {
-        status = set_compliance_V(smu, protection->voltage_max_V, deadline_ns, err);
-    }
-    if (status == CYC_OK) {
-        status = set_current(smu, 0, deadline_ns, err);
-    }
-    smu->ready = status == CYC_OK;
-    return status;
-}
-
-/* ---- Measuring ------------------------------------------------------------------------------ */
-
-struct raw {
-    double values[4]; /* V, A, s, status */
-    enum cyc_scpi_value kinds[4];
-    int64_t t_ns;
-};
-
-static int read_raw(struct smu *smu, struct raw *raw, int64_t deadline_ns, struct cyc_err *err)
-{
-    char reply[CYC_SCPI_REPLY_SIZE];
-    int status =
-        cyc_scpi_query(&smu->scpi, ":READ?", reply, sizeof reply, deadline_ns, &raw->t_ns, err);
-    if (status == CYC_OK) {
-        status = cyc_scpi_numbers(&smu->scpi, reply, raw->values, raw->kinds, 4, err);
-    }
-    if (status != CYC_OK) {
-        return status;
-    }
-    const bool has_state = raw->kinds[3] == CYC_SCPI_NUMBER && raw->values[3] >= 0 &&
-                           raw->values[3] < (double)(1u << 24);
-    const bool is_old = raw->values[2] == smu->timestamp_s && raw->t_ns > smu->read_ns + CLOCK_NS;
-    if (!has_state || raw->kinds[2] != CYC_SCPI_NUMBER || is_old) {
-        cyc_bus_out_of_step(smu->scpi.bus);
-        return cyc_err_set(err, CYC_E_STALE, "':READ?': '%s' %s", reply,
-                           is_old ? "has the time of an older reading" : "lacks time or status");
-    }
-    smu->timestamp_s = raw->values[2];
-    smu->read_ns = raw->t_ns;
-    return CYC_OK;
-}
-
-static void take_value(struct cyc_reading *reading, enum cyc_measurand measurand,
-                       enum cyc_scpi_value kind, double value, double beyond)
-{
-    if (kind == CYC_SCPI_NUMBER && fabs(value) <= beyond) {
-        reading->values[measurand] = value;
-        reading->valid |= 1u << measurand;
-        return;
-    }
-    (void)cyc_copy(reading->why, sizeof reading->why,
-                   kind == CYC_SCPI_INVALID    ? "not measured"
-                   : kind == CYC_SCPI_OVERFLOW ? "overflow"
-                                               : "over range");
-}
-
-static void decode(struct smu *smu, const struct raw *raw, struct cyc_reading *reading)
-{
-    const unsigned state = (unsigned)raw->values[3];
-    reading->t_ns = raw->t_ns;
-    reading->flags = CYC_SAMPLE_OUTPUT_ON;
-    const double current_range_A =
-        smu->function == FUNCTION_VOLTAGE ? smu->sense_range_A : smu->current_range_A;
-    const double over = (state & STATUS_OVERFLOW) != 0 ? -1 : 1.1;
-    take_value(reading, CYC_MEASURAND_VOLTAGE, raw->kinds[0], raw->values[0],
-               over * cyc_k2400_voltage_most_V(smu->model));
-    take_value(
-        reading, CYC_MEASURAND_CURRENT, raw->kinds[1], raw->values[1],
-        over * (isnan(current_range_A) ? cyc_k2400_current_most_A(smu->model) : current_range_A));
-    const bool at_compliance = (state & (STATUS_COMPLIANCE | STATUS_RANGE_COMPLIANCE)) != 0;
-    const unsigned holding = at_compliance ? STATUS_CURRENT_SOURCE : STATUS_VOLTAGE_SOURCE;
-    if ((state & holding) != 0) {
-        reading->flags |= CYC_SAMPLE_CV;
-    }
-    if ((state & STATUS_OVER_VOLTAGE) != 0) {
-        reading->flags |= CYC_SAMPLE_PROTECTION;
-    }
-    if ((reading->valid & 1u << CYC_MEASURAND_VOLTAGE) != 0) {
-        smu->sensed_V = raw->values[0];
-    }
-}
-
-/* Somebody at the front panel, or a short power failure that gave no other sign. */
-static int audit(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
-{
-    const int64_t now_ns = cyc_bus_now_ns(smu->scpi.bus);
-    if (now_ns < smu->audited_ns + AUDIT_EVERY_NS || !smu->ready) {
-        return CYC_OK;
-    }
-    const bool current = smu->function == FUNCTION_CURRENT;
-    const double due = current ? smu->current_A : smu->voltage_V;
-    const double digit = DIGITS * (current ? smu->current_range_A : smu->voltage_range_V);
-    double found;
-    const int status = cyc_scpi_query_number(&smu->scpi, current ? ":SOUR:CURR?" : ":SOUR:VOLT?",
-                                             &found, deadline_ns, err);
-    if (status != CYC_OK) {
-        return status;
-    }
-    smu->audited_ns = now_ns;
-    if (fabs(found - due) <= digit) {
-        return CYC_OK;
-    }
-    char text[2][CYC_NUMBER_SIZE];
-    forget(smu);
-    return cyc_err_set(err, CYC_E_REPLY,
-                       "the setpoint is %s, but %s was written: somebody has changed it at the "
-                       "instrument",
-                       cyc_number_brief(text[0], found, 7), cyc_number_brief(text[1], due, 7));
-}
-
-static int k2400_measure(struct cyc_instrument *instrument, unsigned output,
-                         struct cyc_reading *reading, int64_t deadline_ns, struct cyc_err *err)
-{
-    struct smu *const smu = cyc_instrument_state(instrument);
-    (void)output;
-    *reading = (struct cyc_reading){0};
-    for (int i = 0; i < CYC_MEASURAND_COUNT; i++) {
-        reading->values[i] = NAN;
-    }
-    int status = smu->output_on && smu->ready ? CYC_OK : read_output(smu, deadline_ns, err);
-    if (status == CYC_OK && !smu->output_on) {
-        /* A question for a reading would be an error with the output off, and stay unanswered. */
-        reading->t_ns = cyc_bus_now_ns(smu->scpi.bus);
-        reading->flags = smu->driven ? CYC_SAMPLE_ENDED : 0;
-        (void)cyc_copy(reading->why, sizeof reading->why, "the output is off");
-        return CYC_OK;
-    }
-    struct raw raw;
-    if (status == CYC_OK) {
-        status = audit(smu, deadline_ns, err);
-    }
-    if (status == CYC_OK) {
-        status = read_raw(smu, &raw, deadline_ns, err);
-    }
-    if (status == CYC_OK) {
-        decode(smu, &raw, reading);
-    }
-    return status;
+    status = cyc_k2400_read_power_on(smu, &identity->power_on, deadline_ns, err);
+    return status == CYC_E_REPLY
+               ? cyc_err_wrap(err, "does its option `terminator` say how it ends its lines?")
+               : status;
 }
 
 /* ---- Setpoints ------------------------------------------------------------------------------ */
@@ -595,21 +203,19 @@ static int check_held_off(const struct smu *smu, double voltage_V, struct cyc_er
 static int connect_at_zero(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
 {
     struct cyc_reading reading = {0};
-    struct raw raw;
-    int status = set_current(smu, 0, deadline_ns, err);
+    int status = cyc_k2400_set_current(smu, 0, deadline_ns, err);
     if (status == CYC_OK) {
-        status = switch_output(smu, true, deadline_ns, err);
+        status = cyc_k2400_switch_output(smu, true, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        status = read_raw(smu, &raw, deadline_ns, err);
+        status = cyc_k2400_read(smu, &reading, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        decode(smu, &raw, &reading);
         const bool valid = (reading.valid & 1u << CYC_MEASURAND_VOLTAGE) != 0;
-        status = check_held_off(smu, valid ? raw.values[0] : NAN, err);
+        status = check_held_off(smu, valid ? reading.values[CYC_MEASURAND_VOLTAGE] : NAN, err);
     }
     if (status == CYC_E_REFUSED) {
-        (void)switch_output(smu, false, deadline_ns, NULL); /* the first reason stands */
+        (void)cyc_k2400_switch_output(smu, false, deadline_ns, NULL); /* the first reason stands */
     }
     return status;
 }
@@ -618,23 +224,30 @@ static int drive_current(struct smu *smu, const struct cyc_drive *drive, double 
                          int64_t deadline_ns, struct cyc_err *err)
 {
     int status = CYC_OK;
-    if (smu->function != FUNCTION_CURRENT && smu->output_on) {
-        status = switch_output(smu, false, deadline_ns, err);
+    const bool was_on = smu->output_on;
+    if (smu->function != FUNCTION_CURRENT && was_on) {
+        status = cyc_k2400_switch_output(smu, false, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        status = set_function(smu, FUNCTION_CURRENT, deadline_ns, err);
+        status = cyc_k2400_set_function(smu, FUNCTION_CURRENT, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        status = set_compliance_V(smu, drive->bounds.voltage_max_V, deadline_ns, err);
+        status = cyc_k2400_set_compliance_V(smu, drive->bounds.voltage_max_V, deadline_ns, err);
     }
     const double latest_V = isnan(drive->latest_V) ? smu->sensed_V : drive->latest_V;
     if (status == CYC_OK && !isnan(latest_V)) {
         status = check_held_off(smu, latest_V, err);
     }
-    if (status == CYC_OK && (!smu->output_on || isnan(latest_V))) {
+    /* What it was connected to a moment ago is still there. */
+    if (status == CYC_OK && (!was_on || isnan(latest_V))) {
         status = connect_at_zero(smu, deadline_ns, err);
     }
-    return status == CYC_OK ? set_current(smu, current_A, deadline_ns, err) : status;
+    if (status == CYC_OK) {
+        status = cyc_k2400_set_current(smu, current_A, deadline_ns, err);
+    }
+    return status == CYC_OK && !smu->output_on
+               ? cyc_k2400_switch_output(smu, true, deadline_ns, err)
+               : status;
 }
 
 /* The compliance is the same in both directions: the wider one of the setpoint's, within the
@@ -644,7 +257,7 @@ static double hold_current_A(const struct smu *smu, const struct cyc_drive *driv
     const struct cyc_setpoint *const setpoint = &drive->setpoint;
     const double high_A = fmin(fmax(setpoint->current_max_A, 0), drive->bounds.current_max_A);
     const double low_A = fmax(fmin(setpoint->current_min_A, 0), drive->bounds.current_min_A);
-    return fmin(larger(high_A, low_A), cyc_k2400_current_most_A(smu->model));
+    return fmin(cyc_k2400_larger(high_A, low_A), cyc_k2400_current_most_A(smu->model));
 }
 
 static int drive_voltage(struct smu *smu, const struct cyc_drive *drive, int64_t deadline_ns,
@@ -656,21 +269,27 @@ static int drive_voltage(struct smu *smu, const struct cyc_drive *drive, int64_t
     }
     int status = CYC_OK;
     if (smu->function != FUNCTION_VOLTAGE && smu->output_on) {
-        status = switch_output(smu, false, deadline_ns, err);
+        status = cyc_k2400_switch_output(smu, false, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        status = set_compliance_A(smu, current_A, deadline_ns, err);
+        status = cyc_k2400_set_compliance_A(smu, current_A, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        status = set_voltage(smu, drive->setpoint.value, deadline_ns, err);
+        status = cyc_k2400_set_voltage(smu, drive->setpoint.value, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        status = set_function(smu, FUNCTION_VOLTAGE, deadline_ns, err);
+        status = cyc_k2400_set_function(smu, FUNCTION_VOLTAGE, deadline_ns, err);
     }
     if (status == CYC_OK && !smu->output_on) {
-        status = switch_output(smu, true, deadline_ns, err);
+        status = cyc_k2400_switch_output(smu, true, deadline_ns, err);
     }
     return status;
+}
+
+/* Reset or switched on anew it would hold 0 V on the cell with its output off. */
+static int set_off_state(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
+{
+    return cyc_scpi_set_word(&smu->scpi, ":OUTP:SMOD", "HIMP", NULL, deadline_ns, err);
 }
 
 static int rest(struct cyc_instrument *instrument, const struct cyc_drive *drive,
@@ -680,16 +299,16 @@ static int rest(struct cyc_instrument *instrument, const struct cyc_drive *drive
     const bool off = strcmp(cyc_instrument_text(instrument, "rest"), "off") == 0;
     if (off || !smu->ready || isnan(drive->bounds.voltage_max_V)) {
         smu->driven = false;
-        return switch_output(smu, false, deadline_ns, err);
+        const int status = cyc_k2400_switch_output(smu, false, deadline_ns, err);
+        return status == CYC_OK && !smu->ready ? set_off_state(smu, deadline_ns, err) : status;
     }
     return drive_current(smu, drive, 0, deadline_ns, err);
 }
 
-static int k2400_apply(struct cyc_instrument *instrument, unsigned output,
-                       const struct cyc_drive *drive, int64_t deadline_ns, struct cyc_err *err)
+static int apply(struct cyc_instrument *instrument, const struct cyc_drive *drive,
+                 int64_t deadline_ns, struct cyc_err *err)
 {
     struct smu *const smu = cyc_instrument_state(instrument);
-    (void)output;
     smu->driven = smu->ready;
     smu->audited_ns = cyc_bus_now_ns(smu->scpi.bus); /* it is read back right here */
     if (drive->setpoint.control == CYC_CONTROL_OPEN) {
@@ -702,6 +321,17 @@ static int k2400_apply(struct cyc_instrument *instrument, unsigned output,
     return drive->setpoint.control == CYC_CONTROL_CURRENT
                ? drive_current(smu, drive, drive->setpoint.value, deadline_ns, err)
                : drive_voltage(smu, drive, deadline_ns, err);
+}
+
+/* A power failure in the midst of it would leave a voltage source at 0 V under what is believed to
+ * be a current source; read back alone, one setting after the other, it does not show. */
+static int k2400_apply(struct cyc_instrument *instrument, unsigned output,
+                       const struct cyc_drive *drive, int64_t deadline_ns, struct cyc_err *err)
+{
+    struct smu *const smu = cyc_instrument_state(instrument);
+    (void)output;
+    const int status = apply(instrument, drive, deadline_ns, err);
+    return status == CYC_OK && smu->ready ? cyc_k2400_check_power(smu, deadline_ns, err) : status;
 }
 
 /* ---- From any state ------------------------------------------------------------------------- */
@@ -728,15 +358,12 @@ static int safe_once(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
         status = cyc_scpi_prove(&smu->scpi, deadline_ns, err);
     }
     if (status == CYC_OK) {
-        status = read_output(smu, deadline_ns, err);
+        status = cyc_k2400_read_output(smu, deadline_ns, err);
     }
     if (status == CYC_OK && smu->output_on) {
         status = cyc_err_set(err, CYC_E_REFUSED, "the output is still on");
     }
-    /* Reset or switched on anew it would hold 0 V on the cell with its output off. */
-    return status == CYC_OK
-               ? cyc_scpi_set_word(&smu->scpi, ":OUTP:SMOD", "HIMP", NULL, deadline_ns, err)
-               : status;
+    return status == CYC_OK ? set_off_state(smu, deadline_ns, err) : status;
 }
 
 /* Each attempt sends the whole of it anew: what arrived mutilated is not mended. */
@@ -745,15 +372,14 @@ static int k2400_safe(struct cyc_instrument *instrument, unsigned output, int64_
 {
     struct smu *const smu = cyc_instrument_state(instrument);
     (void)output;
-    forget(smu);
+    cyc_k2400_forget(smu);
     smu->driven = false;
     smu->output_on = true;
-    for (;;) {
+    for (bool again = false;; again = true) {
         const int64_t now_ns = cyc_bus_now_ns(smu->scpi.bus);
-        const int64_t step_ns =
-            now_ns + SAFE_STEP_NS < deadline_ns ? now_ns + SAFE_STEP_NS : deadline_ns;
+        const int64_t step_ns = now_ns + (again ? SAFE_STEP_NS : SAFE_FIRST_NS);
         struct cyc_err failure = {0};
-        const int status = safe_once(smu, step_ns, &failure);
+        const int status = safe_once(smu, step_ns < deadline_ns ? step_ns : deadline_ns, &failure);
         if (status == CYC_OK) {
             return CYC_OK;
         }
@@ -771,9 +397,9 @@ static int k2400_resync(struct cyc_instrument *instrument, int64_t deadline_ns, 
     bool power_on;
     int status = clear_and_resync(smu, deadline_ns, err);
     if (status == CYC_OK) {
-        status = read_power_on(smu, &power_on, deadline_ns, err);
+        status = cyc_k2400_read_power_on(smu, &power_on, deadline_ns, err);
     }
-    return status == CYC_OK ? read_output(smu, deadline_ns, err) : status;
+    return status == CYC_OK ? cyc_k2400_read_output(smu, deadline_ns, err) : status;
 }
 
 const struct cyc_driver cyc_driver_keithley_2400 = {
@@ -792,9 +418,9 @@ const struct cyc_driver cyc_driver_keithley_2400 = {
     .open = k2400_open,
     .identify = k2400_identify,
     .capabilities = k2400_capabilities,
-    .protect = k2400_protect,
+    .protect = cyc_k2400_protect,
     .apply = k2400_apply,
-    .measure = k2400_measure,
+    .measure = cyc_k2400_measure,
     .safe = k2400_safe,
     .resync = k2400_resync,
 };

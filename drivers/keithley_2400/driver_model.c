@@ -66,7 +66,6 @@ void cyc_k2400_capabilities(const struct cyc_k2400_model *model,
         .temperature_max_degC = NAN,
         .pressure_min_Pa = NAN,
         .pressure_max_Pa = NAN,
-        .fastest_sample_ns = 125 * CYC_MS_NS, /* at 9600 baud and one cycle of the mains */
         .safe_ns = 400 * CYC_MS_NS,
     };
     for (int i = 0; i < CYC_MEASURAND_COUNT; i++) {

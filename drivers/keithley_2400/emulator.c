@@ -28,8 +28,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MS_PER_PLC 20.0
-
 static const char *const element_names[] = {"VOLTage", "CURRent", "RESistance", "TIME", "STATus"};
 static const char *const element_shorts[] = {"VOLT", "CURR", "RES", "TIME", "STAT"};
 
@@ -430,6 +428,7 @@ static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
     if (status != CYC_OK) {
         return status;
     }
+    cyc_unit_line_speed(unit, k->baud);
     (void)cyc_unit_option(options, "model", model, sizeof model);
     (void)cyc_unit_option(options, "serial", serial, sizeof serial);
     k->scpi.terminator = "\r";
@@ -455,16 +454,14 @@ static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
 static void receive(struct cyc_unit *unit, const uint8_t *bytes, size_t size)
 {
     struct keithley *k = cyc_unit_state(unit);
-    /* With a baud rate given, an answer of some 40 bytes and the integration take their time. */
-    const double wait_s = k->baud > 0 ? 400 / k->baud + 2e-3 * MS_PER_PLC * k->set[SET_NPLC] : 0;
-    cyc_scpi_unit_receive(&k->scpi, bytes, size, (int64_t)(wait_s * (double)CYC_S_NS));
+    cyc_scpi_unit_receive(&k->scpi, bytes, size);
 }
 
 const struct cyc_emulator cyc_emulator_keithley_2400 = {
     .name = "keithley_2400",
     .title = "Keithley 2400 SourceMeter (SCPI, RS-232)",
-    .options = "model=2400 serial=1234567 terminator=cr|lf|crlf|lfcr (cr) baud=0 (0: answers at "
-               "once) function_change=keep|off (keep)",
+    .options = "model=2400 serial=1234567 terminator=cr|lf|crlf|lfcr (cr) baud=0 (0: no "
+               "time on the line, none for a reading) function_change=keep|off (keep)",
     .state_size = sizeof(struct keithley),
     .output_count = 1,
     .init = init,

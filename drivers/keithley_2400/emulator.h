@@ -11,6 +11,7 @@
 #define OVERFLOW_CODE 9.9e37
 #define OVER_RANGE    1.05
 #define OFF_FRACTION  0.005 /* of full scale: compliance of the off states */
+#define MS_PER_PLC    20.0
 
 #define CODE_CONFLICT   (-221)
 #define CODE_RANGE      (-222)
@@ -107,7 +108,7 @@ struct keithley {
     unsigned functions;           /* bit per enum element: what is measured */
     bool latched;                 /* the output relay tripped; the settings know nothing of it */
     bool keeps_output;            /* when the source function changes */
-    double baud;                  /* 0: answers at once */
+    double baud;                  /* of the line; 0: readings take no time either */
     double last[ELEMENTS];        /* the last reading */
     bool has_reading;
     int64_t zero_ns; /* the timestamps count from here */

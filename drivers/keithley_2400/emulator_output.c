@@ -203,6 +203,9 @@ static void take_reading(struct keithley *k)
     k->last[ELEMENT_TIME] = (double)(cyc_unit_now_ns(k->scpi.unit) - k->zero_ns) / (double)CYC_S_NS;
     k->last[ELEMENT_STATUS] = status_word(k, &seen);
     k->has_reading = true;
+    if (k->baud > 0) { /* voltage and current, one after the other */
+        k->scpi.answer_after_ns += (int64_t)(2 * MS_PER_PLC * k->set[SET_NPLC] * (double)CYC_MS_NS);
+    }
 }
 
 void cyc_keithley_append_reading(const struct keithley *k, struct cyc_text *answer)

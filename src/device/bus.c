@@ -65,6 +65,11 @@ const char *cyc_bus_address(const struct cyc_bus *bus)
     return bus->address;
 }
 
+const struct cyc_bus_settings *cyc_bus_settings(const struct cyc_bus *bus)
+{
+    return &bus->settings;
+}
+
 int cyc_bus_fd(const struct cyc_bus *bus)
 {
     return bus->fd;

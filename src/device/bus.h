@@ -83,6 +83,7 @@ int cyc_bus_adopt(int fd, const struct cyc_bus_settings *settings, struct cyc_bu
                   struct cyc_err *err);
 void cyc_bus_close(struct cyc_bus *bus);
 const char *cyc_bus_address(const struct cyc_bus *bus);
+const struct cyc_bus_settings *cyc_bus_settings(const struct cyc_bus *bus);
 int cyc_bus_fd(const struct cyc_bus *bus); /* for poll() and to be duplicated; -1: none */
 /* CLOCK_BOOTTIME, or the virtual time of a bus in memory. Deadlines count in it. */
 int64_t cyc_bus_now_ns(const struct cyc_bus *bus);

@@ -68,6 +68,8 @@ const char *cyc_unit_name(const struct cyc_unit *unit);
 int64_t cyc_unit_now_ns(const struct cyc_unit *unit); /* time of the wire */
 double cyc_unit_rate(const struct cyc_unit *unit);    /* cell time per time of the wire */
 void cyc_unit_send(struct cyc_unit *unit, const void *bytes, size_t size, int64_t after_ns);
+/* The line takes its time, both ways: 10 bits a byte. 0: none. */
+void cyc_unit_line_speed(struct cyc_unit *unit, double baud);
 /* What was sent and is not out yet is thrown away: device clear. */
 void cyc_unit_discard(struct cyc_unit *unit);
 void cyc_unit_wake(struct cyc_unit *unit, int64_t at_ns); /* one time only; earlier ones stand */

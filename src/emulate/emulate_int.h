@@ -91,6 +91,23 @@ struct cyc_output {
     struct cyc_source source;
 };
 
+/* A serial line's own pace (line.c); byte_ns 0: at once. */
+#define CYC_LINE_MAX 1024
+struct cyc_line {
+    int64_t byte_ns;
+    int64_t in_ns, out_ns; /* when the newest byte each way is through */
+    size_t count;          /* bytes from the host that wait, and when each has arrived */
+    uint8_t bytes[CYC_LINE_MAX];
+    int64_t arrives_ns[CYC_LINE_MAX];
+};
+void cyc_line_clear(struct cyc_line *line);
+bool cyc_line_take_in(struct cyc_line *line, int64_t now_ns, const uint8_t *bytes, size_t size);
+int64_t cyc_line_due_ns(const struct cyc_line *line);
+/* The next part that has arrived by now_ns; 0: none. */
+size_t cyc_line_hand_over(struct cyc_line *line, int64_t now_ns, uint8_t *bytes);
+bool cyc_line_send(struct cyc_line *line, struct cyc_link *link, const uint8_t *bytes, size_t size,
+                   int64_t at_ns);
+
 struct cyc_unit {
     const struct cyc_emulator *emulator;
     struct cyc_emulation *emulation;
@@ -107,6 +124,7 @@ struct cyc_unit {
     size_t kept_size;
     uint8_t glue[CYC_CHUNK_SIZE]; /* a reply without its end */
     size_t glue_size;
+    struct cyc_line line;
     void *state; /* owned */
 };
 

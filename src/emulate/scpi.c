@@ -431,9 +431,10 @@ static int run_units(struct cyc_scpi_unit *scpi, struct cyc_text *answer)
     return code;
 }
 
-static void run_message(struct cyc_scpi_unit *scpi, int64_t after_ns)
+static void run_message(struct cyc_scpi_unit *scpi)
 {
     struct cyc_text answer = {0};
+    scpi->answer_after_ns = 0;
     const bool dropped =
         scpi->knows != NULL && has_mistake(scpi) && cyc_unit_fault(scpi->unit, CYC_FAULTY_DROP_ALL);
     const int code = dropped ? CODE_UNDEFINED : run_units(scpi, &answer);
@@ -442,13 +443,12 @@ static void run_message(struct cyc_scpi_unit *scpi, int64_t after_ns)
     }
     if (answer.length > 0) {
         cyc_text_append(&answer, scpi->terminator);
-        cyc_unit_send(scpi->unit, cyc_text_get(&answer), answer.length, after_ns);
+        cyc_unit_send(scpi->unit, cyc_text_get(&answer), answer.length, scpi->answer_after_ns);
     }
     cyc_text_release(&answer);
 }
 
-void cyc_scpi_unit_receive(struct cyc_scpi_unit *scpi, const uint8_t *bytes, size_t size,
-                           int64_t after_ns)
+void cyc_scpi_unit_receive(struct cyc_scpi_unit *scpi, const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         const uint8_t byte = bytes[i];
@@ -468,7 +468,7 @@ void cyc_scpi_unit_receive(struct cyc_scpi_unit *scpi, const uint8_t *bytes, siz
         } else if (scpi->used > 0) {
             scpi->line[scpi->used] = '\0';
             scpi->used = 0;
-            run_message(scpi, after_ns);
+            run_message(scpi);
         }
     }
 }

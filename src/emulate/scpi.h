@@ -45,15 +45,15 @@ struct cyc_scpi_unit {
     char line[CYC_SCPI_LINE_MAX];
     size_t used;
     bool overrun;
+    int64_t
+        answer_after_ns; /* set by a command of the message at hand: what it measures takes time */
     unsigned event_status, event_enable, service_enable;
     struct cyc_scpi_unit_error errors[CYC_SCPI_ERRORS_MAX];
     unsigned error_first, error_count;
 };
 
-/* Bytes from the wire; CR and LF end a message, ^C and ^X clear the device. Answers are sent
- * after_ns later. */
-void cyc_scpi_unit_receive(struct cyc_scpi_unit *scpi, const uint8_t *bytes, size_t size,
-                           int64_t after_ns);
+/* Bytes from the wire; CR and LF end a message, ^C and ^X clear the device. */
+void cyc_scpi_unit_receive(struct cyc_scpi_unit *scpi, const uint8_t *bytes, size_t size);
 void cyc_scpi_unit_error(struct cyc_scpi_unit *scpi, int code);
 struct cyc_scpi_unit_error cyc_scpi_unit_next_error(struct cyc_scpi_unit *scpi);
 void cyc_scpi_unit_clear_status(struct cyc_scpi_unit *scpi);

@@ -47,6 +47,7 @@ void cyc_unit_discard(struct cyc_unit *unit)
 {
     cyc_link_forget(unit->emulation->links[unit->link->peer]);
     unit->glue_size = 0;
+    unit->line.out_ns = 0;
 }
 
 /* ---- The cell at an output ------------------------------------------------------------------- */

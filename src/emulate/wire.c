@@ -20,7 +20,10 @@ static struct cyc_link *reply_link(const struct cyc_unit *unit)
 
 static void put_on_wire(struct cyc_unit *unit, const uint8_t *bytes, size_t size, int64_t at_ns)
 {
-    if (!cyc_link_send(reply_link(unit), bytes, size, at_ns)) {
+    const bool room = unit->line.byte_ns > 0
+                          ? cyc_line_send(&unit->line, reply_link(unit), bytes, size, at_ns)
+                          : cyc_link_send(reply_link(unit), bytes, size, at_ns);
+    if (!room) {
         cyc_unit_log(unit, "overrun: the host does not read");
     }
 }
@@ -35,6 +38,7 @@ void cyc_unit_power_cycle(struct cyc_unit *unit)
     cyc_unit_log(unit, "reset");
     unit->kept_size = 0;
     unit->busy_until_ns = 0;
+    cyc_line_clear(&unit->line);
     unit->wake_ns = CYC_NEVER;
     cyc_unit_discard(unit);
     if (unit->emulator->reset != NULL) {
@@ -93,7 +97,7 @@ static void hear_part(struct cyc_unit *unit, const uint8_t *bytes, size_t size)
     }
 }
 
-void cyc_unit_hear(struct cyc_unit *unit, const uint8_t *bytes, size_t size)
+static void hear(struct cyc_unit *unit, const uint8_t *bytes, size_t size)
 {
     const int64_t now_ns = cyc_unit_now_ns(unit);
     if (unit->emulation->faults.words == 0) {
@@ -111,6 +115,15 @@ void cyc_unit_hear(struct cyc_unit *unit, const uint8_t *bytes, size_t size)
         hear_part(unit, bytes, part);
         bytes += part;
         size -= part;
+    }
+}
+
+void cyc_unit_hear(struct cyc_unit *unit, const uint8_t *bytes, size_t size)
+{
+    if (unit->line.byte_ns == 0) {
+        hear(unit, bytes, size);
+    } else if (!cyc_line_take_in(&unit->line, cyc_unit_now_ns(unit), bytes, size)) {
+        cyc_unit_log(unit, "overrun: the host does not stop");
     }
 }
 
@@ -214,6 +227,13 @@ void cyc_unit_send(struct cyc_unit *unit, const void *bytes, size_t size, int64_
 
 void cyc_unit_run_due(struct cyc_unit *unit, int64_t now_ns)
 {
+    uint8_t part[CYC_LINE_MAX];
+    for (size_t size = 1; size > 0 && unit->line.count > 0;) {
+        size = cyc_line_hand_over(&unit->line, now_ns, part);
+        if (size > 0) {
+            hear(unit, part, size);
+        }
+    }
     if (unit->kept_size > 0 && now_ns >= unit->busy_until_ns) {
         const size_t size = unit->kept_size;
         unit->kept_size = 0;
@@ -237,5 +257,6 @@ int64_t cyc_unit_due_ns(const struct cyc_unit *unit)
     if (unit->babble_ns < unit->babble_until_ns && unit->babble_ns < due_ns) {
         due_ns = unit->babble_ns;
     }
-    return due_ns;
+    const int64_t line_ns = cyc_line_due_ns(&unit->line);
+    return line_ns < due_ns ? line_ns : due_ns;
 }
