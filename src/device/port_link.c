@@ -216,7 +216,7 @@ static void identify(struct port *port, struct unit *unit)
         port_close(port, &err);
     } else {
         char text[192];
-        (void)snprintf(text, sizeof text, "it does not answer as a %s does: %s",
+        (void)snprintf(text, sizeof text, "it does not answer as a %.40s does: %.110s",
                        unit->rig->driver->name, err.text);
         tell_link(port, unit, status, text);
     }
