@@ -11,6 +11,7 @@ extern const struct cyc_emulator *const cyc_emulators_builtin[];
 
 const struct bench_kind bench_kinds[] = {
     {"keithley_2400", "keithley_2400", "", ""},
+    {"keithley_2400", "keithley_2400", "", "baud=9600"},
     {"espec_p300", "espec_p300", "", ""},
     {"bongshin_bs205", "bongshin_bs205", "", "mode=request"},
     {"alicat_pc", "alicat_pc", "", ""},

@@ -3,7 +3,8 @@
 #include <stddef.h>
 
 extern const struct cyc_check cyc_check_conformance[], cyc_check_keithley[], cyc_check_safe[],
-    cyc_check_exchanges[], cyc_check_skeletons[], cyc_check_sim[], cyc_check_replies[];
+    cyc_check_exchanges[], cyc_check_skeletons[], cyc_check_sim[], cyc_check_replies[],
+    cyc_check_slow_line[];
 
 int main(int argc, char **argv)
 {
@@ -15,6 +16,7 @@ int main(int argc, char **argv)
         {"skeletons", cyc_check_skeletons},
         {"sim", cyc_check_sim},
         {"replies", cyc_check_replies},
+        {"slow line", cyc_check_slow_line},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
