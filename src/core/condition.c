@@ -12,11 +12,12 @@ struct value {
     enum cyc_truth truth; /* TRUE: number is valid */
 };
 
-void cyc_core_note_bad(struct cyc_core *core, enum cyc_truth truth, uint8_t signal)
+void cyc_core_note_bad(struct cyc_core *core, enum cyc_truth truth, uint8_t signal, uint8_t index)
 {
     if (core->bad_kind == CYC_FAULT_NONE) {
         core->bad_kind = truth == CYC_TRUTH_STALE ? CYC_FAULT_STALE : CYC_FAULT_INVALID;
         core->bad_signal = signal;
+        core->bad_index = index;
     }
 }
 
@@ -89,7 +90,7 @@ static struct value load(struct cyc_core *core, const struct cyc_op *op)
         value.number /= 1e9;
     }
     if (value.truth > CYC_TRUTH_TRUE) {
-        cyc_core_note_bad(core, value.truth, op->signal);
+        cyc_core_note_bad(core, value.truth, op->signal, op->index);
     }
     return value;
 }
@@ -132,7 +133,8 @@ static enum cyc_truth calculated(struct cyc_core *core, const struct cyc_op *ops
     const enum cyc_truth truth = worse(stack[0].truth, stack[1].truth);
     if (truth != CYC_TRUTH_TRUE) {
         if (truth > CYC_TRUTH_TRUE) {
-            cyc_core_note_bad(core, truth, ops[0].signal); /* an overflow on the way */
+            cyc_core_note_bad(core, truth, ops[0].signal,
+                              ops[0].index); /* an overflow on the way */
         }
         return truth;
     }
@@ -149,7 +151,7 @@ static enum cyc_truth test_atom(struct cyc_core *core, const struct cyc_step *st
     double x;
     const enum cyc_truth truth = cyc_core_fetch(core, atom->signal, atom->scope, atom->index, &x);
     if (truth > CYC_TRUTH_TRUE) {
-        cyc_core_note_bad(core, truth, atom->signal);
+        cyc_core_note_bad(core, truth, atom->signal, atom->index);
     }
     return truth == CYC_TRUTH_TRUE ? cyc_core_test_interval(atom, x) : truth;
 }

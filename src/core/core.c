@@ -188,7 +188,8 @@ static void take(struct cyc_core *core, const struct cyc_sample *sample)
 }
 
 /* After all tests of a sample; …_before: what was noted up to the sample before. */
-static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before, uint8_t signal_before)
+static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before, uint8_t signal_before,
+                      uint8_t index_before)
 {
     struct cyc_core *core = turn->core;
     if (core->bad_kind == CYC_FAULT_NONE) {
@@ -205,9 +206,13 @@ static void check_bad(struct cyc_turn *turn, enum cyc_fault_kind kind_before, ui
     }
     core->bad_kind = kind_before; /* the first one names the fault */
     core->bad_signal = signal_before;
+    core->bad_index = index_before;
     if (turn->t_ns - core->bad_since_ns >= core->patience.sample_ns) {
-        const struct cyc_fault fault = {
-            .kind = core->bad_kind, .signal = core->bad_signal, .value = NAN, .bound = NAN};
+        const struct cyc_fault fault = {.kind = core->bad_kind,
+                                        .signal = core->bad_signal,
+                                        .index = core->bad_index,
+                                        .value = NAN,
+                                        .bound = NAN};
         cyc_core_trip(turn, &fault);
     }
 }
@@ -218,6 +223,7 @@ static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *samp
     struct cyc_core *core = turn->core;
     const enum cyc_fault_kind bad_kind = core->bad_kind;
     const uint8_t bad_signal = core->bad_signal;
+    const uint8_t bad_index = core->bad_index;
     const uint32_t breached_before = core->breached;
     const bool own = core->setpoint.number == sample->setpoint_number;
     core->bad_kind = CYC_FAULT_NONE;
@@ -225,7 +231,7 @@ static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *samp
     cyc_core_account(core, sample);
     for (uint8_t signal = CYC_SIGNAL_VOLTAGE; signal <= CYC_SIGNAL_CURRENT; signal++) {
         if (core->validity[signal] != CYC_TRUTH_TRUE) {
-            cyc_core_note_bad(core, CYC_TRUTH_INVALID, signal);
+            cyc_core_note_bad(core, CYC_TRUTH_INVALID, signal, 0);
         }
     }
     if ((sample->flags & CYC_SAMPLE_PROTECTION) != 0) {
@@ -246,7 +252,7 @@ static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *samp
     if (cyc_core_in_step(core)) {
         cyc_core_step_sample(turn, own);
     }
-    check_bad(turn, bad_kind, bad_signal);
+    check_bad(turn, bad_kind, bad_signal, bad_index);
 }
 
 static void on_sample(struct cyc_turn *turn, const struct cyc_sample *sample)

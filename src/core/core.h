@@ -205,6 +205,9 @@ const char *cyc_mode_name(enum cyc_mode mode);
 const char *cyc_reason_name(enum cyc_reason reason);
 const char *cyc_follow_up_name(enum cyc_follow_up action);
 const char *cyc_signal_name(unsigned signal); /*, for example "charge_capacity" */
+/* The same, with its place where there are several: "sensor[2]", "slope[0]"; returns text. */
+#define CYC_SIGNAL_TEXT 32
+const char *cyc_signal_text(char text[CYC_SIGNAL_TEXT], unsigned signal, unsigned index);
 const char *cyc_control_name(enum cyc_control control);
 const char *cyc_state_name(enum cyc_state state);
 const char *cyc_fault_name(enum cyc_fault_kind kind);

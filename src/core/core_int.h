@@ -146,7 +146,7 @@ static inline enum cyc_truth cyc_core_test_quickly(struct cyc_core *core,
     return cyc_core_test(core, step, range);
 }
 /* Remembers bad data found in this sample; the first one names the fault. */
-void cyc_core_note_bad(struct cyc_core *core, enum cyc_truth truth, uint8_t signal);
+void cyc_core_note_bad(struct cyc_core *core, enum cyc_truth truth, uint8_t signal, uint8_t index);
 
 /* ---- limit.c ---- */
 /* False: a limit is malformed. */

@@ -10,10 +10,10 @@
 #include "core/core.h"
 
 #define CYC_ATOMS_MAX   (CYC_OPS_MAX / 3) /* a comparison takes at least three operations */
-#define CYC_BANDS_MAX   8
+#define CYC_BANDS_MAX   16
 #define CYC_SUMS_MAX    12                               /* watched sums, */
 #define CYC_DIRECTS_MAX (CYC_WATCHES_MAX - CYC_SUMS_MAX) /* and other signals */
-#define CYC_DELTAS      4 /* voltage, current, temperature, pressure */
+#define CYC_DELTAS      (4 + CYC_AUX_MAX) /* voltage, current, temperature, pressure, sensors */
 #define CYC_DIRECT      6 /* signals that a sample holds itself, VOLTAGE … PRESSURE */
 
 /* A limit is breached this share of the bound beyond it, and at least so far (in its unit): a
@@ -77,6 +77,7 @@ struct cyc_band {
     uint8_t low_level; /* enum cyc_level */
     uint8_t high_level;
     uint8_t signal;
+    uint8_t index; /* of AUX */
 };
 
 /* A rule on change: a record is due at or beyond low and high. */
@@ -85,6 +86,7 @@ struct cyc_delta {
     double low;
     double high;
     uint8_t signal;
+    uint8_t index; /* of AUX */
 };
 
 struct cyc_sum_watch {
@@ -128,7 +130,8 @@ struct cyc_core {
     int64_t bad_since_ns; /* stale or invalid data since; CYC_NEVER: they are good */
     enum cyc_fault_kind bad_kind;
     uint8_t bad_signal;
-    uint32_t breached;        /* bit per signal that the sample before breached, */
+    uint8_t bad_index;
+    uint32_t breached;        /* bit per signal and sensor that the sample before breached, */
     uint32_t breached_number; /* and its setpoint */
     uint8_t band_count;
     struct cyc_band bands[CYC_BANDS_MAX]; /* from the step, but tested between steps too */
@@ -202,7 +205,7 @@ struct cyc_core {
     int64_t demand_ns; /* a sample was asked for by then */
     uint8_t watch_count;
     uint8_t sum_count;
-    struct cyc_watch watches[CYC_DIRECTS_MAX]; /* first two for each of deltas */
+    struct cyc_watch watches[CYC_DIRECTS_MAX]; /* first two for each delta but those of sensors */
     struct cyc_sum_watch sum_watches[CYC_SUMS_MAX];
 
     /* ---- conditions, derived ---- */

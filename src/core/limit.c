@@ -10,10 +10,10 @@
  */
 #include "core/core_int.h"
 
-static struct cyc_band *band_of(struct cyc_core *core, uint8_t signal)
+static struct cyc_band *band_of(struct cyc_core *core, const struct cyc_limit *limit)
 {
     for (unsigned i = 0; i < core->band_count; i++) {
-        if (core->bands[i].signal == signal) {
+        if (core->bands[i].signal == limit->signal && core->bands[i].index == limit->index) {
             return &core->bands[i];
         }
     }
@@ -21,7 +21,10 @@ static struct cyc_band *band_of(struct cyc_core *core, uint8_t signal)
         return NULL;
     }
     struct cyc_band *band = &core->bands[core->band_count++];
-    *band = (struct cyc_band){.low_bound = -INFINITY, .high_bound = INFINITY, .signal = signal};
+    *band = (struct cyc_band){.low_bound = -INFINITY,
+                              .high_bound = INFINITY,
+                              .signal = limit->signal,
+                              .index = limit->index};
     return band;
 }
 
@@ -30,14 +33,18 @@ static double slack(double bound)
     return CYC_LIMIT_SLACK * fabs(bound) + CYC_LIMIT_LEAST;
 }
 
+static bool is_testable(const struct cyc_limit *limit)
+{
+    const bool sum = limit->signal > CYC_SIGNAL_HOLD_TIME && limit->signal < CYC_SIGNAL_COUNT;
+    return (limit->signal <= CYC_SIGNAL_AUX || sum) && limit->index < CYC_AUX_MAX;
+}
+
 bool cyc_core_set_limits(struct cyc_core *core, const struct cyc_step *step)
 {
     core->band_count = 0;
     for (unsigned i = 0; i < step->limit_count; i++) {
         const struct cyc_limit *limit = &step->limits[i];
-        const bool testable = limit->signal < CYC_DIRECT || (limit->signal > CYC_SIGNAL_HOLD_TIME &&
-                                                             limit->signal < CYC_SIGNAL_COUNT);
-        struct cyc_band *band = testable ? band_of(core, limit->signal) : NULL;
+        struct cyc_band *band = is_testable(limit) ? band_of(core, limit) : NULL;
         if (band == NULL || isnan(limit->low) || isnan(limit->high)) {
             return false;
         }
@@ -69,16 +76,19 @@ static bool is_far(const struct cyc_band *band, double value)
 /* The signal's value, noted as bad where it is. */
 static enum cyc_truth read_signal(struct cyc_core *core, const struct cyc_band *band, double *value)
 {
-    if (band->signal >= CYC_DIRECT) {
-        *value = cyc_sums_get(&core->total[CYC_SCOPE_STEP], band->signal);
-        return CYC_TRUTH_TRUE;
-    }
-    *value = core->direct[band->signal];
-    const enum cyc_truth truth = cyc_core_validity(core, band->signal);
+    const enum cyc_truth truth =
+        cyc_core_fetch(core, band->signal, CYC_SCOPE_STEP, band->index, value);
     if (truth != CYC_TRUTH_TRUE) {
-        cyc_core_note_bad(core, truth, band->signal);
+        cyc_core_note_bad(core, truth, band->signal, band->index);
     }
     return truth;
+}
+
+/* Behind those of the signals come those of the sensors. */
+static uint32_t bit_of(const struct cyc_band *band)
+{
+    _Static_assert(CYC_SIGNAL_COUNT + CYC_AUX_MAX <= 32, "there is a bit for each");
+    return 1u << (band->signal == CYC_SIGNAL_AUX ? CYC_SIGNAL_COUNT + band->index : band->signal);
 }
 
 bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
@@ -89,7 +99,7 @@ bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
     core->breached_number = core->last.setpoint_number;
     for (unsigned i = 0; i < core->band_count; i++) {
         const struct cyc_band *band = &core->bands[i];
-        const uint32_t bit = 1u << band->signal;
+        const uint32_t bit = bit_of(band);
         double value;
         if (read_signal(core, band, &value) != CYC_TRUTH_TRUE) {
             core->breached |= before & bit; /* neither confirmed nor cleared */
@@ -103,6 +113,7 @@ bool cyc_core_breach(struct cyc_core *core, struct cyc_fault *fault)
             const bool low = value <= band->low;
             *fault = (struct cyc_fault){.kind = CYC_FAULT_LIMIT,
                                         .signal = band->signal,
+                                        .index = band->index,
                                         .level = low ? band->low_level : band->high_level,
                                         .value = value,
                                         .bound = low ? band->low_bound : band->high_bound};

@@ -39,14 +39,23 @@ static int64_t burst_origin(const struct cyc_turn *turn)
     return turn->step->mode == CYC_MODE_PULSE ? core->pulse_ns : core->origin_ns;
 }
 
-/* Their watches are moved in place, unless values have come or gone. */
+static double value_of(const struct cyc_core *core, const struct cyc_delta *delta)
+{
+    return delta->signal < CYC_DIRECT ? core->direct[delta->signal] : core->last.aux[delta->index];
+}
+
+/* Their watches are moved in place, unless values have come or gone. Sensors stand behind the
+ * others and have none. */
 static void rearm_deltas(struct cyc_core *core)
 {
     bool known = true;
     for (unsigned i = 0; i < core->delta_count; i++) {
         struct cyc_delta *delta = &core->deltas[i];
-        delta->low = core->direct[delta->signal] - delta->by;
-        delta->high = core->direct[delta->signal] + delta->by;
+        delta->low = value_of(core, delta) - delta->by;
+        delta->high = value_of(core, delta) + delta->by;
+        if (delta->signal == CYC_SIGNAL_AUX) {
+            continue;
+        }
         core->watches[2 * i].value = delta->low;
         core->watches[2 * i + 1].value = delta->high;
         if (!isfinite(delta->low)) {
@@ -107,11 +116,15 @@ void cyc_core_record_begin(struct cyc_turn *turn)
     core->next_burst_ns =
         turn->step->mode != CYC_MODE_PULSE && rule->burst_count > 0 ? core->origin_ns : CYC_NEVER;
     core->next_capacity_Ah = INFINITY;
-    const struct cyc_delta deltas[CYC_DELTAS] = {
+    struct cyc_delta deltas[CYC_DELTAS] = {
         {.signal = CYC_SIGNAL_VOLTAGE, .by = rule->voltage_V},
         {.signal = CYC_SIGNAL_CURRENT, .by = rule->current_A},
         {.signal = CYC_SIGNAL_TEMPERATURE, .by = rule->temperature_K},
         {.signal = CYC_SIGNAL_PRESSURE, .by = rule->pressure_Pa}};
+    for (uint8_t i = 0; i < CYC_AUX_MAX; i++) {
+        deltas[CYC_DELTAS - CYC_AUX_MAX + i] =
+            (struct cyc_delta){.signal = CYC_SIGNAL_AUX, .index = i, .by = rule->aux[i]};
+    }
     core->delta_count = 0;
     core->deltas_known = false;
     for (unsigned i = 0; i < CYC_DELTAS; i++) {
@@ -139,7 +152,7 @@ static bool is_due(const struct cyc_core *core)
     }
     for (unsigned i = 0; i < core->delta_count; i++) {
         const struct cyc_delta *delta = &core->deltas[i];
-        const double value = core->direct[delta->signal];
+        const double value = value_of(core, delta);
         if (value <= delta->low || value >= delta->high) {
             return true;
         }

@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-#define HEADING "executor 1\n"
+#define HEADING "executor 2\n"
 
 enum field_type { BOOL, U8, U16, U32, U64, I64, F64 };
 
@@ -54,6 +54,7 @@ static const struct field fields[] = {
     ONE(I64, now_ns),
     ONE(U32, fault.kind),
     ONE(U8, fault.signal),
+    ONE(U8, fault.index),
     ONE(U8, fault.level),
     ONE(F64, fault.value),
     ONE(F64, fault.bound),
@@ -104,6 +105,7 @@ static const struct field fields[] = {
     ONE(I64, bad_since_ns),
     ONE(U32, bad_kind),
     ONE(U8, bad_signal),
+    ONE(U8, bad_index),
     ONE(U32, breached),
     ONE(U32, breached_number),
     ONE(U8, band_count),
@@ -114,6 +116,7 @@ static const struct field fields[] = {
     EACH(U8, bands, low_level),
     EACH(U8, bands, high_level),
     EACH(U8, bands, signal),
+    EACH(U8, bands, index),
 
     ONE(BOOL, entry_pending),
     ONE(BOOL, started),
@@ -165,6 +168,7 @@ static const struct field fields[] = {
     EACH(F64, deltas, low),
     EACH(F64, deltas, high),
     EACH(U8, deltas, signal),
+    EACH(U8, deltas, index),
     ONE(F64, next_capacity_Ah),
 
     ALL(F64, slopes),
@@ -374,16 +378,18 @@ static bool read_field(const char **at, const struct field *field, struct cyc_co
 static bool is_in_bounds(const struct cyc_core *core, const struct cyc_step *step)
 {
     bool good = core->state <= CYC_STATE_FINISHED && core->fault.kind <= CYC_FAULT_INVARIANT &&
-                core->bad_kind <= CYC_FAULT_INVARIANT &&
-                core->setpoint.control <= CYC_CONTROL_LOAD && core->block_depth <= CYC_BLOCKS_MAX &&
-                core->band_count <= CYC_BANDS_MAX && core->delta_count <= CYC_DELTAS &&
-                core->watch_count <= CYC_DIRECTS_MAX && core->sum_count <= CYC_SUMS_MAX &&
-                core->paused_by <= CYC_PAUSED_BY_INTERRUPTION;
+                core->bad_kind <= CYC_FAULT_INVARIANT && core->fault.index < CYC_AUX_MAX &&
+                core->bad_index < CYC_AUX_MAX && core->setpoint.control <= CYC_CONTROL_LOAD &&
+                core->block_depth <= CYC_BLOCKS_MAX && core->band_count <= CYC_BANDS_MAX &&
+                core->delta_count <= CYC_DELTAS && core->watch_count <= CYC_DIRECTS_MAX &&
+                core->sum_count <= CYC_SUMS_MAX && core->paused_by <= CYC_PAUSED_BY_INTERRUPTION;
     for (unsigned i = 0; i < CYC_BANDS_MAX; i++) {
-        good = good && core->bands[i].signal < CYC_SIGNAL_COUNT;
+        good =
+            good && core->bands[i].signal < CYC_SIGNAL_COUNT && core->bands[i].index < CYC_AUX_MAX;
     }
     for (unsigned i = 0; i < CYC_DELTAS; i++) {
-        good = good && core->deltas[i].signal < CYC_DIRECT;
+        good =
+            good && core->deltas[i].signal <= CYC_SIGNAL_AUX && core->deltas[i].index < CYC_AUX_MAX;
     }
     for (unsigned i = 0; i < CYC_SUMS_MAX; i++) {
         good = good && core->sum_watches[i].scope < CYC_SCOPES_MAX &&

@@ -16,7 +16,7 @@
 #define CYC_OPS_MAX           320 /* operations of all conditions of a step */
 #define CYC_STACK_MAX         16  /* depth of one condition */
 #define CYC_CUTOFFS_MAX       32  /* own and inherited */
-#define CYC_LIMITS_MAX        24
+#define CYC_LIMITS_MAX        40
 #define CYC_SLOPES_MAX        4
 #define CYC_BURSTS_MAX        8
 #define CYC_RESISTANCES_MAX   32 /* values kept of one pulse train */
@@ -217,8 +217,9 @@ struct cyc_cutoff {
 enum cyc_level { CYC_LEVEL_STEP, CYC_LEVEL_PROTOCOL, CYC_LEVEL_CHANNEL };
 
 struct cyc_limit {
-    uint8_t signal; /* VOLTAGE, CURRENT, POWER, TEMPERATURE, PRESSURE, CHARGE_ or DISCHARGE_CAPACITY
-                       (scope STEP) */
+    uint8_t signal; /* VOLTAGE, CURRENT, POWER, TEMPERATURE, PRESSURE, AUX, CHARGE_ or
+                       DISCHARGE_CAPACITY (scope STEP) */
+    uint8_t index;  /* of AUX: which sensor; else 0 */
     uint8_t level;  /* enum cyc_level, for the message only: all are tested */
     double low;     /* -INFINITY: none */
     double high;    /* INFINITY: none */
@@ -237,6 +238,7 @@ struct cyc_record_rule {
     double capacity_Ah;
     double temperature_K;
     double pressure_Pa;
+    double aux[CYC_AUX_MAX];                 /* of named sensors, in their own units */
     struct cyc_burst bursts[CYC_BURSTS_MAX]; /* one stretch after the other, from the step's start,
                                                 in a pulse train from each pulse's start */
     uint8_t burst_count;
@@ -344,6 +346,7 @@ enum cyc_fault_kind {
 struct cyc_fault {
     enum cyc_fault_kind kind;
     uint8_t signal; /* enum cyc_signal */
+    uint8_t index;  /* of AUX: which sensor; else 0 */
     uint8_t level;  /* enum cyc_level */
     double value;
     double bound;

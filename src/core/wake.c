@@ -131,9 +131,13 @@ static int64_t earliest(const struct cyc_turn *turn)
 
 /* ---- The watches ----------------------------------------------------------------------------- */
 
-/* Without room for a watch the host has to sample. */
+/* What cannot be watched, or finds no room, the host has to sample. */
 static void watch(struct cyc_core *core, unsigned signal, unsigned scope, double value)
 {
+    if (signal == CYC_SIGNAL_AUX) {
+        core->sampled = true; /* no host can foresee a sensor */
+        return;
+    }
     if (!isfinite(value)) {
         return;
     }

@@ -112,6 +112,22 @@ const char *cyc_signal_name(unsigned signal)
     return signal < CYC_SIGNAL_COUNT ? names[signal] : "?";
 }
 
+const char *cyc_signal_text(char text[CYC_SIGNAL_TEXT], unsigned signal, unsigned index)
+{
+    const bool indexed = signal == CYC_SIGNAL_AUX || signal == CYC_SIGNAL_SLOPE;
+    size_t size = 0;
+    for (const char *name = cyc_signal_name(signal); *name != '\0'; name++) {
+        text[size++] = *name;
+    }
+    if (indexed) { /* one digit: no list is longer */
+        text[size++] = '[';
+        text[size++] = (char)('0' + index % 10);
+        text[size++] = ']';
+    }
+    text[size] = '\0';
+    return text;
+}
+
 const char *cyc_state_name(enum cyc_state state)
 {
     switch (state) {

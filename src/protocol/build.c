@@ -194,15 +194,28 @@ void cyc_build_refuse(struct cyc_build *build, const struct cyc_node *node,
 
 /* ---- Mappings -------------------------------------------------------------------------------- */
 
-/* The nearest key that this place may have, or NULL. */
-static const char *nearest_key(const char *word, unsigned place)
+static bool is_key_of(unsigned row, unsigned place)
 {
-    const char *candidates[CYC_KEY_COUNT + 1];
+    return (cyc_schema[row].where & CYC_AT(place)) != 0 && !cyc_schema_is_sensor(&cyc_schema[row]);
+}
+
+static unsigned sensor_count(const struct cyc_build *build, unsigned place)
+{
+    return cyc_schema_has_sensors(place) ? build->cell->sensors.count : 0;
+}
+
+/* The nearest key that this place may have, or NULL. */
+static const char *nearest_key(const struct cyc_build *build, const char *word, unsigned place)
+{
+    const char *candidates[CYC_KEY_COUNT + CYC_AUX_MAX + 1];
     unsigned count = 0;
     for (unsigned row = 0; row < CYC_KEY_COUNT; row++) {
-        if ((cyc_schema[row].where & CYC_AT(place)) != 0) {
+        if (is_key_of(row, place)) {
             candidates[count++] = cyc_schema[row].key;
         }
+    }
+    for (unsigned i = 0; i < sensor_count(build, place); i++) {
+        candidates[count++] = build->cell->sensors.items[i].name;
     }
     candidates[count] = NULL;
     return cyc_nearest(word, candidates);
@@ -214,11 +227,16 @@ static const char *keys_of(struct cyc_build *build, unsigned place)
     size_t used = 0;
     text[0] = '\0';
     for (unsigned row = 0; row < CYC_KEY_COUNT && used + 1 < sizeof text; row++) {
-        if ((cyc_schema[row].where & CYC_AT(place)) != 0) {
+        if (is_key_of(row, place)) {
             const int written = snprintf(text + used, sizeof text - used, "%s%s",
                                          used == 0 ? "it has " : ", ", cyc_schema[row].key);
             used += written > 0 ? (size_t)written : 0;
         }
+    }
+    for (unsigned i = 0; i < sensor_count(build, place) && used + 1 < sizeof text; i++) {
+        const int written =
+            snprintf(text + used, sizeof text - used, ", %s", build->cell->sensors.items[i].name);
+        used += written > 0 ? (size_t)written : 0;
     }
     return cyc_diags_format(build->diags, "%s", text);
 }
@@ -236,7 +254,7 @@ static bool is_known_key(const char *key)
 static void refuse_key(struct cyc_build *build, const struct cyc_node *child, unsigned place)
 {
     const char *const foreign = cyc_foreign_word(child->key, strlen(child->key));
-    const char *const near = nearest_key(child->key, place);
+    const char *const near = nearest_key(build, child->key, place);
     if (build->diags->error_count >= CYC_DIAG_ERRORS_MAX) {
         build->diags->error_count++; /* counted, no longer explained */
         return;
@@ -269,6 +287,8 @@ bool cyc_build_fields(struct cyc_build *build, const struct cyc_node *mapping, u
                       struct cyc_fields *fields)
 {
     bool sound = true;
+    int sensor = 0;
+    enum cyc_kind kind = CYC_KIND_NUMBER;
     memset(fields, 0, sizeof *fields);
     if (mapping->type != CYC_NODE_MAPPING) {
         struct cyc_diag *const diag =
@@ -279,7 +299,10 @@ bool cyc_build_fields(struct cyc_build *build, const struct cyc_node *mapping, u
     }
     for (const struct cyc_node *child = mapping->child; child != NULL; child = child->next) {
         const int row = cyc_schema_find(&build->index, child->key, strlen(child->key), place);
-        if (row < 0) {
+        if (row < 0 && cyc_schema_has_sensors(place) &&
+            cyc_build_sensor(build, child->key, strlen(child->key), &sensor, &kind)) {
+            fields->sensor[sensor] = child;
+        } else if (row < 0) {
             refuse_key(build, child, place);
             sound = false;
         } else {

@@ -100,6 +100,7 @@ void cyc_build_refuse(struct cyc_build *build, const struct cyc_node *node,
 struct cyc_fields {
     bool sound; /* no unknown key beside them */
     const struct cyc_node *node[CYC_KEY_COUNT];
+    const struct cyc_node *sensor[CYC_AUX_MAX]; /* in limits and record: of the cell's sensors */
 };
 bool cyc_build_fields(struct cyc_build *build, const struct cyc_node *mapping, unsigned place,
                       struct cyc_fields *fields);
@@ -113,6 +114,10 @@ bool cyc_build_value(struct cyc_build *build, const struct cyc_node *node, enum 
 /* The same where only a constant will do (header, cell files, record). */
 bool cyc_build_constant(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
                         double *value);
+/* What stands under the name of a sensor: a value, or how far it moves. */
+bool cyc_build_sensor_value(struct cyc_build *build, const struct cyc_node *node,
+                            const struct cyc_sensor *sensor, bool difference,
+                            struct cyc_value *value);
 /* A bare number: a whole one of at least `low`, unless it is computed. */
 bool cyc_build_count(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
                      double low, struct cyc_value *value);

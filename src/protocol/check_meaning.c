@@ -4,6 +4,7 @@
  * warning.
  */
 #include "protocol/check_int.h"
+#include "protocol/describe.h"
 
 /* ---- Setpoints and limits
  * ------------------------------------------------------------------------ */
@@ -88,14 +89,18 @@ static void check_cutoff_limits(const struct cyc_check_view *view, unsigned cuto
     const struct cyc_step *const step = view->step;
     for (unsigned i = 0; i < step->limit_count; i++) {
         const struct cyc_limit *const bound = &step->limits[i];
-        if (bound->signal != atom->signal || !outside(bound, atom->value)) {
+        if (bound->signal != atom->signal || !outside(bound, atom->value) ||
+            (atom->signal == CYC_SIGNAL_AUX && bound->index != atom->index)) {
             continue;
         }
         char text[CYC_CHECK_TEXT];
+        enum cyc_kind kind = CYC_KIND_NUMBER;
+        const char *const name =
+            cyc_describe_signal(view->resolver->sensors, atom->signal, atom->index, &kind);
         struct cyc_diag *const diag = cyc_diags_add(
             view->checker->diags, CYC_SEVERITY_WARNING, cyc_check_cutoff_pos(view, cutoff),
             "a cutoff at %s lies outside limits.%s",
-            cyc_check_value(text, atom->signal, atom->value), cyc_signal_name(atom->signal));
+            cyc_quantity_text(text, sizeof text, atom->value, kind), name);
         diag->hint = "the limit would end the run before the cutoff ends the step";
         diag->related = view->resolver->limit_pos[i];
         diag->related_text = "the limit is set here";

@@ -15,6 +15,17 @@ void cyc_describe_value(double value, enum cyc_kind kind, struct cyc_text *out)
     cyc_text_append(out, cyc_quantity_text(buffer, sizeof buffer, value, kind));
 }
 
+const char *cyc_describe_signal(const struct cyc_sensors *sensors, unsigned signal, unsigned index,
+                                enum cyc_kind *kind)
+{
+    if (signal == CYC_SIGNAL_AUX && sensors != NULL && index < sensors->count) {
+        *kind = sensors->items[index].kind;
+        return sensors->items[index].name;
+    }
+    *kind = cyc_signal_kind(signal);
+    return cyc_signal_name(signal);
+}
+
 /* ---- Conditions: from postfix back to what an author would write ----------------------------- */
 
 struct term {
@@ -35,6 +46,11 @@ static const struct {
     [CYC_OP_EQ] = {"==", 3}, [CYC_OP_NE] = {"~=", 3},   [CYC_OP_AND] = {"and", 2},
     [CYC_OP_OR] = {"or", 1}, [CYC_OP_MIN] = {"min", 9}, [CYC_OP_MAX] = {"max", 9},
 };
+
+static enum cyc_kind difference_of(enum cyc_kind kind)
+{
+    return kind == CYC_KIND_TEMPERATURE ? CYC_KIND_TEMPERATURE_DIFFERENCE : kind;
+}
 
 static enum cyc_kind rate_of(enum cyc_kind kind)
 {
@@ -76,14 +92,8 @@ static void signal_term(const struct cyc_resolver *resolver, const struct cyc_op
                                                   : "dT/dt");
         return;
     }
-    if (op->signal == CYC_SIGNAL_AUX && resolver->sensors != NULL &&
-        op->index < resolver->sensors->count) {
-        term->kind = resolver->sensors->items[op->index].kind;
-        (void)cyc_copy(term->text, sizeof term->text, resolver->sensors->items[op->index].name);
-        return;
-    }
     (void)snprintf(term->text, sizeof term->text, "%s%s", counted ? scope : "",
-                   cyc_signal_name(op->signal));
+                   cyc_describe_signal(resolver->sensors, op->signal, op->index, &term->kind));
 }
 
 static void unary_term(const struct cyc_op *op, struct term *term)
@@ -370,10 +380,11 @@ void cyc_describe_cutoff(const struct cyc_resolver *resolver, unsigned index, st
     }
 }
 
-void cyc_describe_limit(const struct cyc_limit *limit, struct cyc_text *out)
+void cyc_describe_limit(const struct cyc_sensors *sensors, const struct cyc_limit *limit,
+                        struct cyc_text *out)
 {
-    const enum cyc_kind kind = cyc_signal_kind(limit->signal);
-    cyc_text_format(out, "%s ", cyc_signal_name(limit->signal));
+    enum cyc_kind kind = CYC_KIND_NUMBER;
+    cyc_text_format(out, "%s ", cyc_describe_signal(sensors, limit->signal, limit->index, &kind));
     if (isfinite(limit->low) && isfinite(limit->high)) {
         cyc_describe_value(limit->low, kind, out);
         cyc_text_append(out, " to ");
@@ -383,7 +394,8 @@ void cyc_describe_limit(const struct cyc_limit *limit, struct cyc_text *out)
     cyc_describe_value(isfinite(limit->high) ? limit->high : limit->low, kind, out);
 }
 
-void cyc_describe_record(const struct cyc_record_rule *rule, struct cyc_text *out)
+void cyc_describe_record(const struct cyc_sensors *sensors, const struct cyc_record_rule *rule,
+                         struct cyc_text *out)
 {
     const struct {
         const char *word;
@@ -402,6 +414,15 @@ void cyc_describe_record(const struct cyc_record_rule *rule, struct cyc_text *ou
         if (parts[i].value > 0.0) {
             cyc_text_format(out, "%s%s ", any ? ", " : "", parts[i].word);
             cyc_describe_value(parts[i].value, parts[i].kind, out);
+            any = true;
+        }
+    }
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        if (rule->aux[i] > 0.0) {
+            enum cyc_kind kind = CYC_KIND_NUMBER;
+            cyc_text_format(out, "%s%s ", any ? ", " : "",
+                            cyc_describe_signal(sensors, CYC_SIGNAL_AUX, i, &kind));
+            cyc_describe_value(rule->aux[i], difference_of(kind), out);
             any = true;
         }
     }

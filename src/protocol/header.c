@@ -101,6 +101,21 @@ bool cyc_header_references(struct cyc_build *build, const struct cyc_node *node,
     return true;
 }
 
+/* Beside the keys of limits and record its name must be told apart. */
+static bool is_no_key(struct cyc_build *build, const struct cyc_node *child)
+{
+    const size_t size = strlen(child->key);
+    const bool in_limits = cyc_schema_find(&build->index, child->key, size, CYC_PLACE_LIMITS) >= 0;
+    if (!in_limits && cyc_schema_find(&build->index, child->key, size, CYC_PLACE_RECORD) < 0) {
+        return true;
+    }
+    struct cyc_diag *const diag = cyc_build_error(
+        build, child->key_pos, "`%s` is a key of %s and cannot name a sensor", child->key,
+        cyc_place_name(in_limits ? CYC_PLACE_LIMITS : CYC_PLACE_RECORD));
+    diag->hint = cyc_diags_format(build->diags, "for example, %s_1", child->key);
+    return false;
+}
+
 bool cyc_header_sensors(struct cyc_build *build, const struct cyc_node *node,
                         struct cyc_cell_facts *facts)
 {
@@ -118,7 +133,8 @@ bool cyc_header_sensors(struct cyc_build *build, const struct cyc_node *node,
             (void)cyc_build_error(build, child->key_pos, "more than %d sensors", CYC_AUX_MAX);
             return false;
         }
-        sound = cyc_build_word(build, child->key, child->key_pos, "name") && sound;
+        sound = cyc_build_word(build, child->key, child->key_pos, "name") &&
+                is_no_key(build, child) && sound;
         size_t i = 0;
         while (i < sizeof kinds / sizeof kinds[0] && !cyc_node_is(child, cyc_kind_name(kinds[i]))) {
             i++;

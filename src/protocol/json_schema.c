@@ -357,9 +357,9 @@ static bool may_be_empty(const struct cyc_schema_row *row)
     return false;
 }
 
-static void property(struct cyc_json *json, const struct cyc_schema_row *row)
+static void property(struct cyc_json *json, const char *key, const struct cyc_schema_row *row)
 {
-    open_with(json, row->key, '{');
+    open_with(json, key, '{');
     describe(json, row);
     open_with(json, "anyOf", '[');
     alternatives(json, row);
@@ -372,17 +372,25 @@ static void property(struct cyc_json *json, const struct cyc_schema_row *row)
 
 /* ---- Mappings ------------------------------------------------------------------------------------ */
 
-/* Inside an open definition: the keys of a place, and no others. */
+/* Inside an open definition: the keys of a place, and no others but sensors. */
 static void properties(struct cyc_json *json, unsigned place)
 {
+    const struct cyc_schema_row *sensors = NULL;
     key_string(json, "type", "object");
     open_with(json, "properties", '{');
     for (unsigned key = 0; key < CYC_KEY_COUNT; key++) {
-        if ((cyc_schema[key].where & CYC_AT(place)) != 0) {
-            property(json, &cyc_schema[key]);
+        const struct cyc_schema_row *const row = &cyc_schema[key];
+        if ((row->where & CYC_AT(place)) != 0 && cyc_schema_is_sensor(row)) {
+            sensors = row;
+        } else if ((row->where & CYC_AT(place)) != 0) {
+            property(json, row->key, row);
         }
     }
     cyc_json_close(json, '}');
+    if (sensors != NULL) { /* which names there are, the cell says */
+        property(json, "additionalProperties", sensors);
+        return;
+    }
     cyc_json_key(json, "additionalProperties");
     cyc_json_bool(json, false);
 }

@@ -52,15 +52,16 @@ static void print_ends(struct printer *printer, const struct cyc_resolver *resol
 static void print_own_rules(struct printer *printer, const struct cyc_step_plan *plan,
                             const struct cyc_step *step)
 {
+    const struct cyc_sensors *const sensors = &printer->protocol->cell.sensors;
     bool any = false;
     for (unsigned i = 0; plan->more != NULL && i < plan->more->limits.count; i++) {
         cyc_text_append(printer->out, any ? ", " : "; limits: ");
-        cyc_describe_limit(&step->limits[i], printer->out);
+        cyc_describe_limit(sensors, &step->limits[i], printer->out);
         any = true;
     }
     if (plan->more != NULL && plan->more->record != NULL) {
         cyc_text_append(printer->out, "; record: ");
-        cyc_describe_record(&step->record, printer->out);
+        cyc_describe_record(sensors, &step->record, printer->out);
     }
 }
 
@@ -229,12 +230,13 @@ static void print_rules(struct printer *printer)
         const struct cyc_limit_plan *const limit = &plan->rules.limits.items[i];
         const struct cyc_limit numbers = {
             .signal = limit->signal,
+            .index = limit->index,
             .low = cyc_value_stated(&limit->low) ? cyc_preview_value(&preview, &limit->low)
                                                  : -INFINITY,
             .high = cyc_preview_value(&preview, &limit->high),
         };
         cyc_text_append(printer->out, i == 0 ? "" : ", ");
-        cyc_describe_limit(&numbers, printer->out);
+        cyc_describe_limit(&printer->protocol->cell.sensors, &numbers, printer->out);
     }
     cyc_text_append(printer->out, "\n");
     cyc_plan_preview_release(&preview);

@@ -46,15 +46,19 @@ static void put_cutoffs(struct writer *writer, const struct cyc_resolver *resolv
     cyc_json_close(json, ']');
 }
 
-static void put_limits(struct writer *writer, const struct cyc_step *step)
+static void put_limits(struct writer *writer, const struct cyc_resolver *resolver)
 {
+    const struct cyc_step *const step = &resolver->step;
     static const char *const levels[] = {"step", "protocol", "channel"};
     struct cyc_json *const json = writer->json;
     cyc_json_key(json, "limits");
     cyc_json_open(json, '[');
     for (unsigned i = 0; i < step->limit_count; i++) {
+        enum cyc_kind kind = CYC_KIND_NUMBER;
         cyc_json_open(json, '{');
-        put_string(json, "quantity", cyc_signal_name(step->limits[i].signal));
+        put_string(json, "quantity",
+                   cyc_describe_signal(resolver->sensors, step->limits[i].signal,
+                                       step->limits[i].index, &kind));
         put_string(json, "level", levels[step->limits[i].level % 3]);
         put_number(json, "low", step->limits[i].low);
         put_number(json, "high", step->limits[i].high);
@@ -104,7 +108,7 @@ static void put_step(void *context, const struct cyc_plan_step *plan,
         put_string(json, "type", step->type);
         put_setpoint(writer, step);
         put_cutoffs(writer, resolver);
-        put_limits(writer, step);
+        put_limits(writer, resolver);
         put_number(json, "timeout_s",
                    step->timeout_ns == CYC_NEVER ? NAN : (double)step->timeout_ns / 1e9);
         cyc_json_key(json, "timeout_derived");

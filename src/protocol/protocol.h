@@ -14,14 +14,14 @@
 #include "base/quantity.h"
 #include "core/core.h"
 
-/* Named sensors of a cell's channel, for conditions; the place in the list is that in
- * sample.aux. */
+/* Named sensors of a cell's channel; the place in the list is that in sample.aux. */
+struct cyc_sensor {
+    char name[64];
+    enum cyc_kind kind;
+};
 struct cyc_sensors {
     unsigned count;
-    struct {
-        char name[64];
-        enum cyc_kind kind;
-    } items[CYC_AUX_MAX];
+    struct cyc_sensor items[CYC_AUX_MAX];
 };
 
 /* What a protocol has to know of the cell under test. */

@@ -5,6 +5,7 @@
  * the blocks from the innermost outwards, then the protocol's: the order in which they are tested.
  * Limits of all levels are listed side by side; none replaces another.
  */
+#include "protocol/describe.h"
 #include "protocol/resolve_int.h"
 
 #include <stdio.h>
@@ -275,6 +276,7 @@ static int push_limits(struct cyc_resolve_work *work, const struct cyc_limits *l
         const struct cyc_limit_plan *const plan = &limits->items[i];
         double low = 0.0;
         double high = 0.0;
+        enum cyc_kind kind = CYC_KIND_NUMBER;
         if (step->limit_count == CYC_LIMITS_MAX) {
             return cyc_resolve_too_many(work, "limits");
         }
@@ -288,11 +290,27 @@ static int push_limits(struct cyc_resolve_work *work, const struct cyc_limits *l
         }
         if (!(low < high)) {
             return cyc_err_set(work->err, CYC_E_INPUT, "the limits of %s came out empty",
-                               cyc_signal_name(plan->signal));
+                               cyc_describe_signal(&work->around->cell->sensors, plan->signal,
+                                                   plan->index, &kind));
         }
         work->resolver->limit_pos[step->limit_count] = plan->pos;
         step->limits[step->limit_count++] =
-            (struct cyc_limit){plan->signal, (uint8_t)level, low, high};
+            (struct cyc_limit){plan->signal, plan->index, (uint8_t)level, low, high};
+    }
+    return CYC_OK;
+}
+
+static int merge_sensors(struct cyc_resolve_work *work, const struct cyc_record_plan *plan)
+{
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        double value = NAN;
+        const int status = cyc_resolve_number(work, &plan->aux[i], NAN, &value);
+        if (status != CYC_OK) {
+            return status;
+        }
+        if (!isnan(value)) {
+            work->step->record.aux[i] = value;
+        }
     }
     return CYC_OK;
 }
@@ -329,7 +347,7 @@ static int merge_record(struct cyc_resolve_work *work, const struct cyc_record_p
             rule->bursts[i] = plan->bursts[i];
         }
     }
-    return CYC_OK;
+    return merge_sensors(work, plan);
 }
 
 static int resolve_record(struct cyc_resolve_work *work)

@@ -16,16 +16,31 @@ static const struct limit_row {
     {CYC_KEY_LIMIT_TEMPERATURE, CYC_SIGNAL_TEMPERATURE, false},
     {CYC_KEY_LIMIT_PRESSURE, CYC_SIGNAL_PRESSURE, false},
 };
-enum { LIMIT_ROWS = sizeof limit_rows / sizeof limit_rows[0], LIMITS_MAX = LIMIT_ROWS + 2 };
+enum {
+    LIMIT_ROWS = sizeof limit_rows / sizeof limit_rows[0],
+    LIMITS_MAX = LIMIT_ROWS + CYC_AUX_MAX + 2
+};
+
+/* One side of a limit; the plan says of what. */
+static bool parse_bound(struct cyc_build *build, const struct cyc_node *node,
+                        const struct limit_row *row, const struct cyc_limit_plan *limit,
+                        struct cyc_value *value)
+{
+    const struct cyc_sensors *const sensors = &build->cell->sensors;
+    return row->signal != CYC_SIGNAL_AUX
+               ? cyc_build_value(build, node, row->key, value, NULL)
+               : cyc_build_sensor_value(build, node, &sensors->items[limit->index], false, value);
+}
 
 static bool parse_pair(struct cyc_build *build, const struct cyc_node *node,
                        const struct limit_row *row, struct cyc_limit_plan *limit)
 {
-    const char *const key = cyc_schema[row->key].key;
-    *limit =
-        (struct cyc_limit_plan){(uint8_t)row->signal, CYC_VALUE_NONE, CYC_VALUE_NONE, node->pos};
+    const char *const key = node->key;
+    limit->signal = (uint8_t)row->signal;
+    limit->low = limit->high = CYC_VALUE_NONE;
+    limit->pos = node->pos;
     if (node->type == CYC_NODE_SCALAR && row->both_ways) {
-        if (!cyc_build_value(build, node, row->key, &limit->high, NULL)) {
+        if (!parse_bound(build, node, row, limit, &limit->high)) {
             return false;
         }
         if (limit->high.expr == NULL && limit->high.value <= 0.0) {
@@ -44,8 +59,8 @@ static bool parse_pair(struct cyc_build *build, const struct cyc_node *node,
                                       row->signal == CYC_SIGNAL_VOLTAGE ? "4.3 V" : "…");
         return false;
     }
-    if (!cyc_build_value(build, node->child, row->key, &limit->low, NULL) ||
-        !cyc_build_value(build, node->child->next, row->key, &limit->high, NULL)) {
+    if (!parse_bound(build, node->child, row, limit, &limit->low) ||
+        !parse_bound(build, node->child->next, row, limit, &limit->high)) {
         return false;
     }
     if (limit->low.expr == NULL && limit->high.expr == NULL &&
@@ -70,10 +85,31 @@ static bool parse_capacity(struct cyc_build *build, const struct cyc_node *node,
         return false;
     }
     items[limits->count++] =
-        (struct cyc_limit_plan){CYC_SIGNAL_CHARGE_CAPACITY, CYC_VALUE_NONE, high, node->pos};
+        (struct cyc_limit_plan){CYC_SIGNAL_CHARGE_CAPACITY, 0, CYC_VALUE_NONE, high, node->pos};
     items[limits->count++] =
-        (struct cyc_limit_plan){CYC_SIGNAL_DISCHARGE_CAPACITY, CYC_VALUE_NONE, high, node->pos};
+        (struct cyc_limit_plan){CYC_SIGNAL_DISCHARGE_CAPACITY, 0, CYC_VALUE_NONE, high, node->pos};
     return true;
+}
+
+/* A current may go either way, as that of the cell. */
+static bool parse_sensors(struct cyc_build *build, const struct cyc_fields *fields,
+                          struct cyc_limits *limits, struct cyc_limit_plan *items)
+{
+    bool sound = true;
+    for (uint8_t i = 0; i < CYC_AUX_MAX; i++) {
+        if (fields->sensor[i] == NULL) {
+            continue;
+        }
+        const struct limit_row row = {CYC_KEY_LIMIT_SENSOR, CYC_SIGNAL_AUX,
+                                      build->cell->sensors.items[i].kind == CYC_KIND_CURRENT};
+        items[limits->count].index = i;
+        if (parse_pair(build, fields->sensor[i], &row, &items[limits->count])) {
+            limits->count++;
+        } else {
+            sound = false;
+        }
+    }
+    return sound;
 }
 
 bool cyc_limits_parse(struct cyc_build *build, const struct cyc_node *node,
@@ -95,6 +131,9 @@ bool cyc_limits_parse(struct cyc_build *build, const struct cyc_node *node,
     if (fields.node[CYC_KEY_LIMIT_CAPACITY] != NULL && items != NULL) {
         sound = parse_capacity(build, fields.node[CYC_KEY_LIMIT_CAPACITY], limits, items) && sound;
     }
+    if (items != NULL) {
+        sound = parse_sensors(build, &fields, limits, items) && sound;
+    }
     limits->items = items;
     cyc_build_leave(build);
     return sound && items != NULL;
@@ -111,22 +150,23 @@ static const enum cyc_key record_keys[CYC_RECORD_KEY_COUNT] = {
     [CYC_RECORD_PRESSURE] = CYC_KEY_RECORD_PRESSURE,
 };
 
-/* A spacing greater than zero, or 0 for `off`. */
+/* A spacing greater than zero, or 0 for `off`; of a quantity, or of a sensor where that is given.
+ */
 static bool parse_spacing(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
-                          struct cyc_value *value)
+                          const struct cyc_sensor *sensor, struct cyc_value *value)
 {
     if (cyc_node_is(node, "off")) {
         *value = (struct cyc_value){0.0, NULL};
         return true;
     }
-    if (!cyc_build_value(build, node, key, value, NULL)) {
+    if (sensor != NULL ? !cyc_build_sensor_value(build, node, sensor, true, value)
+                       : !cyc_build_value(build, node, key, value, NULL)) {
         return false;
     }
     if (value->expr == NULL && value->value <= 0.0) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, node->pos, "`%s` must be greater than zero", cyc_schema[key].key);
-        diag->hint =
-            cyc_diags_format(build->diags, "to remove the rule: %s: off", cyc_schema[key].key);
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos, "`%s` must be greater than zero", node->key);
+        diag->hint = cyc_diags_format(build->diags, "to remove the rule: %s: off", node->key);
         return false;
     }
     return true;
@@ -204,7 +244,16 @@ bool cyc_record_parse(struct cyc_build *build, const struct cyc_node *node,
         const struct cyc_node *const value = fields.node[record_keys[i]];
         plan->value[i] = CYC_VALUE_NONE;
         if (value != NULL) {
-            sound = parse_spacing(build, value, record_keys[i], &plan->value[i]) && sound;
+            sound = parse_spacing(build, value, record_keys[i], NULL, &plan->value[i]) && sound;
+        }
+    }
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        const struct cyc_node *const value = fields.sensor[i];
+        plan->aux[i] = CYC_VALUE_NONE;
+        if (value != NULL) {
+            sound = parse_spacing(build, value, CYC_KEY_RECORD_SENSOR,
+                                  &build->cell->sensors.items[i], &plan->aux[i]) &&
+                    sound;
         }
     }
     if (fields.node[CYC_KEY_BURST] != NULL) {

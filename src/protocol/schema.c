@@ -176,6 +176,16 @@ const char *cyc_foreign_word(const char *word, size_t size)
     return NULL;
 }
 
+bool cyc_schema_is_sensor(const struct cyc_schema_row *row)
+{
+    return row->key[0] == '<';
+}
+
+bool cyc_schema_has_sensors(unsigned place)
+{
+    return place == CYC_PLACE_LIMITS || place == CYC_PLACE_RECORD;
+}
+
 static unsigned slot_of(const char *key, size_t size)
 {
     uint32_t hash = 2166136261u;
@@ -190,6 +200,9 @@ void cyc_schema_index_init(struct cyc_schema_index *index)
     _Static_assert(CYC_KEY_COUNT < 255, "a row must fit a slot");
     memset(index, 0, sizeof *index);
     for (unsigned row = 0; row < CYC_KEY_COUNT; row++) {
+        if (cyc_schema_is_sensor(&cyc_schema[row])) {
+            continue;
+        }
         unsigned slot = slot_of(cyc_schema[row].key, strlen(cyc_schema[row].key));
         while (index->slot[slot] != 0) {
             slot = (slot + 1) & 511u;

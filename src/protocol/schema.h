@@ -122,6 +122,10 @@ struct cyc_schema_index {
     uint8_t slot[512]; /* row + 1; 0: empty */
 };
 void cyc_schema_index_init(struct cyc_schema_index *index);
+/* A row that stands for the names of sensors; it is never found by its key. */
+bool cyc_schema_is_sensor(const struct cyc_schema_row *row);
+/* Whether a place may have them. */
+bool cyc_schema_has_sensors(unsigned place);
 /* The row with this key that a place may have, or -1. `place`: enum cyc_place or cyc_step_kind. */
 int cyc_schema_find(const struct cyc_schema_index *index, const char *key, size_t size,
                     unsigned place);

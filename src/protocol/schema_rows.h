@@ -3,6 +3,7 @@
  *
  *   X(ENUM, key, where, type, kinds, inside, choices, default, help)
  *
+ * "<sensor>" stands for the name of any sensor of the cell.
  * where: the mappings that may have the key; inside: the mapping that is its value (or the items
  * of its list). A default is text as an author would write it, or words about a computed one in
  * parentheses; NULL: there is none.
@@ -28,7 +29,7 @@ X(NOMINAL_CAPACITY, "nominal_capacity", CELL, QUANTITY, K(CAPACITY), NONE, NULL,
 X(REFERENCE, "reference", CELL, TEXT, 0, NONE, NULL, "(none: full cell)", "reference electrode of voltages without vs") \
 X(ELECTRODE, "electrode", CELL, CHOICE, 0, NONE, "positive|negative", "positive", "which electrode is under test; turns coulombic efficiency around") \
 X(REFERENCES, "references", CELL | CELL_FILE, NAMES, K(VOLTAGE), NONE, NULL, NULL, "further reference electrodes: name and offset against Li/Li+") \
-X(SENSORS, "sensors", CELL | CELL_FILE, NAMES, 0, NONE, NULL, NULL, "further sensors at the cell: name and quantity (voltage, temperature, pressure, …); conditions use their names, the rig says who measures them") \
+X(SENSORS, "sensors", CELL | CELL_FILE, NAMES, 0, NONE, NULL, NULL, "further sensors at the cell: name and quantity (voltage, temperature, pressure, …); conditions, limits and record use their names, the rig says who measures them") \
 /* ---- limits ---- */ \
 X(LIMIT_VOLTAGE, "voltage", LIMITS, PAIR, K(VOLTAGE), NONE, NULL, NULL, "lowest and highest voltage") \
 X(LIMIT_CURRENT, "current", LIMITS, PAIR, K(CURRENT), NONE, NULL, NULL, "highest current either way, or lowest and highest") \
@@ -36,6 +37,7 @@ X(LIMIT_POWER, "power", LIMITS, PAIR, K(POWER), NONE, NULL, NULL, "highest power
 X(LIMIT_TEMPERATURE, "temperature", LIMITS, PAIR, K(TEMPERATURE), NONE, NULL, NULL, "lowest and highest temperature") \
 X(LIMIT_PRESSURE, "pressure", LIMITS, PAIR, K(PRESSURE), NONE, NULL, NULL, "lowest and highest pressure") \
 X(LIMIT_CAPACITY, "capacity", LIMITS, QUANTITY, K(CAPACITY), NONE, NULL, NULL, "highest charge that a step may pass in one direction") \
+X(LIMIT_SENSOR, "<sensor>", LIMITS, PAIR, K(VOLTAGE) | K(CURRENT) | K(TEMPERATURE) | K(PRESSURE) | K(FORCE), NONE, NULL, NULL, "lowest and highest value of a sensor, under its name") \
 /* ---- record ---- */ \
 X(RECORD_EVERY, "every", RECORD, QUANTITY_OR_OFF, K(TIME), NONE, NULL, "60 s", "keep a sample after this time") \
 X(RECORD_VOLTAGE, "voltage", RECORD, QUANTITY_OR_OFF, K(VOLTAGE), NONE, NULL, "10 mV", "keep a sample when the voltage has moved so far") \
@@ -43,6 +45,7 @@ X(RECORD_CURRENT, "current", RECORD, QUANTITY_OR_OFF, K(CURRENT), NONE, NULL, "o
 X(RECORD_CAPACITY, "capacity", RECORD, QUANTITY_OR_OFF, K(CAPACITY), NONE, NULL, "off", "keep a sample when so much charge has passed") \
 X(RECORD_TEMPERATURE, "temperature", RECORD, QUANTITY_OR_OFF, K(TEMPERATURE_DIFFERENCE), NONE, NULL, "off", "keep a sample when the temperature has moved so far") \
 X(RECORD_PRESSURE, "pressure", RECORD, QUANTITY_OR_OFF, K(PRESSURE), NONE, NULL, "off", "keep a sample when the pressure has moved so far") \
+X(RECORD_SENSOR, "<sensor>", RECORD, QUANTITY_OR_OFF, K(VOLTAGE) | K(CURRENT) | K(TEMPERATURE_DIFFERENCE) | K(PRESSURE) | K(FORCE), NONE, NULL, "off", "keep a sample when a sensor, under its name, has moved so far") \
 X(BURST, "burst", RECORD, MAPPINGS, 0, BURST, NULL, "off", "dense recording from the start of the step or pulse, one stretch after the other") \
 X(BURST_DURING, "during", BURST, QUANTITY, K(TIME), NONE, NULL, NULL, "length of the stretch") \
 X(BURST_EVERY, "every", BURST, QUANTITY, K(TIME), NONE, NULL, NULL, "spacing of the samples in it") \

@@ -67,6 +67,7 @@ bool cyc_cutoffs_bound_hold(uint32_t signals);
 
 struct cyc_limit_plan {
     uint8_t signal;
+    uint8_t index;              /* of AUX: which sensor; else 0 */
     struct cyc_value low, high; /* unstated: none */
     struct cyc_pos pos;
 };
@@ -89,6 +90,7 @@ enum cyc_record_key {
 /* Only what is stated; 0 for `off`. */
 struct cyc_record_plan {
     struct cyc_value value[CYC_RECORD_KEY_COUNT];
+    struct cyc_value aux[CYC_AUX_MAX]; /* of named sensors */
     const struct cyc_burst *bursts;
     uint8_t burst_count;
     bool burst_stated;

@@ -228,6 +228,13 @@ static bool read_any(struct cyc_build *build, const struct cyc_node *node, struc
     return true;
 }
 
+/* What may stand under a key. */
+struct wanted {
+    const char *name; /* of the key */
+    uint32_t kinds;   /* bit per enum cyc_kind */
+    bool potential;   /* its voltages are potentials, not differences */
+};
+
 static const char *example_of(enum cyc_kind kind)
 {
     switch (kind) {
@@ -281,15 +288,14 @@ static const char *example_of(enum cyc_kind kind)
     return "";
 }
 
-static void refuse_kind(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
-                        enum cyc_kind kind)
+static void refuse_kind(struct cyc_build *build, const struct cyc_node *node,
+                        const struct wanted *wanted, enum cyc_kind kind)
 {
-    const struct cyc_schema_row *const row = &cyc_schema[key];
     char allowed[120] = "";
     size_t used = 0;
     enum cyc_kind first = CYC_KIND_COUNT;
     for (unsigned k = 0; k < CYC_KIND_COUNT && used + 1 < sizeof allowed; k++) {
-        if ((row->kinds >> k & 1u) != 0) {
+        if ((wanted->kinds >> k & 1u) != 0) {
             const int written = snprintf(allowed + used, sizeof allowed - used, "%s%s",
                                          used == 0 ? "" : " or ", cyc_kind_name((enum cyc_kind)k));
             used += written > 0 ? (size_t)written : 0;
@@ -298,13 +304,13 @@ static void refuse_kind(struct cyc_build *build, const struct cyc_node *node, en
     }
     struct cyc_diag *diag = NULL;
     if (kind == CYC_KIND_NUMBER) {
-        diag =
-            cyc_build_error(build, node->pos, "`%s` needs a unit: a %s is due", row->key, allowed);
+        diag = cyc_build_error(build, node->pos, "`%s` needs a unit: a %s is due", wanted->name,
+                               allowed);
     } else if (first == CYC_KIND_NUMBER) {
-        diag = cyc_build_error(build, node->pos, "`%s` is a bare number, not a %s", row->key,
+        diag = cyc_build_error(build, node->pos, "`%s` is a bare number, not a %s", wanted->name,
                                cyc_kind_name(kind));
     } else {
-        diag = cyc_build_error(build, node->pos, "`%s` is a %s, not a %s", row->key, allowed,
+        diag = cyc_build_error(build, node->pos, "`%s` is a %s, not a %s", wanted->name, allowed,
                                cyc_kind_name(kind));
     }
     const bool c_rate = kind == CYC_KIND_CURRENT && first == CYC_KIND_TEMPERATURE &&
@@ -316,7 +322,7 @@ static void refuse_kind(struct cyc_build *build, const struct cyc_node *node, en
         diag->hint = cyc_diags_format(build->diags, "write %.*s degC (C alone is a C-rate)",
                                       (int)length, node->text);
     } else {
-        diag->hint = cyc_diags_format(build->diags, "write, for example, %s: %s", row->key,
+        diag->hint = cyc_diags_format(build->diags, "write, for example, %s: %s", wanted->name,
                                       example_of(first));
     }
 }
@@ -329,14 +335,14 @@ static bool is_potential(enum cyc_key key)
            key == CYC_KEY_OCV_FROM || key == CYC_KEY_OCV_TO;
 }
 
-static bool check_reference(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
-                            const struct cyc_value *value, bool named)
+static bool check_reference(struct cyc_build *build, const struct cyc_node *node,
+                            const struct wanted *wanted, const struct cyc_value *value, bool named)
 {
     const bool literal = value->expr == NULL && node->text != NULL && node->text[0] != '=';
     if (!literal) {
         return true;
     }
-    if (is_potential(key) && !named && build->bare_voltage_refused) {
+    if (wanted->potential && !named && build->bare_voltage_refused) {
         struct cyc_diag *const diag = cyc_build_error(
             build, node->pos,
             "a voltage without vs, but this cell is measured against another electrode than the "
@@ -344,18 +350,18 @@ static bool check_reference(struct cyc_build *build, const struct cyc_node *node
         diag->hint = which_reference(build, node->text);
         return false;
     }
-    if (!is_potential(key) && named) {
-        struct cyc_diag *const diag = cyc_build_error(
-            build, node->pos, "`%s` is a difference of voltages, so vs has no meaning",
-            cyc_schema[key].key);
+    if (!wanted->potential && named) {
+        struct cyc_diag *const diag =
+            cyc_build_error(build, node->pos,
+                            "`%s` is a difference of voltages, so vs has no meaning", wanted->name);
         hint(build, diag, "leave out vs and the electrode");
         return false;
     }
     return true;
 }
 
-bool cyc_build_value(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
-                     struct cyc_value *value, enum cyc_kind *kind)
+static bool build_wanted(struct cyc_build *build, const struct cyc_node *node,
+                         const struct wanted *wanted, struct cyc_value *value, enum cyc_kind *kind)
 {
     enum cyc_kind found = CYC_KIND_NUMBER;
     bool named = false;
@@ -364,8 +370,8 @@ bool cyc_build_value(struct cyc_build *build, const struct cyc_node *node, enum 
         !read_any(build, node, value, &found, &named)) {
         return false;
     }
-    if ((cyc_schema[key].kinds >> found & 1u) == 0) {
-        refuse_kind(build, node, key, found);
+    if ((wanted->kinds >> found & 1u) == 0) {
+        refuse_kind(build, node, wanted, found);
         return false;
     }
     if (kind != NULL) {
@@ -374,7 +380,32 @@ bool cyc_build_value(struct cyc_build *build, const struct cyc_node *node, enum 
     if (node->quantity != NULL || found != CYC_KIND_VOLTAGE) {
         return true;
     }
-    return check_reference(build, node, key, value, named);
+    return check_reference(build, node, wanted, value, named);
+}
+
+static struct wanted wanted_by(enum cyc_key key)
+{
+    return (struct wanted){cyc_schema[key].key, cyc_schema[key].kinds, is_potential(key)};
+}
+
+bool cyc_build_value(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
+                     struct cyc_value *value, enum cyc_kind *kind)
+{
+    const struct wanted wanted = wanted_by(key);
+    return build_wanted(build, node, &wanted, value, kind);
+}
+
+bool cyc_build_sensor_value(struct cyc_build *build, const struct cyc_node *node,
+                            const struct cyc_sensor *sensor, bool difference,
+                            struct cyc_value *value)
+{
+    const bool degrees = difference && sensor->kind == CYC_KIND_TEMPERATURE;
+    const struct wanted wanted = {
+        .name = sensor->name,
+        .kinds = 1u << (degrees ? CYC_KIND_TEMPERATURE_DIFFERENCE : sensor->kind),
+        .potential = !difference,
+    };
+    return build_wanted(build, node, &wanted, value, NULL);
 }
 
 bool cyc_build_constant(struct cyc_build *build, const struct cyc_node *node, enum cyc_key key,
@@ -420,7 +451,8 @@ bool cyc_build_any(struct cyc_build *build, const struct cyc_node *node, struct 
         return false;
     }
     if (*kind == CYC_KIND_VOLTAGE && node->quantity == NULL) {
-        return check_reference(build, node, CYC_KEY_CUTOFF, value, named);
+        const struct wanted wanted = wanted_by(CYC_KEY_CUTOFF);
+        return check_reference(build, node, &wanted, value, named);
     }
     return true;
 }

@@ -309,6 +309,7 @@ int cyc_dry_run(const struct cyc_dry_options *options, const struct cyc_dry_list
             .source = &source,
             .store = host.direct.run != NULL ? &store : NULL,
             .listener = listener,
+            .sensors = &cyc_protocol_cell(options->protocol)->sensors,
             .trace_path = options->trace_path,
         };
         status = cyc_session_open(&session, &host.session, err);

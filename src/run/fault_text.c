@@ -17,12 +17,26 @@ static const char *level_name(uint8_t level)
     return "?";
 }
 
-static void put_limit(const struct cyc_fault *fault, struct cyc_text *out)
+/* A sensor by its own name. */
+static const char *name_of(const struct cyc_fault *fault, const struct cyc_sensors *sensors,
+                           enum cyc_kind *kind)
+{
+    if (fault->signal == CYC_SIGNAL_AUX && sensors != NULL && fault->index < sensors->count) {
+        *kind = sensors->items[fault->index].kind;
+        return sensors->items[fault->index].name;
+    }
+    *kind = cyc_signal_kind(fault->signal);
+    return cyc_signal_name(fault->signal);
+}
+
+static void put_limit(const struct cyc_fault *fault, const struct cyc_sensors *sensors,
+                      struct cyc_text *out)
 {
     char value[64];
     char bound[64];
-    const enum cyc_kind kind = cyc_signal_kind((enum cyc_signal)fault->signal);
-    cyc_text_format(out, "%s of %s is %s the %s limit of %s", cyc_signal_name(fault->signal),
+    enum cyc_kind kind = CYC_KIND_NUMBER;
+    const char *const name = name_of(fault, sensors, &kind);
+    cyc_text_format(out, "%s of %s is %s the %s limit of %s", name,
                     cyc_quantity_text(value, sizeof value, fault->value, kind),
                     fault->value > fault->bound ? "above" : "below", level_name(fault->level),
                     cyc_quantity_text(bound, sizeof bound, fault->bound, kind));
@@ -38,14 +52,16 @@ static void put_time_bound(const struct cyc_fault *fault, const char *what, stru
     }
 }
 
-void cyc_fault_text(const struct cyc_fault *fault, struct cyc_text *out)
+void cyc_fault_text(const struct cyc_fault *fault, const struct cyc_sensors *sensors,
+                    struct cyc_text *out)
 {
+    enum cyc_kind kind = CYC_KIND_NUMBER;
     switch (fault->kind) {
     case CYC_FAULT_NONE:
         cyc_text_append(out, "no fault");
         return;
     case CYC_FAULT_LIMIT:
-        put_limit(fault, out);
+        put_limit(fault, sensors, out);
         return;
     case CYC_FAULT_TIMEOUT:
         put_time_bound(fault, "the step did not end within its timeout", out);
@@ -61,7 +77,11 @@ void cyc_fault_text(const struct cyc_fault *fault, struct cyc_text *out)
         cyc_text_append(out, "no fresh data from the instrument");
         return;
     case CYC_FAULT_INVALID:
-        cyc_text_format(out, "the %s is not a number", cyc_signal_name(fault->signal));
+        cyc_text_format(out,
+                        fault->signal == CYC_SIGNAL_AUX
+                            ? "the sensor %s gives no number, or none that is fresh"
+                            : "the %s is not a number",
+                        name_of(fault, sensors, &kind));
         return;
     case CYC_FAULT_REPLY:
         cyc_text_append(out, "the instrument refused or did not answer a command");

@@ -19,6 +19,7 @@
  * The executor must not be called from within one of its own actions, so what goes wrong there is
  * noted (cyc_live_trip) and handed to it when the event is over. The first such reason counts.
  */
+#include "run/fit.h"
 #include "run/live_int.h"
 
 #include <math.h>
@@ -219,11 +220,14 @@ static int open_parts(struct cyc_live *live, struct cyc_err *err)
 {
     const struct cyc_host hands = cyc_live_gate_host(live);
     const struct cyc_dry_listener listener = {.context = live, .note = on_note};
+    struct cyc_sensors sensors;
+    cyc_fit_sensors(live->rig, live->channel, &sensors);
     const struct cyc_session_options session = {
         .host = &hands,
         .source = &live->options.source,
         .store = &live->options.store,
         .listener = &listener,
+        .sensors = &sensors,
         .trace_path = live->options.trace_path,
     };
     live->plausible = calloc(1, cyc_plausible_size());

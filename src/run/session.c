@@ -39,6 +39,7 @@ struct cyc_session {
     const char *question;        /* of an ASK step, the source's; NULL: none */
     struct cyc_actions actions;
     struct cyc_sample last; /* the last sample, for showing */
+    struct cyc_sensors sensors;
     uint32_t step_count;
     uint64_t row_count, sample_count;
     bool step_done;  /* the source is to be asked */
@@ -66,6 +67,9 @@ int cyc_session_open(const struct cyc_session_options *options, struct cyc_sessi
     }
     if (options->listener != NULL) {
         opened->listener = *options->listener;
+    }
+    if (options->sensors != NULL) {
+        opened->sensors = *options->sensors;
     }
     opened->host = *options->host;
     opened->source = *options->source;
@@ -161,7 +165,7 @@ static int log_fault(struct cyc_session *session, const struct cyc_fault *fault,
     if (session->cause.text[0] != '\0') {
         cyc_text_append(&text, session->cause.text);
     } else {
-        cyc_fault_text(fault, &text);
+        cyc_fault_text(fault, &session->sensors, &text);
     }
     (void)cyc_err_set(&session->why, CYC_E_BOUND, "%s", cyc_text_get(&text));
     const int status =

@@ -63,6 +63,7 @@ struct cyc_session_options {
     const struct cyc_session_source *source;
     const struct cyc_session_store *store;   /* NULL: nothing is kept */
     const struct cyc_dry_listener *listener; /* NULL: nobody listens */
+    const struct cyc_sensors *sensors;       /* for their names in messages; NULL: none; copied */
     const char *trace_path;                  /* NULL: none */
 };
 
@@ -132,7 +133,9 @@ int cyc_session_finish(struct cyc_session *session, int64_t t_ns, struct cyc_err
 void cyc_session_outcome(const struct cyc_session *session, int64_t t_ns,
                          struct cyc_dry_outcome *outcome);
 
-/* "voltage 4.312 V is above the protocol's limit of 4.3 V": for messages and the journal. */
-void cyc_fault_text(const struct cyc_fault *fault, struct cyc_text *out);
+/* "voltage of 4.312 V is above the protocol's limit of 4.3 V": for messages and the journal. The
+ * names of the channel's sensors may be NULL. */
+void cyc_fault_text(const struct cyc_fault *fault, const struct cyc_sensors *sensors,
+                    struct cyc_text *out);
 
 #endif

@@ -105,7 +105,7 @@ static bool ops_are_sound(const struct cyc_step *step)
 static bool lists_are_sound(const struct cyc_step *step)
 {
     for (unsigned i = 0; i < step->limit_count; i++) {
-        if (step->limits[i].signal >= CYC_SIGNAL_COUNT ||
+        if (step->limits[i].signal >= CYC_SIGNAL_COUNT || step->limits[i].index >= CYC_AUX_MAX ||
             step->limits[i].level > CYC_LEVEL_CHANNEL) {
             return false;
         }

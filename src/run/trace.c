@@ -143,6 +143,7 @@ static void put_cutoff(struct cyc_text *line, const struct cyc_step *step,
 
 static void put_record_rule(struct cyc_text *line, const struct cyc_record_rule *rule)
 {
+    char name[CYC_SIGNAL_TEXT];
     cyc_text_append(line, "  rule");
     put_time(line, "every", rule->every_ns);
     put(line, "V", rule->voltage_V);
@@ -150,6 +151,11 @@ static void put_record_rule(struct cyc_text *line, const struct cyc_record_rule 
     put(line, "Q", rule->capacity_Ah);
     put(line, "T", rule->temperature_K);
     put(line, "p", rule->pressure_Pa);
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        if (rule->aux[i] > 0.0) {
+            put(line, cyc_signal_text(name, CYC_SIGNAL_AUX, i), rule->aux[i]);
+        }
+    }
     for (unsigned i = 0; i < rule->burst_count; i++) {
         put_time(line, "burst", rule->bursts[i].during_ns);
         put_time(line, "every", rule->bursts[i].every_ns);
@@ -200,7 +206,9 @@ static void put_step(struct cyc_text *line, const struct cyc_step *step)
         put_cutoff(line, step, &step->cutoffs[i]);
     }
     for (unsigned i = 0; i < step->limit_count; i++) {
-        cyc_text_format(line, "  limit %s level %u", cyc_signal_name(step->limits[i].signal),
+        char name[CYC_SIGNAL_TEXT];
+        cyc_text_format(line, "  limit %s level %u",
+                        cyc_signal_text(name, step->limits[i].signal, step->limits[i].index),
                         step->limits[i].level);
         put(line, "low", step->limits[i].low);
         put(line, "high", step->limits[i].high);
@@ -226,7 +234,7 @@ static void put_sample(struct cyc_text *line, const struct cyc_sample *sample)
     put(line, "Ta", sample->ambient_degC);
     put(line, "p", sample->pressure_Pa);
     for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
-        if (isfinite(sample->aux[i]) && fabs(sample->aux[i]) > 0.0) {
+        if (!isnan(sample->aux[i])) {
             char name[16];
             (void)snprintf(name, sizeof name, "aux:%u", i);
             put(line, name, sample->aux[i]);
@@ -298,8 +306,10 @@ static void put_result(struct cyc_text *line, const struct cyc_result *result)
         put(line, "R", result->resistances_ohm[i]);
     }
     if (result->fault.kind != CYC_FAULT_NONE) {
+        char name[CYC_SIGNAL_TEXT];
         cyc_text_format(line, " fault %s %s level %u", cyc_fault_name(result->fault.kind),
-                        cyc_signal_name(result->fault.signal), result->fault.level);
+                        cyc_signal_text(name, result->fault.signal, result->fault.index),
+                        result->fault.level);
         put(line, "value", result->fault.value);
         put(line, "bound", result->fault.bound);
     }

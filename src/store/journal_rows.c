@@ -55,20 +55,23 @@ static int find_definition(struct cyc_journal *journal, const struct cyc_step *s
     return CYC_OK;
 }
 
-static void bind_fault(struct cyc_bind *bind, const struct cyc_fault *fault)
+/* `signal` is the room for a text that is read when the statement is carried out. */
+static void bind_fault(struct cyc_bind *bind, const struct cyc_fault *fault,
+                       char signal[CYC_SIGNAL_TEXT])
 {
     if (fault->kind == CYC_FAULT_NONE) {
         return; /* the columns were cleared */
     }
     cyc_bind_text(bind, cyc_fault_name(fault->kind));
-    cyc_bind_text(bind, cyc_signal_name(fault->signal));
+    cyc_bind_text(bind, cyc_signal_text(signal, fault->signal, fault->index));
     cyc_bind_integer(bind, fault->level);
     cyc_bind_real(bind, fault->value);
     cyc_bind_real(bind, fault->bound);
     cyc_bind_integer(bind, fault->t_ns);
 }
 
-static void bind_result(struct cyc_bind *bind, const struct cyc_result *result)
+static void bind_result(struct cyc_bind *bind, const struct cyc_result *result,
+                        char signal[CYC_SIGNAL_TEXT])
 {
     cyc_bind_integer(bind, result->end_ns);
     cyc_bind_text(bind, cyc_reason_name(result->reason));
@@ -91,13 +94,14 @@ static void bind_result(struct cyc_bind *bind, const struct cyc_result *result)
     cyc_bind_real(bind, result->ambient_degC);
     cyc_bind_real(bind, result->pressure_Pa);
     cyc_bind_real(bind, result->peak_V);
-    bind_fault(bind, &result->fault);
+    bind_fault(bind, &result->fault, signal);
 }
 
 static int write_step(struct cyc_journal *journal, const struct cyc_result *result,
                       struct cyc_err *err)
 {
     struct cyc_bind bind;
+    char signal[CYC_SIGNAL_TEXT];
     const int status = cyc_journal_begin(journal, CYC_STATEMENT_STEP, &bind, err);
     if (status != CYC_OK) {
         return status;
@@ -109,7 +113,7 @@ static int write_step(struct cyc_journal *journal, const struct cyc_result *resu
     cyc_bind_integer(&bind, journal->begun_in_cycle);
     cyc_bind_integer(&bind, journal->begun.start_ns);
     if (result != NULL) {
-        bind_result(&bind, result);
+        bind_result(&bind, result, signal);
     }
     return cyc_journal_execute(journal, &bind, err);
 }

@@ -297,7 +297,20 @@ int cyc_run_each_expectation(const char *folder, cyc_run_expectation_fn fn, void
 ENUM_OF(enum cyc_reason, cyc_reason_name, reason)
 ENUM_OF(enum cyc_follow_up, cyc_follow_up_name, follow_up)
 ENUM_OF(enum cyc_fault_kind, cyc_fault_name, fault)
-ENUM_OF(unsigned, cyc_signal_name, signal)
+
+static void read_signal(const char *name, struct cyc_fault *fault)
+{
+    char text[CYC_SIGNAL_TEXT];
+    for (uint8_t i = 0; i < CYC_SIGNAL_COUNT * CYC_AUX_MAX; i++) {
+        const uint8_t signal = i / CYC_AUX_MAX;
+        const uint8_t index = i % CYC_AUX_MAX;
+        if (strcmp(cyc_signal_text(text, signal, index), name) == 0) {
+            fault->signal = signal;
+            fault->index = index;
+            return;
+        }
+    }
+}
 
 static void read_fault(struct cyc_columns *columns, struct cyc_fault *fault)
 {
@@ -306,7 +319,7 @@ static void read_fault(struct cyc_columns *columns, struct cyc_fault *fault)
         return;
     }
     fault->kind = kind;
-    fault->signal = (uint8_t)signal_of(cyc_column_text(columns));
+    read_signal(cyc_column_text(columns), fault);
     fault->level = (uint8_t)cyc_column_integer(columns);
     fault->value = cyc_column_real(columns);
     fault->bound = cyc_column_real(columns);

@@ -133,10 +133,8 @@ static void op_text(struct cyc_text *text, const struct cyc_op *op)
     } else if (op->signal >= CYC_SIGNAL_TIME) {
         cyc_text_format(text, "%s.", scopes[op->scope]);
     }
-    cyc_text_append(text, cyc_signal_name(op->signal));
-    if (op->signal == CYC_SIGNAL_AUX || op->signal == CYC_SIGNAL_SLOPE) {
-        cyc_text_format(text, "[%u]", op->index);
-    }
+    char name[CYC_SIGNAL_TEXT];
+    cyc_text_append(text, cyc_signal_text(name, op->signal, op->index));
 }
 
 static void put_condition(struct walker *walker, const char *key, const struct cyc_step *step,
@@ -194,8 +192,9 @@ static void walk_limits(struct walker *walker, const struct cyc_step *step)
     open_list(walker, "limits", '[');
     for (unsigned i = 0; i < step->limit_count && i < CYC_LIMITS_MAX; i++) {
         const struct cyc_limit *limit = &step->limits[i];
+        char name[CYC_SIGNAL_TEXT];
         open_list(walker, NULL, '{');
-        put_word(walker, "of", cyc_signal_name(limit->signal));
+        put_word(walker, "of", cyc_signal_text(name, limit->signal, limit->index));
         put_word(walker, "level", levels[limit->level < 3 ? limit->level : 2]);
         put_number(walker, "low", limit->low);
         put_number(walker, "high", limit->high);
@@ -240,6 +239,7 @@ static void walk_environment(struct walker *walker, const struct cyc_environment
 
 static void walk_record(struct walker *walker, const struct cyc_record_rule *rule)
 {
+    char name[CYC_SIGNAL_TEXT];
     open_list(walker, "record", '{');
     put_count(walker, "every_ns", rule->every_ns);
     put_number(walker, "voltage_V", rule->voltage_V);
@@ -247,6 +247,11 @@ static void walk_record(struct walker *walker, const struct cyc_record_rule *rul
     put_number(walker, "capacity_Ah", rule->capacity_Ah);
     put_number(walker, "temperature_K", rule->temperature_K);
     put_number(walker, "pressure_Pa", rule->pressure_Pa);
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        if (walker->bytes != NULL || rule->aux[i] > 0.0) {
+            put_number(walker, cyc_signal_text(name, CYC_SIGNAL_AUX, i), rule->aux[i]);
+        }
+    }
     open_list(walker, "bursts", '[');
     for (unsigned i = 0; i < rule->burst_count && i < CYC_BURSTS_MAX; i++) {
         open_list(walker, NULL, '{');

@@ -328,6 +328,83 @@ static void exact_host_and_sampling_host_trip_alike(void)
     }
 }
 
+/* Named sensors 2 and 5, as a host reads them; the other quantities are the cell's. */
+static void give_sensors(struct rig *rig, double second, double fifth)
+{
+    struct cyc_sample sample = rig_peek(rig);
+    sample.aux[2] = second;
+    sample.aux[5] = fifth;
+    rig_give(rig, &sample);
+}
+
+static void limit_sensor(struct rig *rig, uint8_t index, double low, double high)
+{
+    limit(rig, CYC_SIGNAL_AUX, low, high, CYC_LEVEL_STEP);
+    rig->step.limits[rig->step.limit_count - 1].index = index;
+}
+
+static struct rig *sensing(void)
+{
+    struct rig *rig = rig_new(0.5);
+    limit_sensor(rig, 2, 0.0, 1.0);
+    limit_sensor(rig, 5, -20, 60);
+    limit_sensor(rig, 2, -1.0, 0.5); /* the tighter of both rules, for each sensor alone */
+    give_sensors(rig, 0.3, 25);
+    rig_step(rig);
+    give_sensors(rig, 0.3, 25);
+    return rig;
+}
+
+static void limits_of_named_sensors_are_told_apart(void)
+{
+    struct rig *rig = sensing();
+    CU_ASSERT_TRUE(rig->actions.sampled); /* nobody can foresee them */
+    rig_pass(rig, SECOND);
+    give_sensors(rig, 0.51, 25);
+    CU_ASSERT_EQUAL(rig->safe_count, 0);
+    rig_pass(rig, SECOND);
+    give_sensors(rig, 0.49, 61); /* one breach of each does not confirm the other */
+    CU_ASSERT_EQUAL(rig->safe_count, 0);
+    rig_pass(rig, SECOND);
+    give_sensors(rig, 0.49, 62);
+    CU_ASSERT_EQUAL(rig->safe_count, 1);
+    const struct cyc_fault *fault = cyc_core_fault(&rig->core);
+    CU_ASSERT_EQUAL(fault->kind, CYC_FAULT_LIMIT);
+    CU_ASSERT_EQUAL(fault->signal, CYC_SIGNAL_AUX);
+    CU_ASSERT_EQUAL(fault->index, 5);
+    CYC_NEAR(fault->value, 62, 0);
+    CYC_NEAR(fault->bound, 60, 0);
+    rig_free(rig);
+}
+
+static void a_limit_on_a_silent_sensor_is_a_fault_that_names_it(void)
+{
+    struct rig *rig = sensing();
+    rig_pass(rig, SECOND);
+    give_sensors(rig, 0.3, NAN);
+    CU_ASSERT_EQUAL(rig->actions.deadline_ns, SECOND + CYC_STALE_NS);
+    rig_pass(rig, CYC_STALE_NS - 1);
+    give_sensors(rig, NAN, NAN);
+    CU_ASSERT_EQUAL(rig->safe_count, 0);
+    rig_pass(rig, 1);
+    give_sensors(rig, 0.3, NAN);
+    CU_ASSERT_EQUAL(rig->safe_count, 1);
+    CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->kind, CYC_FAULT_INVALID);
+    CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->signal, CYC_SIGNAL_AUX);
+    CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->index, 5);
+    rig_free(rig);
+}
+
+static void a_sensor_far_beyond_needs_no_second_sample(void)
+{
+    struct rig *rig = sensing();
+    rig_pass(rig, SECOND);
+    give_sensors(rig, 0.6, 25);
+    CU_ASSERT_EQUAL(rig->safe_count, 1);
+    CU_ASSERT_EQUAL(cyc_core_fault(&rig->core)->index, 2);
+    rig_free(rig);
+}
+
 static void is_refused(struct rig *rig)
 {
     rig_step(rig);
@@ -341,7 +418,7 @@ static void malformed_limits_are_refused(void)
     static const struct {
         enum cyc_signal signal;
         double low, high;
-    } rows[] = {{CYC_SIGNAL_AUX, 1, 2},       {CYC_SIGNAL_SLOPE, 1, 2},
+    } rows[] = {{CYC_SIGNAL_PEAK, 1, 2},      {CYC_SIGNAL_SLOPE, 1, 2},
                 {CYC_SIGNAL_HOLD_TIME, 1, 2}, {CYC_SIGNAL_COUNT, 1, 2},
                 {CYC_SIGNAL_VOLTAGE, NAN, 2}, {CYC_SIGNAL_VOLTAGE, 1, NAN}};
     struct rig *rig;
@@ -356,6 +433,12 @@ static void malformed_limits_are_refused(void)
             limit(rig, (enum cyc_signal)k, -INFINITY, INFINITY, CYC_LEVEL_STEP);
         }
     }
+    for (uint8_t k = 0; k < 3; k++) {
+        limit_sensor(rig, k, -INFINITY, INFINITY);
+    }
+    is_refused(rig);
+    rig = rig_new(0.5);
+    limit_sensor(rig, CYC_AUX_MAX, 1, 2);
     is_refused(rig);
 }
 
@@ -377,6 +460,9 @@ const struct cyc_check cyc_check_limits[] = {
     CYC_CHECK(limits_hold_for_readings_under_an_older_setpoint),
     CYC_CHECK(a_limit_without_data_is_a_fault_in_the_end),
     CYC_CHECK(exact_host_and_sampling_host_trip_alike),
+    CYC_CHECK(limits_of_named_sensors_are_told_apart),
+    CYC_CHECK(a_limit_on_a_silent_sensor_is_a_fault_that_names_it),
+    CYC_CHECK(a_sensor_far_beyond_needs_no_second_sample),
     CYC_CHECK(malformed_limits_are_refused),
     {0},
 };

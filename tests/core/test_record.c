@@ -176,6 +176,40 @@ static void a_value_that_is_missing_asks_for_nothing(void)
     rig_free(rig);
 }
 
+static void rows_follow_named_sensors(void)
+{
+    struct rig *rig = rig_new(0.5);
+    make_rest(rig);
+    rig->step.record = (struct cyc_record_rule){.voltage_V = 0.1};
+    rig->step.record.aux[0] = 0.01;
+    rig->step.record.aux[6] = 2;
+    struct cyc_sample sample = rig_peek(rig);
+    sample.aux[6] = NAN;
+    rig_give(rig, &sample);
+    rig_step(rig);
+    sample.setpoint_number = rig->core.setpoint.number;
+    rig_give(rig, &sample);
+    CU_ASSERT_EQUAL_FATAL(rig->record_count, 1);
+    CU_ASSERT_TRUE(rig->actions.sampled);         /* nobody can foresee them, */
+    CU_ASSERT_EQUAL(rig->actions.watch_count, 2); /* but still the voltage */
+    sample.aux[0] = -0.009;
+    rig_give(rig, &sample);
+    CU_ASSERT_EQUAL(rig->record_count, 1);
+    sample.aux[0] = -0.011;
+    sample.aux[6] = 30;
+    rig_give(rig, &sample);
+    CU_ASSERT_EQUAL(rig->record_count, 2);
+    sample.aux[6] = 31.9; /* counted from the row before, whoever asked for that */
+    rig_give(rig, &sample);
+    CU_ASSERT_EQUAL(rig->record_count, 2);
+    sample.aux[6] = 32;
+    rig_give(rig, &sample);
+    CU_ASSERT_EQUAL(rig->record_count, 3);
+    CU_ASSERT_TRUE(watches(rig, CYC_SIGNAL_VOLTAGE, sample.voltage_V + 0.1));
+    CU_ASSERT_TRUE(watches(rig, CYC_SIGNAL_VOLTAGE, sample.voltage_V - 0.1));
+    rig_free(rig);
+}
+
 static void bursts_follow_one_after_the_other(void)
 {
     struct rig *rig = rig_new(0.5);
@@ -304,6 +338,7 @@ const struct cyc_check cyc_check_record[] = {
     CYC_CHECK(rows_follow_the_charge),
     CYC_CHECK(the_first_rule_that_asks_is_enough),
     CYC_CHECK(a_value_that_is_missing_asks_for_nothing),
+    CYC_CHECK(rows_follow_named_sensors),
     CYC_CHECK(bursts_follow_one_after_the_other),
     CYC_CHECK(a_burst_whose_grid_does_not_fit_ends_on_its_end),
     CYC_CHECK(bursts_of_a_train_begin_with_each_pulse),

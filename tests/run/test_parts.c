@@ -104,7 +104,7 @@ static void every_fault_has_words_of_its_own(void)
                                         .signal = CYC_SIGNAL_VOLTAGE,
                                         .value = 4.5,
                                         .bound = 4.2};
-        cyc_fault_text(&fault, &texts[kind]);
+        cyc_fault_text(&fault, NULL, &texts[kind]);
         CU_ASSERT(texts[kind].length > 5);
         for (int other = 0; other < kind; other++) {
             CU_ASSERT_NOT_EQUAL(strcmp(cyc_text_get(&texts[kind]), cyc_text_get(&texts[other])), 0);
@@ -123,7 +123,7 @@ static void a_breach_names_value_bound_and_level(void)
                                     .level = CYC_LEVEL_PROTOCOL,
                                     .value = 71.5,
                                     .bound = 70.0};
-    cyc_fault_text(&fault, &text);
+    cyc_fault_text(&fault, NULL, &text);
     CYC_SAME(cyc_text_get(&text),
              "temperature of 71.5 degC is above the protocol's limit of 70 degC");
     cyc_text_release(&text);

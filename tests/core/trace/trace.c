@@ -175,8 +175,8 @@ static void make_step(void)
     step.scope_resets = chance(3) ? 1u << (CYC_SCOPE_CYCLE + below(2)) : 0;
     step.timeout_ns = chance(4) ? 7200 * CYC_S_NS : CYC_NEVER;
     step.limit_count = 2;
-    step.limits[0] = (struct cyc_limit){CYC_SIGNAL_VOLTAGE, CYC_LEVEL_PROTOCOL, 2.0, 5.0};
-    step.limits[1] = (struct cyc_limit){CYC_SIGNAL_CURRENT, CYC_LEVEL_CHANNEL, -2.2, 2.2};
+    step.limits[0] = (struct cyc_limit){CYC_SIGNAL_VOLTAGE, 0, CYC_LEVEL_PROTOCOL, 2.0, 5.0};
+    step.limits[1] = (struct cyc_limit){CYC_SIGNAL_CURRENT, 0, CYC_LEVEL_CHANNEL, -2.2, 2.2};
     step.record =
         (struct cyc_record_rule){.every_ns = (int64_t)(1 + below(60)) * CYC_S_NS,
                                  .voltage_V = chance(2) ? 0.02 : 0,
