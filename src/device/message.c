@@ -88,6 +88,24 @@ int cyc_message_send(int fd, const struct cyc_message *message, int fd_to_pass, 
     }
 }
 
+unsigned cyc_message_send_many(int fd, const struct cyc_message *messages, unsigned count)
+{
+    struct iovec parts[CYC_MESSAGE_BATCH];
+    struct mmsghdr heads[CYC_MESSAGE_BATCH] = {0};
+    const unsigned many = count < CYC_MESSAGE_BATCH ? count : CYC_MESSAGE_BATCH;
+    for (unsigned i = 0; i < many; i++) {
+        parts[i] = (struct iovec){.iov_base = (void *)(uintptr_t)&messages[i],
+                                  .iov_len = sizeof messages[i]};
+        heads[i].msg_hdr.msg_iov = &parts[i];
+        heads[i].msg_hdr.msg_iovlen = 1;
+    }
+    int sent = -1;
+    do {
+        sent = sendmmsg(fd, heads, many, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent > 0 ? (unsigned)sent : 0;
+}
+
 static int taken_descriptor(struct msghdr *head)
 {
     int fd = -1;

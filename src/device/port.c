@@ -295,7 +295,7 @@ static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])
     if (news[NEWS_CALL].revents != 0) {
         port_hear_calls(port);
     }
-    if (news[NEWS_DAEMON].revents != 0) {
+    if ((news[NEWS_DAEMON].revents & ~POLLOUT) != 0) {
         port_hear_daemon(port);
     }
     port->ending = port->ending || news[NEWS_STOP].revents != 0;

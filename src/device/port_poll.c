@@ -7,7 +7,9 @@
  *
  * Readings are numbered from 1 and kept in a ring until the daemon has confirmed them durable,
  * or a minute of newer ones has pushed them out. Sending is a cursor over that ring: a new
- * reading, a slow daemon and a daemon that asks for all of it again are the same thing.
+ * reading, a slow daemon and a daemon that asks for all of it again are the same thing. To wake the
+ * daemon costs as much as an exchange on a fast line, so while more outputs are due readings wait
+ * for each other, HOLD_NS at most: on a slow line each one is older than that when it is there.
  */
 #include "device/port_int.h"
 
@@ -17,7 +19,7 @@
 #include <sys/ioctl.h>
 
 #define GRID_SLOTS  16
-#define BATCH       32           /* readings sent in one pass */
+#define HOLD_NS     (300 * CYC_MS_NS / 1000)
 #define BACKLOG_MAX (256 * 1024) /* bytes that wait in the socket; the rest is for what matters */
 
 /* ---- The ring --------------------------------------------------------------------------------
@@ -73,25 +75,35 @@ bool port_has_unsent(const struct port *port)
     return port->daemon >= 0 && port->greeted && port->sent < port->newest;
 }
 
+static bool waits_for_more(const struct port *port, int64_t now)
+{
+    const struct kept *const first = &port->ring[(port->sent + 1) % port->ring_size];
+    return now - first->t_ns < HOLD_NS && port_next_poll_ns(port) <= now;
+}
+
 void port_pump(struct port *port)
 {
     int waiting = 0;
-    if (!port_has_unsent(port) || ioctl(port->daemon, SIOCOUTQ, &waiting) != 0 ||
-        waiting > BACKLOG_MAX) {
+    struct cyc_message batch[CYC_MESSAGE_BATCH];
+    unsigned count = 0;
+    if (!port_has_unsent(port)) {
         return;
     }
     if (port->sent + 1 < port->oldest) {
         port->sent = port->oldest - 1;
     }
-    for (unsigned i = 0; i < BATCH && port->sent < port->newest; i++) {
-        const struct kept *const kept = &port->ring[(port->sent + 1) % port->ring_size];
-        struct cyc_message message = reading_message(port, &port->outputs[kept->output], kept);
-        message.number = port->sent + 1;
-        if (cyc_message_send(port->daemon, &message, -1, NULL) != CYC_OK) {
-            return; /* full: later; gone: the next look at the socket says so */
-        }
-        port->sent++;
+    if (waits_for_more(port, port_now_ns()) || ioctl(port->daemon, SIOCOUTQ, &waiting) != 0 ||
+        waiting > BACKLOG_MAX) {
+        return;
     }
+    for (; count < CYC_MESSAGE_BATCH && port->sent + count < port->newest; count++) {
+        const uint64_t number = port->sent + 1 + count;
+        const struct kept *const kept = &port->ring[number % port->ring_size];
+        batch[count] = reading_message(port, &port->outputs[kept->output], kept);
+        batch[count].number = number;
+    }
+    /* Not all: full: later; gone: the next look at the socket says so. */
+    port->sent += cyc_message_send_many(port->daemon, batch, count);
 }
 
 void port_confirm(struct port *port, uint64_t number)
