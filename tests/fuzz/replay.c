@@ -69,7 +69,10 @@ static void replay_folder(const char *folder)
     for (int i = 0; i < count; i++) {
         if (items[i]->d_name[0] != '.') {
             (void)snprintf(path, sizeof path, "%s/%s", folder, items[i]->d_name);
-            replay(path);
+            struct stat status;
+            if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode)) {
+                replay(path);
+            }
         }
         free(items[i]);
     }
