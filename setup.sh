@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")" || exit 1
 
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libyaml-dev liblua5.4-dev libsqlite3-dev libserialport-dev libcunit1-dev"
-test_packages="jq lua5.4 sqlite3"
+test_packages="jq lua5.4 sqlite3 procps"
 all_packages="clang libclang-rt-14-dev llvm locales"
 
 passed=0
