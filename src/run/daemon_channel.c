@@ -171,6 +171,7 @@ static int open_live(struct daemon *daemon, unsigned index, const struct opener 
         .tail = opener->tail,
         .rig_now = channel->rig_now,
         .gap = cyc_live_parts_gap,
+        .intend = cyc_live_parts_intend,
     };
     const int status = cyc_live_open(&options, &channel->live, err);
     channel->parts.live = channel->live;
@@ -419,7 +420,7 @@ static enum cyc_channel_state state_of(const struct channel *channel,
                                        const struct cyc_live_view *view)
 {
     if (channel->live == NULL) {
-        return channel->opener != NULL ? CYC_CHANNEL_STARTING
+        return channel->opener != NULL || channel->recovers ? CYC_CHANNEL_STARTING
                : channel->fault        ? CYC_CHANNEL_FAULT
                                        : CYC_CHANNEL_FREE;
     }
@@ -429,6 +430,9 @@ static enum cyc_channel_state state_of(const struct channel *channel,
     case CYC_LIVE_LOADING:
         return CYC_CHANNEL_STARTING;
     case CYC_LIVE_RUNNING:
+        if (view->held) {
+            return CYC_CHANNEL_HELD;
+        }
         if (view->executor == CYC_STATE_PAUSED) {
             return CYC_CHANNEL_PAUSED;
         }
@@ -501,7 +505,10 @@ void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
     (void)cyc_copy(status->run_id, sizeof status->run_id, channel->run_id);
     (void)cyc_copy(status->folder, sizeof status->folder, channel->folder);
     (void)cyc_copy(status->end, sizeof status->end, channel->end);
-    (void)cyc_copy(status->why, sizeof status->why, channel->why);
+    (void)cyc_copy(status->why, sizeof status->why,
+                   channel->recovers         ? "waits for its port, then goes on"
+                   : channel->live != NULL ? view.why
+                                             : channel->why);
     put_progress(channel, &view, status);
     put_link(daemon, index, status);
 }

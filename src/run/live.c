@@ -164,6 +164,10 @@ void cyc_live_settle(struct cyc_live *live, int status, const struct cyc_err *er
                                live->trip_reply, live->trip_text, &ignored);
         live->fed = true;
     }
+    const char *strayed = cyc_session_strayed(live->session);
+    if (strayed != NULL && !live->strayed) {
+        cyc_live_past_stray(live, strayed);
+    }
     if (live->fed) { /* after a fault there is nothing more to be done about the disk */
         live->fed = false;
         struct cyc_err failed = {0};
@@ -334,7 +338,7 @@ static void on_reading(struct cyc_live *live, const struct cyc_message *message)
     }
     live->epoch = message->epoch;
     live->reading_number = message->number;
-    if (live->state != CYC_LIVE_RUNNING) {
+    if (live->state != CYC_LIVE_RUNNING || live->strayed) {
         return;
     }
     place(live, message, &sample);
@@ -416,6 +420,9 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
         cyc_live_past_message(live, message);
         return;
     }
+    if (live->strayed && message->kind != CYC_MESSAGE_READING) {
+        return; /* the circuit is open, and stays so */
+    }
     if (message->kind == CYC_MESSAGE_READING) {
         on_reading(live, message);
         return;
@@ -441,7 +448,7 @@ void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns)
 {
     struct cyc_err none = {0};
     live->now_ns = now_ns;
-    if (live->state == CYC_LIVE_ENDED || !is_mine(live, instrument)) {
+    if (live->state == CYC_LIVE_ENDED || live->strayed || !is_mine(live, instrument)) {
         return;
     }
     cyc_live_trip(live, CYC_REPLY_STALE,
@@ -527,7 +534,7 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
 {
     struct cyc_err none = {0};
     live->now_ns = now_ns;
-    if (live->state == CYC_LIVE_ENDED) {
+    if (live->state == CYC_LIVE_ENDED || live->strayed) {
         return;
     }
     if (live->state == CYC_LIVE_RETURNING) {
@@ -554,7 +561,7 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
 
 int64_t cyc_live_wake_ns(const struct cyc_live *live)
 {
-    if (live->state == CYC_LIVE_ENDED) {
+    if (live->state == CYC_LIVE_ENDED || live->strayed) {
         return INT64_MAX;
     }
     if (live->state == CYC_LIVE_RETURNING) {
@@ -589,6 +596,11 @@ static const char *objection(const struct cyc_live *live, enum cyc_operator word
     if (live->state != CYC_LIVE_RUNNING) {
         return "the run has not begun yet";
     }
+    if (live->strayed) {
+        return word == CYC_OPERATOR_STOP ? NULL
+                                         : "its protocol does not come to where the run was; put "
+                                           "it back and restart, or stop the run";
+    }
     const bool between = cyc_session_step(live->session) == NULL;
     if (live->held) {
         return word == CYC_OPERATOR_RESUME || word == CYC_OPERATOR_STOP
@@ -605,6 +617,14 @@ static const char *objection(const struct cyc_live *live, enum cyc_operator word
         return "it is between two steps; try again";
     }
     return NULL;
+}
+
+/* What was said stands in the journal before anything energises because of it. */
+static void intend(struct cyc_live *live)
+{
+    if (live->options.intend != NULL) {
+        live->options.intend(live->options.store.context);
+    }
 }
 
 int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char *who,
@@ -631,6 +651,11 @@ int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char 
                                     .t_ns = cyc_live_run_time_ns(live, now_ns),
                                     .operator_word = meant};
     (void)store->event(store->context, event.t_ns, who, "command", words[meant], NULL);
+    if (live->strayed) {
+        cyc_live_abort(live, live->why, now_ns);
+        return CYC_OK;
+    }
+    intend(live);
     if (live->held && meant == CYC_OPERATOR_RESUME) {
         struct cyc_err failed = {0};
         live->held = false;
@@ -664,6 +689,7 @@ void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view)
         .state = live->state,
         .executor = cyc_session_state(live->session),
         .resting = live->resting,
+        .held = live->held || cyc_core_is_interrupted(cyc_session_core(live->session)),
     };
     cyc_session_outcome(live->session, 0, &outcome);
     view->finish = outcome.finish;

@@ -67,9 +67,11 @@ struct cyc_live_options {
     struct cyc_live_hands hands;
     struct cyc_session_source source;
     struct cyc_session_store store;
-    const uint64_t *intent; /* the store's ticket of the latest step_begin; borrowed */
-    double rate;            /* run time per real time */
-    int64_t time_ns;        /* run time at the start; 0 but for a resumed run */
+    const uint64_t *intent; /* the store's ticket of what must be durable before anything energises:
+                               the latest step_begin, or … */
+    void (*intend)(void *context); /* … the event or gap posted last; of store.context */
+    double rate;                   /* run time per real time */
+    int64_t time_ns;               /* run time at the start; 0 but for a resumed run */
     struct cyc_plausible_facts facts;
     const char *trace_path; /* NULL: none */
     /* Of a run that is gone on with; else NULL. Borrowed until the run is RUNNING. */
@@ -122,8 +124,9 @@ struct cyc_live_view {
     enum cyc_live_state state;
     enum cyc_state executor;
     bool resting; /* the next step is waited for with the circuit open */
+    bool held;    /* after an interruption, until an operator speaks; `why` */
     struct cyc_progress progress;
-    char why[256]; /* of the end */
+    char why[256]; /* of the end, or of being held */
     enum cyc_finish finish;
 };
 void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view);

@@ -49,6 +49,7 @@ struct cyc_live {
     struct cyc_live_past *past; /* owned; NULL: not returning */
     bool replaying;             /* nothing goes out */
     bool held;                  /* between two steps, until an operator says `resume` */
+    bool strayed;               /* the protocol does not come to where the run was: held for good */
 
     struct cyc_plausible *plausible; /* owned */
     uint32_t plausible_step;         /* step count it was told of */
@@ -69,6 +70,8 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
 void cyc_live_past_tick(struct cyc_live *live);
 int64_t cyc_live_past_wake_ns(const struct cyc_live *live);
 void cyc_live_past_free(struct cyc_live *live);
+/* Holds the run for good, with everything of it left as it is. */
+void cyc_live_past_stray(struct cyc_live *live, const char *why);
 
 /* To those who look on; `alarm`: also to the rig's alarm command. */
 void cyc_live_tell(struct cyc_live *live, const char *text, bool alarm);

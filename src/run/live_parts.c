@@ -111,8 +111,9 @@ static int cycle(void *context, const struct cyc_cycle *ended, struct cyc_err *e
 static int event(void *context, int64_t t_ns, const char *who, const char *what, const char *why,
                  struct cyc_err *err)
 {
-    const struct cyc_live_parts *parts = context;
-    return posted(cyc_writer_event(parts->writer, parts->slot, t_ns, who, what, why), err);
+    struct cyc_live_parts *parts = context;
+    parts->posted = cyc_writer_event(parts->writer, parts->slot, t_ns, who, what, why);
+    return posted(parts->posted, err);
 }
 
 static int expectation(void *context, const struct cyc_expectation *expected, struct cyc_err *err)
@@ -123,8 +124,17 @@ static int expectation(void *context, const struct cyc_expectation *expected, st
 
 void cyc_live_parts_gap(void *context, const struct cyc_gap *gap)
 {
-    const struct cyc_live_parts *parts = context;
-    (void)cyc_writer_gap(parts->writer, parts->slot, gap);
+    struct cyc_live_parts *parts = context;
+    parts->posted = cyc_writer_gap(parts->writer, parts->slot, gap);
+}
+
+void cyc_live_parts_intend(void *context)
+{
+    struct cyc_live_parts *parts = context;
+    const bool lost = parts->posted == 0; /* it will never be durable */
+    parts->intent = lost                            ? UINT64_MAX
+                    : parts->posted > parts->intent ? parts->posted
+                                                    : parts->intent;
 }
 
 static int finish(void *context, const char *end, const char *why, int64_t t_ns,

@@ -11,9 +11,10 @@
 struct cyc_live_parts {
     struct cyc_writer *writer; /* borrowed */
     unsigned slot;
-    bool marked; /* a state was posted, or stands in the mark of a run that is gone on with */
-    uint64_t intent;                   /* ticket of the latest step_begin */
-    uint64_t finish;                   /* of the end; 0: not yet */
+    bool marked;     /* a state was posted, or stands in the mark of a run that is gone on with */
+    uint64_t posted; /* ticket of the latest event or gap */
+    uint64_t intent; /* what must be durable before anything energises */
+    uint64_t finish; /* of the end; 0: not yet */
     struct cyc_source_process *source; /* owned */
     struct cyc_source_answer *answer;  /* owned */
     struct cyc_live *live;             /* whose state goes into the mark; borrowed */
@@ -25,5 +26,6 @@ void cyc_live_parts_close(struct cyc_live_parts *parts);
 struct cyc_session_source cyc_live_parts_source(struct cyc_live_parts *parts);
 struct cyc_session_store cyc_live_parts_store(struct cyc_live_parts *parts);
 void cyc_live_parts_gap(void *parts, const struct cyc_gap *gap);
+void cyc_live_parts_intend(void *parts);
 
 #endif

@@ -16,6 +16,7 @@
 #include "run/live_int.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -166,12 +167,12 @@ void cyc_live_past_start(struct cyc_live *live)
     if (live->past != NULL) {
         live->past->readings = calloc(READINGS_MAX, sizeof *live->past->readings);
     }
-    if (live->past == NULL || live->past->readings == NULL || !resume->has_state) {
-        cyc_live_trip(
-            live, CYC_REPLY_FAILED,
-            "the run cannot be gone on with: its journal holds no state that this version "
-            "reads");
-        cyc_live_settle(live, CYC_OK, &err);
+    const bool memory = live->past != NULL && live->past->readings != NULL;
+    if (!memory || !resume->has_state || resume->changed[0] != '\0') {
+        cyc_live_past_stray(live, !memory              ? "there is no memory to return to it"
+                                  : !resume->has_state ? "its journal holds no state that this "
+                                                         "version reads"
+                                                       : resume->changed);
         return;
     }
     live->past->since_ns = live->now_ns;
@@ -289,6 +290,22 @@ static void replay(struct cyc_live *live)
     live->replaying = false;
 }
 
+/* Nothing is fed to the executor from here on, and so nothing of its state is written. */
+void cyc_live_past_stray(struct cyc_live *live, const char *why)
+{
+    const struct cyc_session_store *store = &live->options.store;
+    live->strayed = live->held = true;
+    live->fed = live->replaying = false;
+    live->state = CYC_LIVE_RUNNING;
+    live->options.resume = NULL;
+    cyc_live_past_free(live);
+    cyc_live_gate_command(live, CYC_MESSAGE_SAFE);
+    (void)snprintf(live->why, sizeof live->why, "held: %s", why);
+    (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "executor", "hold",
+                       why, NULL);
+    cyc_live_tell(live, live->why, true);
+}
+
 /* ---- Judging --------------------------------------------------------------------------------- */
 
 /* What is known before the circuit is opened. */
@@ -383,6 +400,9 @@ static void log_verdict(struct cyc_live *live, struct cyc_gap *gap,
         live->options.gap(store->context, gap);
     }
     (void)store->event(store->context, gap->end_ns, "executor", "gap", gap->verdict, NULL);
+    if (live->options.intend != NULL) { /* it stands in the journal before the step goes on */
+        live->options.intend(store->context);
+    }
     if (live->options.hands.tell != NULL) {
         struct cyc_text told = {0};
         cyc_text_format(&told, "%s for %s: %s", gap->cause,
@@ -509,11 +529,16 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
 void cyc_live_past_tick(struct cyc_live *live)
 {
     struct cyc_err err = {0};
-    const struct cyc_live_past *past = live->past;
     if (cyc_session_is_returning(live->session)) {
         const int status =
             cyc_session_items(live->session, cyc_live_run_time_ns(live, live->now_ns), &err);
         cyc_live_settle(live, status, &err);
+    }
+    const struct cyc_live_past *past = live->past;
+    if (past != NULL && cyc_session_is_returning(live->session) &&
+        live->now_ns - past->since_ns >= PATIENCE_NS) {
+        cyc_live_past_stray(live, "the protocol gave no step in 30 s");
+        return;
     }
     if (past == NULL || live->state != CYC_LIVE_RETURNING ||
         cyc_session_is_returning(live->session)) {

@@ -161,6 +161,10 @@ int cyc_resume_open(const char *folder, struct cyc_resume **resume, struct cyc_e
         return status;
     }
     const struct cyc_run_journal *journal = &opened->journal;
+    struct cyc_err changed = {0};
+    if (cyc_run_files_check(folder, &changed) != CYC_OK) {
+        (void)cyc_copy(opened->changed, sizeof opened->changed, changed.text);
+    }
     opened->kind = journal->same_boot ? CYC_ABSENCE_PROGRAM : CYC_ABSENCE_MACHINE;
     opened->has_state = cyc_core_peek(journal->state, &opened->state, &opened->step_count) &&
                         cyc_resume_host_load(&opened->host, journal->host, NULL) == CYC_OK;

@@ -98,7 +98,8 @@ struct cyc_resume {
     enum cyc_absence_kind kind;
     struct cyc_run_journal journal; /* see store.h; owned */
     struct cyc_resume_host host;
-    bool has_state;       /* state and host of the mark can be read; else hold */
+    bool has_state;    /* state and host of the mark can be read; else hold */
+    char changed[256]; /* of the files it was started with: which, and how; "": none; else hold */
     enum cyc_state state; /* of the executor under the mark */
     uint32_t step_count;  /* the last step it knows of */
     /* The step that the source answers first is … */

@@ -42,11 +42,13 @@ struct cyc_session {
     struct cyc_sensors sensors;
     uint32_t step_count;
     uint64_t row_count, sample_count;
-    bool step_done;  /* the source is to be asked */
-    bool step_ended; /* and to be given the result of that step */
-    bool asked;      /* it was, and has not answered yet */
-    bool held;       /* it is not to be asked, but for … */
-    bool returning;  /* … the step of `past` */
+    bool step_done;         /* the source is to be asked */
+    bool step_ended;        /* and to be given the result of that step */
+    bool asked;             /* it was, and has not answered yet */
+    bool held;              /* it is not to be asked, but for … */
+    bool returning;         /* … the step of `past` */
+    bool unproven;          /* the source has not come to where the run was yet */
+    struct cyc_err strayed; /* and it will not; status CYC_OK: that is not known */
     struct cyc_session_past past;
     bool stopping; /* the source is not to be asked again */
     bool interrupted;
@@ -342,6 +344,10 @@ static int source_failed(struct cyc_session *session, const struct cyc_err *prob
                          struct cyc_err *err)
 {
     session->step_done = false;
+    if (session->unproven) { /* the run stays as it is: somebody may put the protocol right */
+        session->strayed = *problem;
+        return CYC_OK;
+    }
     (void)log_event(session, t_ns, "protocol", "error", problem->text, NULL);
     return end_of_source(session, CYC_FINISH_FAULT, problem->text, t_ns, err);
 }
@@ -382,6 +388,7 @@ static int go_on(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
             return CYC_OK; /* the host comes back with cyc_session_items() */
         }
         session->asked = false;
+        session->unproven = session->unproven && answered != CYC_OK;
         status = answered == CYC_OK ? take_item(session, &item, t_ns, err)
                                     : source_failed(session, &problem, t_ns, err);
     }
@@ -398,7 +405,7 @@ int cyc_session_resume(struct cyc_session *session, const struct cyc_session_pas
                        struct cyc_err *err)
 {
     session->past = *past;
-    session->held = true;
+    session->held = session->unproven = true;
     session->step_count = past->step_count;
     session->row_count = past->row_count;
     const int status =
@@ -414,6 +421,11 @@ int cyc_session_resume(struct cyc_session *session, const struct cyc_session_pas
 bool cyc_session_is_returning(const struct cyc_session *session)
 {
     return session->returning && !session->over;
+}
+
+const char *cyc_session_strayed(const struct cyc_session *session)
+{
+    return session->strayed.status != CYC_OK ? session->strayed.text : NULL;
 }
 
 int cyc_session_let_go(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)

@@ -102,6 +102,9 @@ int cyc_session_resume(struct cyc_session *session, const struct cyc_session_pas
 /* That step has not been answered yet. */
 bool cyc_session_is_returning(const struct cyc_session *session);
 int cyc_session_let_go(struct cyc_session *session, int64_t t_ns, struct cyc_err *err);
+/* Why the source does not come to where the run was, so that no further step will begin; NULL: it
+ * does, as far as is known. */
+const char *cyc_session_strayed(const struct cyc_session *session);
 /* Goes on where the source had not answered yet: to be called when it may have. */
 int cyc_session_items(struct cyc_session *session, int64_t t_ns, struct cyc_err *err);
 /* Something outside failed (a command, the disk, the source): the executor faults, and `why` is the

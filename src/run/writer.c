@@ -86,7 +86,7 @@ static int write_node(struct slot *slot, struct node *node, struct cyc_err *err)
 static bool may_go(const struct node *node, uint64_t state_ticket, bool ending)
 {
     const bool decided = node->kind == ROW || node->kind == STEP_END || node->kind == CYCLE;
-    return !decided || ending || state_ticket == 0 || node->ticket < state_ticket;
+    return !decided || ending || node->ticket < state_ticket;
 }
 
 /* The next node that may be written, taken from the queue; NULL: none. Locks. */

@@ -297,6 +297,7 @@ int cyc_journal_state(struct cyc_journal *journal, const struct cyc_run_state *s
     cyc_text_append(&journal->state.host, state->host != NULL ? state->host : "");
     journal->state.epoch = state->epoch;
     journal->state.reading_number = state->reading_number;
+    journal->awaits_state = false;
     return journal->state.core.failed || journal->state.host.failed
                ? cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the mark of the run")
                : CYC_OK;
@@ -306,12 +307,12 @@ int cyc_journal_commit(struct cyc_journal *journal, const struct cyc_data *data,
                        struct cyc_err *err)
 {
     int status = journal->open_step ? write_step(journal, NULL, err) : CYC_OK;
-    if (status == CYC_OK) {
+    if (status == CYC_OK && !journal->awaits_state) {
         status = write_mark(journal, data, err);
     }
     struct cyc_bind bind;
     if (status == CYC_OK) {
-        status = cyc_journal_prepare(journal, CYC_STATEMENT_COMMIT, &bind, err);
+        status = cyc_journal_begin(journal, CYC_STATEMENT_COMMIT, &bind, err);
     }
     if (status == CYC_OK) {
         status = cyc_journal_execute(journal, &bind, err);

@@ -144,6 +144,71 @@ void cyc_run_journal_release(struct cyc_run_journal *journal)
     journal->state = journal->host = NULL;
 }
 
+/* The bytes of a stored file; owned by the caller, NULL: it cannot be read. */
+static char *read_stored(const char *path, size_t *size)
+{
+    struct stat status;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *bytes = NULL;
+    *size = 0;
+    if (fd >= 0 && fstat(fd, &status) == 0) {
+        const size_t room = (size_t)status.st_size;
+        bytes = malloc(room + 1);
+        ssize_t got = bytes != NULL ? 1 : 0;
+        while (got > 0 && *size < room) {
+            got = read(fd, bytes + *size, room - *size);
+            *size += got > 0 ? (size_t)got : 0;
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return bytes;
+}
+
+static int check_file(const char *folder, const char *stored, const char *sha256,
+                      struct cyc_err *err)
+{
+    char path[CYC_PATH_SIZE], now[65];
+    size_t size;
+    const int status = cyc_path_join(path, folder, stored, err);
+    if (status != CYC_OK || sha256[0] == '\0') {
+        return status;
+    }
+    char *bytes = read_stored(path, &size);
+    if (bytes == NULL) {
+        return cyc_err_set(err, CYC_E_JOURNAL, "%s, which the run was started with, is gone", path);
+    }
+    cyc_sha256(bytes, size, now);
+    free(bytes);
+    return strcmp(now, sha256) == 0
+               ? CYC_OK
+               : cyc_err_set(err, CYC_E_JOURNAL,
+                             "%s was changed since the run began: its SHA-256 is %.12s…, it was "
+                             "%.12s…",
+                             stored, now, sha256);
+}
+
+int cyc_run_files_check(const char *folder, struct cyc_err *err)
+{
+    sqlite3 *db = NULL;
+    struct cyc_columns columns = {0};
+    int status = cyc_journal_open_read(folder, &db, err);
+    if (status == CYC_OK &&
+        sqlite3_prepare_v2(db, "SELECT stored, sha256 FROM protocol_file ORDER BY position", -1,
+                           &columns.statement, NULL) != SQLITE_OK) {
+        status = cyc_journal_failed(err, db, "read the journal of", folder);
+    }
+    while (status == CYC_OK && sqlite3_step(columns.statement) == SQLITE_ROW) {
+        columns.column = 0;
+        const char *stored = cyc_column_text(&columns);
+        status = check_file(folder, stored, cyc_column_text(&columns), err);
+    }
+    (void)sqlite3_finalize(columns.statement);
+    (void)sqlite3_close(db);
+    return status;
+}
+
 /* ---- The data file --------------------------------------------------------------------------- */
 
 /* Reads the first `length` bytes into the checksum. */
@@ -301,6 +366,7 @@ int cyc_run_reopen(const struct cyc_run_journal *journal, bool keep_tail, struct
     int status = cyc_run_lock(opened, err);
     if (status == CYC_OK) {
         status = cyc_journal_reopen(&opened->journal, opened->folder, err);
+        opened->journal.awaits_state = journal->state[0] != '\0';
     }
     if (status == CYC_OK) {
         opened->data.folder_fd = opened->folder_fd;

@@ -141,6 +141,9 @@ struct cyc_run_journal {
  * or of another version. Caller releases. */
 int cyc_run_journal_read(const char *folder, struct cyc_run_journal *journal, struct cyc_err *err);
 void cyc_run_journal_release(struct cyc_run_journal *journal);
+/* Whether the copies of the protocol and what it includes are what they were. CYC_E_JOURNAL: no,
+ * and which. */
+int cyc_run_files_check(const char *folder, struct cyc_err *err);
 
 /* Rows behind the mark that were kept; what the last of them says. */
 struct cyc_run_tail {

@@ -181,6 +181,7 @@ struct cyc_journal {
         struct cyc_text core, host;
         uint64_t epoch, reading_number;
     } state;
+    bool awaits_state; /* gone on with: until there is a new state, the mark and its state stay */
 };
 
 /* Values of a prepared statement in order, to and from. */
