@@ -1,6 +1,7 @@
 #include "faults/bench.h"
 
 #include "base/text.h"
+#include "device/port.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,6 +105,81 @@ void bench_start_supervisor(struct bench *bench, const char *mode, const char *c
     bench->supervisor = start(bench, arguments, "supervisor.txt");
 }
 
+/* ---- With runs ---------------------------------------------------------------------------------
+ */
+
+static void protocol_path(const struct bench *bench, char *path, size_t size)
+{
+    char lua[400];
+    (void)snprintf(lua, sizeof lua, "%s/protocol.lua", bench->folder);
+    (void)snprintf(path, size, "%s/protocol.%s", bench->folder,
+                   access(lua, F_OK) == 0 ? "lua" : "yaml");
+}
+
+static void write_protocol(const struct bench *bench, const char *protocol)
+{
+    char path[400];
+    const bool is_lua = strncmp(protocol, "--", 2) == 0;
+    (void)snprintf(path, sizeof path, "%s/protocol.lua", bench->folder);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s/protocol.%s", bench->folder, is_lua ? "lua" : "yaml");
+    FILE *const file = fopen(path, "we");
+    if (file == NULL || fputs(protocol, file) < 0 || fclose(file) != 0) {
+        give_up(path);
+    }
+}
+
+/* What `run` finds by itself, and what the processes are told. */
+static void new_state(struct bench *bench)
+{
+    char root[300];
+    struct cyc_err err = {0};
+    (void)snprintf(root, sizeof root, "%s/state-%u", bench->folder, ++bench->lives);
+    (void)setenv("CYCLOSTAT_STATE", root, 1);
+    if (cyc_state_dir(bench->rig, bench->state, sizeof bench->state, &err) != CYC_OK) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        exit(2);
+    }
+}
+
+void bench_start_run(struct bench *bench, const char *protocol, bool supervised)
+{
+    write_protocol(bench, protocol);
+    new_state(bench);
+    const char *const all[] = {bench_cyclostat, "supervise", "--rig", bench->rig, NULL};
+    const char *const port[] = {bench_cyclostat, "port", "--rig", bench->rig,
+                                "--port",        "smu",  NULL};
+    const char *const daemon[] = {bench_cyclostat, "daemon",     "--rig", bench->rig,
+                                  "--state",       bench->state, NULL};
+    if (supervised) {
+        bench->supervisor = start(bench, all, "supervisor.txt");
+    } else {
+        bench->port = start(bench, port, "port.txt");
+        bench->daemon = start(bench, daemon, "daemon.txt");
+    }
+    bench->waits = true;
+}
+
+void bench_submit(struct bench *bench)
+{
+    char path[440];
+    char protocol[400];
+    char runs[400];
+    (void)snprintf(path, sizeof path, "%s/daemon.sock", bench->state);
+    if (!bench->waits || access(path, F_OK) != 0) {
+        return;
+    }
+    bench->waits = false;
+    protocol_path(bench, protocol, sizeof protocol);
+    (void)snprintf(runs, sizeof runs, "%s/runs", bench->folder);
+    (void)snprintf(path, sizeof path, "%s/state-%u", bench->folder, bench->lives);
+    (void)setenv("CYCLOSTAT_STATE", path, 1);
+    const char *const run[] = {
+        bench_cyclostat, "run",    protocol, "--rig", bench->rig, "--channel", "A1",
+        "--cell",        "linear", "--runs", runs,    "--detach", NULL};
+    bench->client = start(bench, run, "run.txt");
+}
+
 static void kill_and_reap(pid_t *pid)
 {
     if (*pid > 0) {
@@ -123,10 +199,14 @@ static void kill_holder(const struct bench *bench, const char *role)
 
 void bench_kill_all(struct bench *bench)
 {
+    kill_and_reap(&bench->client);
     kill_and_reap(&bench->supervisor);
+    kill_and_reap(&bench->daemon);
+    kill_and_reap(&bench->port);
+    bench->waits = false;
     kill_holder(bench, "daemon");
     kill_holder(bench, "port");
-    char path[400];
+    char path[440];
     (void)snprintf(path, sizeof path, "%s/holders", bench->state);
     (void)unlink(path);
 }
@@ -150,7 +230,7 @@ void bench_end(struct bench *bench)
 
 pid_t bench_holder(const struct bench *bench, const char *role)
 {
-    char path[400];
+    char path[440];
     char line[200];
     pid_t pid = 0;
     (void)snprintf(path, sizeof path, "%s/holders", bench->state);

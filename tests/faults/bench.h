@@ -10,10 +10,15 @@
 
 #define STALL_NS (100 * CYC_MS_NS) /* an emulator that was late by more judges nothing */
 
-/* One rig in a folder of its own: an emulator, a supervisor with the double as its daemon. */
+/* One rig in a folder of its own: an emulator; a supervisor with the double or the program's own
+ * daemon, or a port process and a daemon without a supervisor. */
 struct bench {
-    char folder[256], rig[300], state[300], truth[300], link[300];
+    char folder[256], rig[300], state[400], truth[300], link[300];
     pid_t emulator, supervisor;
+    pid_t port, daemon;  /* without a supervisor */
+    pid_t client;        /* `cyclostat run` */
+    unsigned lives;      /* with runs: each has a state folder of its own */
+    bool waits;          /* for a daemon that takes the run */
     int64_t read_offset; /* of the truth log */
     /* As the truth log says, at the last look: */
     bool is_on;           /* the output drives a current */
@@ -35,6 +40,11 @@ void bench_sleep_ns(int64_t time_ns);
 void bench_make(struct bench *bench, unsigned number, const char *rig);
 void bench_start_emulator(struct bench *bench, const char *const *options);
 void bench_start_supervisor(struct bench *bench, const char *mode, const char *current_A);
+/* The program itself and a run on channel A1, whose protocol is written to <folder>/protocol: a
+ * text in YAML, or in Lua where it begins with "--". bench_submit() then has to be called until
+ * the daemon takes the run. Without a supervisor only the lease keeps anybody. */
+void bench_start_run(struct bench *bench, const char *protocol, bool supervised);
+void bench_submit(struct bench *bench);
 /* SIGKILL, and all that it has started with it. */
 void bench_kill_all(struct bench *bench);
 void bench_end(struct bench *bench); /* kills and removes the folder */

@@ -91,7 +91,7 @@ static struct judged try_it(struct bench *bench)
     options[6] = bench->link;
     bench_start_emulator(bench, options);
     bench_start_supervisor(bench, "hostile", "-0.1");
-    char log[400];
+    char log[440];
     (void)snprintf(log, sizeof log, "%s/events.log", bench->state);
     for (unsigned i = 0; i < 200 && !bench_file_has(log, "below the channel's limit"); i++) {
         bench_sleep_ns(100 * CYC_MS_NS);
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     good &= expect(beyond_s <= POLL_S + EXCHANGES_S, "beyond it for a poll period at most");
     good &= expect(judged.largest_A <= LIMIT_A * 1.0001, "no current beyond the limit");
     good &= expect(judged.compliance_V <= 4.4001, "no compliance beyond the limit");
-    char log[400];
+    char log[440];
     (void)snprintf(log, sizeof log, "%s/events.log", bench.state);
     good &= expect(bench_file_has(log, "below the channel's limit"), "the log says why");
     good &= expect(!bench_file_has(log, "no sign of life"), "floods keep nobody from his work");

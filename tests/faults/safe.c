@@ -122,7 +122,7 @@ static bool try_state(struct bench *bench, struct outcome *outcome)
     outcome->failed++;
     (void)fprintf(stderr, "state %u: exit code %d, output %s, after %lld ms\n", outcome->tried,
                   code, bench->is_on ? "ON" : "off", (long long)(took_ns / CYC_MS_NS));
-    char path[400];
+    char path[440];
     (void)snprintf(path, sizeof path, "%s/out.txt", bench->folder);
     bench_print_file(path);
     return was_on;
@@ -144,7 +144,7 @@ static unsigned proven(struct bench *bench)
 {
     const char *const proof[] = {bench_cyclostat, "proof",      bench->rig,
                                  "--state",       bench->state, NULL};
-    char journal[400];
+    char journal[440];
     (void)snprintf(journal, sizeof journal, "%s/proof.jsonl", bench->state);
     disturb(bench);
     unsigned failed = wrong(bench_run(bench, proof) != 0, __LINE__);
@@ -246,7 +246,7 @@ int main(int argc, char **argv)
     failed += latched(&bench);
     failed += without_answer(&bench);
     failed += without_lease(&bench);
-    char path[400];
+    char path[440];
     (void)snprintf(path, sizeof path, "%s/double.log", bench.state);
     if (failed > 0) {
         bench_print_file(path);
