@@ -50,6 +50,15 @@ static void all_words_are_there(void)
     check_table(cyc_signal_name, CYC_SIGNAL_COUNT);
 }
 
+static void signals_of_which_there_are_several_carry_their_place(void)
+{
+    char text[CYC_SIGNAL_TEXT];
+    CYC_SAME(cyc_signal_text(text, CYC_SIGNAL_AUX, 7), "sensor[7]");
+    CYC_SAME(cyc_signal_text(text, CYC_SIGNAL_SLOPE, 1), "slope[1]");
+    CYC_SAME(cyc_signal_text(text, CYC_SIGNAL_VOLTAGE, 1), "voltage");
+    CYC_SAME(cyc_signal_text(text, CYC_SIGNAL_COUNT, 0), "?");
+}
+
 static void words_are_those_of_the_language(void)
 {
     CYC_SAME(cyc_mode_name(CYC_MODE_CCCV), "cccv");
@@ -87,6 +96,7 @@ static void every_signal_has_a_kind_and_every_control_a_word(void)
 
 const struct cyc_check cyc_check_words[] = {
     CYC_CHECK(all_words_are_there),
+    CYC_CHECK(signals_of_which_there_are_several_carry_their_place),
     CYC_CHECK(words_are_those_of_the_language),
     CYC_CHECK(size_is_that_of_the_state),
     CYC_CHECK(every_signal_has_a_kind_and_every_control_a_word),

@@ -355,6 +355,31 @@ static void limits_of_all_levels_are_listed(void)
     CYC_NEAR(step->limits[5].high, 20e-3, 1e-15);
 }
 
+static void names_of_sensors_stand_in_limits_and_record(void)
+{
+    const struct cyc_step *step = mock_step(
+        "cell: {one_c: 2 A, sensors: {t_tab: temperature, probe: current, anode: voltage}}\n"
+        "limits: {voltage: [1 V, 4.2 V], current: 2 A, t_tab: [10 degC, 60 degC], probe: 5 mA}\n"
+        "record: {anode: 5 mV, t_tab: 1 K}\n"
+        "method:\n  - {charge: 1 A, cutoff: 4 V, limits: {anode: [0 V, 1 V]},\n"
+        "     record: {t_tab: off, probe: 1 mA}}\n");
+    CU_ASSERT_EQUAL_FATAL(step->limit_count, 5);
+    CU_ASSERT_EQUAL(step->limits[0].signal, CYC_SIGNAL_AUX);
+    CU_ASSERT_EQUAL(step->limits[0].index, 2);
+    CU_ASSERT_EQUAL(step->limits[0].level, CYC_LEVEL_STEP);
+    CYC_NEAR(step->limits[0].high, 1.0, 0);
+    CU_ASSERT_EQUAL(step->limits[3].index, 0);
+    CYC_NEAR(step->limits[3].low, 10, 0);
+    CU_ASSERT_EQUAL(step->limits[4].index, 1);
+    CYC_NEAR(step->limits[4].low, -5e-3, 1e-18); /* a current may go either way */
+    CYC_NEAR(step->limits[4].high, 5e-3, 1e-18);
+    CYC_NEAR(step->record.aux[0], 0, 0);
+    CYC_NEAR(step->record.aux[1], 1e-3, 1e-18);
+    CYC_NEAR(step->record.aux[2], 5e-3, 1e-18);
+    step = mock_step("method: [{rest: 1 h}]\n"); /* nothing is left of it */
+    CYC_NEAR(step->record.aux[1], 0, 0);
+}
+
 static void record_keys_merge_from_protocol_to_step(void)
 {
     const struct cyc_step *step = mock_step("method: [{rest: 1 h}]\n");
@@ -436,6 +461,7 @@ const struct cyc_check cyc_check_step_numbers[] = {
     CYC_CHECK(all_demands_everything_at_once),
     CYC_CHECK(zero_volts_is_a_cutoff_like_any_other),
     CYC_CHECK(limits_of_all_levels_are_listed),
+    CYC_CHECK(names_of_sensors_stand_in_limits_and_record),
     CYC_CHECK(record_keys_merge_from_protocol_to_step),
     CYC_CHECK(scopes_begin_anew_where_their_block_does),
     CYC_CHECK(a_block_timeout_bounds_what_is_left),

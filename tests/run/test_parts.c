@@ -129,10 +129,32 @@ static void a_breach_names_value_bound_and_level(void)
     cyc_text_release(&text);
 }
 
+static void a_breach_of_a_sensor_is_told_by_its_name_and_unit(void)
+{
+    const struct cyc_sensors sensors = {
+        .count = 2, .items = {{"anode", CYC_KIND_VOLTAGE}, {"t_tab", CYC_KIND_TEMPERATURE}}};
+    struct cyc_text text = {0};
+    struct cyc_fault fault = {.kind = CYC_FAULT_LIMIT,
+                              .signal = CYC_SIGNAL_AUX,
+                              .index = 1,
+                              .level = CYC_LEVEL_STEP,
+                              .value = 71.5,
+                              .bound = 70.0};
+    cyc_fault_text(&fault, &sensors, &text);
+    CYC_SAME(cyc_text_get(&text), "t_tab of 71.5 degC is above the step's limit of 70 degC");
+    cyc_text_clear(&text);
+    fault.kind = CYC_FAULT_INVALID;
+    fault.index = 0;
+    cyc_fault_text(&fault, &sensors, &text);
+    CYC_SAME(cyc_text_get(&text), "the sensor anode gives no number, or none that is fresh");
+    cyc_text_release(&text);
+}
+
 const struct cyc_check cyc_check_parts[] = {
     CYC_CHECK(a_cell_file_overrides_what_it_states),
     CYC_CHECK(unknown_parameters_are_all_named_with_their_place),
     CYC_CHECK(an_unknown_model_is_refused),
     CYC_CHECK(every_fault_has_words_of_its_own),
     CYC_CHECK(a_breach_names_value_bound_and_level),
+    CYC_CHECK(a_breach_of_a_sensor_is_told_by_its_name_and_unit),
     {0}};

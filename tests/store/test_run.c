@@ -158,7 +158,8 @@ static struct cyc_result wild_result(unsigned *seed)
         .hold_time_ns = 7,
         .resistance_count = 5,
         .fault = {.kind = CYC_FAULT_LIMIT,
-                  .signal = CYC_SIGNAL_TEMPERATURE,
+                  .signal = CYC_SIGNAL_AUX,
+                  .index = 3,
                   .level = CYC_LEVEL_CHANNEL,
                   .value = wild(seed),
                   .bound = wild(seed),
@@ -225,6 +226,7 @@ static void check_same_result(const struct cyc_result *back, const struct cyc_re
     CU_ASSERT_EQUAL(back->resistance_count, result->resistance_count);
     CU_ASSERT_EQUAL(back->fault.kind, result->fault.kind);
     CU_ASSERT_EQUAL(back->fault.signal, result->fault.signal);
+    CU_ASSERT_EQUAL(back->fault.index, result->fault.index);
     CU_ASSERT_EQUAL(back->fault.level, result->fault.level);
     CU_ASSERT(same_reals(&back->fault.value, &result->fault.value, 1));
     CU_ASSERT(same_reals(&back->fault.bound, &result->fault.bound, 1));

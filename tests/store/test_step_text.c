@@ -159,6 +159,7 @@ CHANGE(change_pause_timeout, step->cutoffs[0].pause_timeout_ns++)
 CHANGE(change_tag, step->cutoffs[0].tag++)
 CHANGE(change_limit_count, step->limit_count = 0)
 CHANGE(change_limit_signal, step->limits[0].signal = CYC_SIGNAL_POWER)
+CHANGE(change_limit_sensor, (step->limits[0].signal = CYC_SIGNAL_AUX, step->limits[0].index = 1))
 CHANGE(change_level, step->limits[0].level = CYC_LEVEL_STEP)
 CHANGE(change_low, step->limits[0].low = -0.2)
 CHANGE(change_high, step->limits[0].high = (double)INFINITY)
@@ -171,6 +172,7 @@ CHANGE(change_record_current, step->record.current_A = 1.0)
 CHANGE(change_record_capacity, step->record.capacity_Ah = 1.0)
 CHANGE(change_record_temperature, step->record.temperature_K = 1.0)
 CHANGE(change_record_pressure, step->record.pressure_Pa = 1.0)
+CHANGE(change_record_sensor, step->record.aux[7] = 1.0)
 CHANGE(change_burst_count, step->record.burst_count = 0)
 CHANGE(change_burst, step->record.bursts[0].every_ns++)
 CHANGE(change_resistance, step->resistance_at_ns[0]++)
@@ -223,6 +225,8 @@ static const change_fn changes[] = {
     change_pause_timeout,
     change_tag,
     change_limit_count,
+    change_limit_sensor,
+    change_record_sensor,
     change_limit_signal,
     change_level,
     change_low,
