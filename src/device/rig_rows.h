@@ -89,7 +89,7 @@
     {CYC_RIG_CHANNEL, "ambient", CYC_RIG_SENSOR_NAME, CYC_KIND_TEMPERATURE, NO_BOUNDS, NO_PLACE, false, "(the chamber's own)",
      "sensor of the air around the cell", INTO(_channel, ambient)},
     {CYC_RIG_CHANNEL, "sensors", CYC_RIG_SENSORS, CYC_KIND_TEXT, NO_BOUNDS, NO_PLACE, false, NULL,
-     "further sensors; protocols use their names in conditions", INTO(_channel, aux)},
+     "further sensors; protocols use their names in conditions, limits and record", INTO(_channel, aux)},
     {CYC_RIG_CHANNEL, "limits", CYC_RIG_MAPPING, CYC_KIND_TEXT, NO_BOUNDS, NULL, CYC_RIG_LIMITS, true, NULL,
      "what no protocol may leave; voltage and current must be stated", NOWHERE},
     {CYC_RIG_CHANNEL, "calibration", CYC_RIG_MAPPING, CYC_KIND_TEXT, NO_BOUNDS, NULL, CYC_RIG_CALIBRATIONS, false, NULL,
