@@ -14,9 +14,11 @@
 
 local REPORT = {bytes = 19, first = 0xFA, last = 0xF8}
 local NEWEST = {bytes = 19, first = 0xFA, last = 0xF8, newest = true}
-local DEAD_S = 3.0     -- no report for so long: the link is dead
+local PERIOD_S = 2.0   -- between reports
+local DEAD_S = 3.0     -- what was seen longer ago counts no more; was a command lost?
 local LOOK_S = 0.002   -- to see what has come already
-local CONFIRM_S = 6.5  -- three reports
+local SILENT_S = 6.5   -- three reports
+local MARGIN_S = 0.05  -- a report that was on its way already may come so long after a command
 local BASE = 240
 local MINUTES_MAX = 999
 
@@ -154,10 +156,18 @@ local function check_echo(self)
         asked.seen = true
     elseif asked.seen and same and not last.running then
         last.ended = true
-    elseif asked.seen or last.t > asked.t + CONFIRM_S then
+    elseif asked.seen or last.t > asked.t + SILENT_S then
         self.asked = nil
         fail("refused", "the tester did not take the setpoint, or runs another one")
     end
+end
+
+-- A report from before the newest command is taken for none: it would be read as a sample of the
+-- new setpoint.
+local function is_of_now(self, report)
+    local asked = self.asked
+    return report and not (asked and not asked.seen) and
+           not (self.stopped and report.t <= self.stopped + MARGIN_S)
 end
 
 local function start(self, code, discharging, p1, p2, p3)
@@ -186,6 +196,7 @@ local function stop(self)
     if not self.stopped or (self.last and self.last.running and self.last.t > self.stopped) then
         self.bus:write(STOP)
         self.stopped = self.bus:now()
+        return true
     end
 end
 
@@ -274,7 +285,7 @@ local function protect(self, _, bounds)
     end
     local report = next_report(self, LOOK_S) or self.last
     if not report or self.bus:now() - report.t > DEAD_S then
-        report = next_report(self, DEAD_S) or fail("timeout", "there is no report")
+        report = next_report(self, DEAD_S) or fail("timeout", "there is no report yet")
     end
     if report.running then
         fail("refused", "a test runs; it is set up while idle alone")
@@ -285,17 +296,29 @@ end
 
 -- ---- Measuring ------------------------------------------------------------------------------
 
-local function measure(self)
-    local looked = self.looked or 0
+-- What has come since the last look. After a long time without one it may be as old as that, and is
+-- thrown away.
+local function look(self)
+    local gap = self.bus:now() - (self.looked or self.bus:now())
+    local before = self.last
     next_report(self, LOOK_S)
-    if self.looked - looked > DEAD_S then
-        self.last = nil -- what waited may be as old as that
+    if gap > DEAD_S then
+        self.last = before
     end
-    local last = self.last
-    if not last or self.bus:now() - last.t > DEAD_S then
-        last = next_report(self, DEAD_S) or fail("timeout", "there is no report")
-    end
+end
+
+-- Never waits: between two reports there is nothing new, and the last one is given once more.
+local function measure(self)
+    look(self)
     check_echo(self)
+    if is_of_now(self, self.last) then
+        self.given = self.last
+    end
+    local last = self.given or self.last
+    local heard = self.last and self.last.t or self.opened
+    if not last or self.bus:now() - heard > SILENT_S then
+        fail("timeout", "there is no report")
+    end
     local asked = self.asked
     local held = last.running and not last.discharging and last.voltage * 100 >= last.p2 - 1 and
                  last.current < 0.98 * last.p1 * MODELS[self.options.model].unit_A
@@ -310,23 +333,34 @@ local function measure(self)
     }
 end
 
+-- Off as a report says that was made after our stop, and not long ago.
+local function is_seen_off(self)
+    local last = self.last
+    return self.stopped and last and last.t > self.stopped + MARGIN_S and not last.running and
+           self.bus:now() - last.t <= DEAD_S
+end
+
+-- The stop goes out at once; whether it was obeyed is in the next report, so that this may take
+-- several calls. What was sent is remembered in between.
 local function safe(self)
     self.bounds = nil
-    while true do
-        stop(self)
-        local sent = self.stopped
-        local report = next_report(self, DEAD_S)
-        if report and report.t > sent and not report.running then
+    while self.bus:left() > 0.02 do
+        next_report(self, LOOK_S)
+        if is_seen_off(self) then
             return
         end
-        if self.bus:left() <= 0.2 then
-            fail("timeout", report and "the tester does not stop" or "there is no report")
+        local heard = self.last and self.last.t or 0
+        if self.stopped and self.bus:now() - math.max(self.stopped, heard) > DEAD_S then
+            self.stopped = nil -- silent: it may have missed the stop
         end
-        if not report then
-            self.stopped = nil -- silent: it may have missed the stop, and that it is to report
-            self.bus:write(CONNECT)
+        if stop(self) then
+            self.bus:write(CONNECT) -- it may have been told to be silent
         end
+        next_report(self, PERIOD_S)
     end
+    local running = self.last and self.last.t > self.stopped + MARGIN_S
+    fail("timeout", running and "the tester does not stop" or
+                    "no report has said yet that the tester has stopped")
 end
 
 return {
@@ -351,7 +385,7 @@ return {
             current = {-model.discharge_A, model.charge_A},
             resolution = {voltage = 0.001, current = model.unit_A, charge = 0.001},
             fastest_sample = 2,
-            safe_time = 6,
+            safe_time = 6.5, -- three reports
         }
     end,
     open = function(self)
@@ -359,10 +393,15 @@ return {
         self.end_current_units = math.max(1, round(self.options.end_current / unit))
         local _, failure = pcall(fail, "timeout", "")
         self.timeout = failure[1]
+        self.opened = self.bus:now()
     end,
     identify = identify,
     protect = protect,
     apply = apply,
     measure = measure,
     safe = safe,
+    -- Nothing is asked, so nothing can come late; a report has its own bounds and checksum.
+    resync = function(self)
+        self.bus:in_step()
+    end,
 }

@@ -107,6 +107,18 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
 }
 
+/* Instruments that only report now and then: the supervisor waits for them, and so do its helpers.
+ */
+static int64_t longest_off_ns(const struct cyc_rig *rig)
+{
+    int64_t longest = 0;
+    for (unsigned i = 0; i < rig->instrument_count; i++) {
+        const int64_t safe_ns = rig->instruments[i].capabilities.safe_ns;
+        longest = safe_ns > CYC_BUS_CALL_MAX_NS && safe_ns > longest ? safe_ns : longest;
+    }
+    return longest;
+}
+
 /* Waits for one message until a time. */
 static int await(int fd, struct cyc_message *message, int64_t until_ns)
 {
@@ -179,7 +191,7 @@ static bool ask_supervisor(const struct request *request, struct heard *heard, i
     (void)cyc_copy(message.text, sizeof message.text, request->why);
     bool ended = false;
     int status = cyc_message_send(fd, &message, -1, NULL);
-    const int64_t until = now_ns() + ANSWER_NS;
+    const int64_t until = now_ns() + ANSWER_NS + 4 * longest_off_ns(request->loaded.rig);
     while (status == CYC_OK && !ended) {
         status = await(fd, &message, until);
         if (status != CYC_OK || message.kind != CYC_MESSAGE_SAFE_DONE) {

@@ -350,7 +350,11 @@ int cyc_bus_read(struct cyc_bus *bus, const struct cyc_frame *frame, void *reply
     if (bus->is_lost) {
         return refuse_lost(bus, err);
     }
+    const enum cyc_bus_step before = bus->step;
     const int status = read_frame(bus, frame, reply, reply_size, length, deadline_ns, err);
+    if (status == CYC_E_TIMEOUT && frame->newest) {
+        bus->step = before; /* nothing was asked: nothing can come too late */
+    }
     if (status != CYC_OK || !frame->newest) {
         return status;
     }

@@ -62,7 +62,8 @@ struct cyc_frame {
     enum cyc_frame_kind kind;
     char terminator[4]; /* LINE: "\n", "\r", "\r\n"; with "\n" a "\r" before it is cut as well */
     bool bounded;       /* BYTES: start and end are to be checked */
-    bool newest;        /* BYTES: of several frames waiting, the last: streaming instruments */
+    bool newest;        /* BYTES: of several frames waiting, the last: streaming instruments. That
+                           none has come yet is a time-out, but does not cost the step */
     uint8_t start, end;
     size_t size;
     /* LENGTH: bytes of the whole frame, 0: not known yet, SIZE_MAX: this can be no frame. */

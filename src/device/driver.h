@@ -162,11 +162,14 @@ struct cyc_driver {
                        const struct cyc_environment *environment,
                        const struct cyc_protection *bounds, int64_t deadline_ns,
                        struct cyc_err *err);
+    /* One that talks unasked has nothing new between its reports: it gives the last one once more,
+     * with the same t_ns, and never waits for the next. */
     int (*measure)(struct cyc_instrument *instrument, unsigned output, struct cyc_reading *reading,
                    int64_t deadline_ns, struct cyc_err *err);
     /* Output off from any state, without identification, and seen to be off. Cyclers: must be
      * there. Chambers, presses: to the safe state that the rig asks for (may be NULL). Works on a
-     * bus that is out of step. */
+     * bus that is out of step. Where it is only seen after a while (a report every two seconds) the
+     * command goes out at once, CYC_E_TIMEOUT says "not yet", and the next call goes on looking. */
     int (*safe)(struct cyc_instrument *instrument, unsigned output, int64_t deadline_ns,
                 struct cyc_err *err);
     /* Feeds the instrument's own watchdog; NULL: none, or any command does. */

@@ -35,7 +35,8 @@
 
 enum cyc_message_kind {
     CYC_MESSAGE_ALIVE = 1, /* from and to the supervisor, every CYC_HEARTBEAT_NS */
-    CYC_MESSAGE_PORT_OPEN, /* with a duplicate of the port's descriptor */
+    CYC_MESSAGE_PORT_OPEN, /* with a duplicate of the port's descriptor; number: ns that it may take
+                              until an output is seen off */
     CYC_MESSAGE_TRIP,      /* channel's output off now: a limit broke in another process */
     CYC_MESSAGE_SAFE_ALL,  /* all electrical outputs off; latched */
     CYC_MESSAGE_REARM,

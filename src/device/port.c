@@ -265,7 +265,33 @@ static int64_t next_pass_ns(const struct port *port, int64_t now)
     return next;
 }
 
-enum news { NEWS_STOP, NEWS_SUPERVISOR, NEWS_CALL, NEWS_DAEMON, NEWS_COUNT };
+enum news { NEWS_STOP, NEWS_SUPERVISOR, NEWS_CALL, NEWS_DAEMON, NEWS_BUS, NEWS_COUNT };
+
+/* A cycler that reports by itself is read when it does, whatever the grid says. */
+static bool hears_reports(const struct port *port)
+{
+    if (port->bus == NULL || !cyc_bus_is_in_step(port->bus)) {
+        return false;
+    }
+    for (unsigned i = 0; i < port->output_count; i++) {
+        const struct unit *const unit = &port->units[port->outputs[i].unit];
+        if (port->outputs[i].channel >= 0 && unit->state == UNIT_READY &&
+            (unit->capabilities.traits & CYC_TRAIT_STREAMS) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void has_reported(struct port *port)
+{
+    for (unsigned i = 0; i < port->output_count; i++) {
+        const struct unit *const unit = &port->units[port->outputs[i].unit];
+        if (port->outputs[i].channel >= 0 && (unit->capabilities.traits & CYC_TRAIT_STREAMS) != 0) {
+            port->outputs[i].due_ns = 0;
+        }
+    }
+}
 
 /* Waits until the next pass is due or somebody has something to say. Who has not is not asked in
  * that pass: four system calls less per exchange. */
@@ -276,6 +302,8 @@ static void wait_for_news(const struct port *port, struct pollfd news[NEWS_COUNT
     news[NEWS_CALL] = (struct pollfd){.fd = port->listener, .events = POLLIN};
     news[NEWS_DAEMON] = (struct pollfd){
         .fd = port->daemon, .events = (short)(POLLIN | (port_has_unsent(port) ? POLLOUT : 0))};
+    news[NEWS_BUS] =
+        (struct pollfd){.fd = hears_reports(port) ? cyc_bus_fd(port->bus) : -1, .events = POLLIN};
     const int64_t now = port_now_ns();
     const int64_t wait = next_pass_ns(port, now) - now;
     const int64_t rest = wait > 0 ? wait : 0;
@@ -297,6 +325,9 @@ static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])
     }
     if ((news[NEWS_DAEMON].revents & ~POLLOUT) != 0) {
         port_hear_daemon(port);
+    }
+    if (news[NEWS_BUS].revents != 0) {
+        has_reported(port);
     }
     port->ending = port->ending || news[NEWS_STOP].revents != 0;
     const int64_t now = port_now_ns();

@@ -118,6 +118,7 @@ void port_note_trips(struct port *port)
 static void is_off(struct port *port, struct output *output)
 {
     output->unsafe = output->on = false;
+    output->unsafe_ns = 0;
     output->odd = 0;
     output->setpoint_number = 0;
     output->drive.setpoint = (struct cyc_setpoint){.control = CYC_CONTROL_OPEN};
@@ -144,7 +145,14 @@ static void make_off(struct port *port, struct output *output)
     struct cyc_err err = {0};
     const int64_t deadline = port_deadline(port);
     const int status = unit->rig->driver->safe(unit->instrument, output->number, deadline, &err);
-    output->retry_ns = port_now_ns() + PORT_RETRY_NS;
+    const int64_t now = port_now_ns();
+    output->retry_ns = now + PORT_RETRY_NS;
+    output->unsafe_ns = output->unsafe_ns == 0 ? now : output->unsafe_ns;
+    const int64_t patience = unit->capabilities.safe_ns;
+    if (status == CYC_E_TIMEOUT && patience > CYC_BUS_CALL_MAX_NS &&
+        now - output->unsafe_ns < patience) {
+        return; /* told to be off; that it is, is seen when it reports */
+    }
     struct cyc_message done = port_message(port, CYC_MESSAGE_SAFE_DONE);
     done.channel = output->channel;
     done.status = status;

@@ -48,11 +48,12 @@ struct output {
     bool armed;            /* protections written and read back under this link */
     bool ours;             /* energised by this process, or by the one before it */
     bool on;               /* from the first byte that may energise until seen off */
-    bool tripped;     /* by a limit: refused until a person rearms, whatever a daemon asks for */
-    bool noted;       /* … which is written down */
-    bool unsafe;      /* to be made safe, again and again, until seen off */
-    bool asked;       /* the supervisor waits to hear that it is off */
-    int64_t retry_ns; /* not before */
+    bool tripped;      /* by a limit: refused until a person rearms, whatever a daemon asks for */
+    bool noted;        /* … which is written down */
+    bool unsafe;       /* to be made safe, again and again, until seen off */
+    bool asked;        /* the supervisor waits to hear that it is off */
+    int64_t retry_ns;  /* not before */
+    int64_t unsafe_ns; /* first told to be off; 0: not yet */
     uint32_t setpoint_number;
     struct cyc_drive drive;     /* in force, as the instrument sees it */
     int64_t slice_ns;           /* when it must be applied again; CYC_NEVER */

@@ -119,7 +119,13 @@ static void hand_over(struct port *port)
     if (port->options->supervisor_fd < 0 || fd < 0) {
         return;
     }
-    const struct cyc_message open = port_message(port, CYC_MESSAGE_PORT_OPEN);
+    struct cyc_message open = port_message(port, CYC_MESSAGE_PORT_OPEN);
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        const int64_t safe_ns = port->units[i].rig->capabilities.safe_ns;
+        open.number = safe_ns > CYC_BUS_CALL_MAX_NS && safe_ns > (int64_t)open.number
+                          ? (uint64_t)safe_ns
+                          : open.number;
+    }
     (void)cyc_message_send(port->options->supervisor_fd, &open, fd, NULL);
 }
 
@@ -229,7 +235,9 @@ static void find_step(struct port *port, struct unit *unit)
 {
     struct cyc_err err = {0};
     const int64_t deadline = port_deadline(port);
-    int status = cyc_bus_drain(port->bus, PORT_QUIET_NS, deadline, &err);
+    /* What streams is never silent; its frames have bounds of their own. */
+    const bool streams = (unit->rig->capabilities.traits & CYC_TRAIT_STREAMS) != 0;
+    int status = cyc_bus_drain(port->bus, streams ? 0 : PORT_QUIET_NS, deadline, &err);
     if (status == CYC_OK && unit->rig->driver->resync != NULL && unit->state == UNIT_READY) {
         status = unit->rig->driver->resync(unit->instrument, deadline, &err);
         unit->identify_ns = port_now_ns() + PORT_RETRY_NS;

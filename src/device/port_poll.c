@@ -155,6 +155,9 @@ int port_measure(struct port *port, struct output *output, struct cyc_err *err)
         return status;
     }
     unit->failures = 0;
+    if (reading.t_ns == output->last.t_ns) {
+        return CYC_OK; /* it talks unasked, and has said nothing since */
+    }
     output->last = reading;
     keep(port, output, &reading);
     port_guard_reading(port, unit->index, output->number, &reading, true);

@@ -250,7 +250,7 @@ static void tend_process(struct supervisor *supervisor, struct child *child, int
     }
     if (now >= child->until_ns) {
         supervisor_kill(supervisor, child, "no sign of life");
-    } else if (child->safe_pending && now - child->safe_ns > SUPERVISOR_SAFE_NS) {
+    } else if (child->safe_pending && now - child->safe_ns > SUPERVISOR_SAFE_NS + child->off_ns) {
         supervisor_kill(supervisor, child, "it has not made safe in time");
     } else {
         beat(child, now);
@@ -262,7 +262,7 @@ static void tend_helper(struct supervisor *supervisor, struct child *child, int6
     int how = 0;
     if (child->helper > 0 && waitpid(child->helper, &how, WNOHANG) == child->helper) {
         helper_is_gone(supervisor, child, WIFEXITED(how) && WEXITSTATUS(how) == 0, now);
-    } else if (now - child->since_ns > SUPERVISOR_HELPER_NS) {
+    } else if (now - child->since_ns > SUPERVISOR_HELPER_NS + 3 * child->off_ns) {
         if (child->helper > 0) {
             (void)kill(child->helper, SIGKILL);
             child->since_ns = now; /* it is reaped above */
@@ -356,6 +356,12 @@ static bool may_speak(struct supervisor *supervisor, const struct child *child, 
     return true;
 }
 
+/* How long an instrument may need until it says that it is off. */
+static int64_t bounded_off_ns(uint64_t said)
+{
+    return said < (uint64_t)SUPERVISOR_OFF_MAX_NS ? (int64_t)said : SUPERVISOR_OFF_MAX_NS;
+}
+
 static void port_says(struct supervisor *supervisor, struct child *child,
                       const struct cyc_message *message, int passed_fd)
 {
@@ -365,6 +371,7 @@ static void port_says(struct supervisor *supervisor, struct child *child,
     } else if (message->kind == CYC_MESSAGE_PORT_OPEN) {
         close_port(child);
         child->port_fd = passed_fd;
+        child->off_ns = bounded_off_ns(message->number);
         return;
     } else if (message->kind == CYC_MESSAGE_TRIP || message->kind == CYC_MESSAGE_READING) {
         hand_on(supervisor, child, message);

@@ -14,8 +14,9 @@
 #define SUPERVISOR_BUSY_MAX_NS  (2 * CYC_S_NS)    /* longest silence that a port may announce */
 #define SUPERVISOR_HELPER_NS    (3 * CYC_S_NS)    /* longest time a helper gets */
 #define SUPERVISOR_EXIT_NS      (100 * CYC_MS_NS) /* from a closed socket to its exit */
-#define SUPERVISOR_SAFE_NS      CYC_LEASE_NS      /* a port's own time for SAFE_ALL */
-#define SUPERVISOR_RESTARTS     3                 /* within: */
+#define SUPERVISOR_OFF_MAX_NS   (10 * CYC_S_NS)
+#define SUPERVISOR_SAFE_NS      CYC_LEASE_NS /* a port's own time for SAFE_ALL */
+#define SUPERVISOR_RESTARTS     3            /* within: */
 #define SUPERVISOR_BUDGET_NS    (600 * CYC_S_NS)
 #define SUPERVISOR_PAUSE_NS     (200 * CYC_MS_NS) /* before a restart */
 #define SUPERVISOR_WORDS_MAX    20                /* lines of one port in the log, within: */
@@ -58,6 +59,7 @@ struct child {
     bool is_given_up;  /* its restarts are used up */
     bool safe_pending; /* SAFE_ALL was sent, no answer yet */
     int64_t safe_ns;   /* when */
+    int64_t off_ns;    /* until its instruments say that they are off, at the longest */
     int safe_status;   /* of the latest making safe from outside */
     struct talk events, trips;
 };

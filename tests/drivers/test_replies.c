@@ -616,7 +616,7 @@ static double report_value(struct cyc_registry *registry, const uint8_t *report,
     speaker = (struct speaker){.request_size = 10};
     say((const char *)good, sizeof good);
     CU_ASSERT_EQUAL(driver->identify(instrument, &identity, CYC_S_NS, &err), CYC_OK);
-    cyc_bus_advance(bus, cyc_bus_now_ns(bus) + 4 * CYC_S_NS);
+    cyc_bus_advance(bus, cyc_bus_now_ns(bus) + 7 * CYC_S_NS);
     CU_ASSERT_EQUAL(driver->measure(instrument, 0, &reading, cyc_bus_now_ns(bus) + CYC_MS_NS, &err),
                     CYC_E_TIMEOUT);
     say((const char *)report, size);
