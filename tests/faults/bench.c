@@ -271,7 +271,7 @@ static void take_output(struct bench *bench, int64_t t_ns, const char *what)
     bench->is_on = strstr(what, " open") == NULL && drives;
     if (bench->is_on != was_on) {
         bench->changed_ns = t_ns;
-        bench->energised += bench->is_on;
+        bench->energised += bench->is_on && t_ns >= bench->mark_ns;
     }
     if (!bench->is_on && bench->first_off_ns == 0 && t_ns >= bench->mark_ns) {
         bench->first_off_ns = t_ns;
@@ -287,6 +287,9 @@ static void take_line(struct bench *bench, const char *line)
     } else if (strstr(rest, " stall ") != NULL && t_ns >= bench->mark_ns) {
         const int64_t stall_ns = (int64_t)(number_after(rest, " stall ") * 1e9);
         bench->stall_ns = stall_ns > bench->stall_ns ? stall_ns : bench->stall_ns;
+    } else if (strncmp(rest, " fault", 6) == 0 &&
+               (strstr(rest, " begin ") != NULL || strstr(rest, " strike ") != NULL)) {
+        bench->fault_ns = t_ns;
     } else if (strstr(rest, " attached") != NULL) {
         bench->attached++;
     } else if (strstr(rest, " voltage ") != NULL) {
@@ -314,6 +317,17 @@ void bench_mark(struct bench *bench)
     bench->mark_ns = bench_now_ns();
     bench->first_off_ns = 0;
     bench->stall_ns = 0;
+}
+
+void bench_mark_at(struct bench *bench, int64_t t_ns)
+{
+    bench->mark_ns = t_ns;
+    bench->first_off_ns = 0;
+    bench->stall_ns = 0;
+    bench->read_offset = 0;
+    bench->energised = bench->attached = 0;
+    bench->is_on = false;
+    bench_look(bench);
 }
 
 bool bench_await(struct bench *bench, bool is_on, int64_t patience_ns)

@@ -25,6 +25,7 @@ struct bench {
     int64_t changed_ns;   /* when that changed */
     int64_t first_off_ns; /* first time off since bench_mark(); 0: not yet */
     int64_t mark_ns;
+    int64_t fault_ns;   /* when the latest fault on demand began */
     int64_t stall_ns;   /* longest stall since bench_mark() */
     double voltage_V;   /* of the cell, newest */
     unsigned energised; /* times that it was switched on */
@@ -53,6 +54,8 @@ pid_t bench_holder(const struct bench *bench, const char *role);
 /* Reads what is new in the truth log. */
 void bench_look(struct bench *bench);
 void bench_mark(struct bench *bench);
+/* As if it had been marked then: reads the truth log once more from there on. */
+void bench_mark_at(struct bench *bench, int64_t t_ns);
 /* Waits until the output is as wanted; false: not in time. */
 bool bench_await(struct bench *bench, bool is_on, int64_t patience_ns);
 /* Runs the program and waits; its exit code. Its output goes to <folder>/out.txt. */
