@@ -41,6 +41,7 @@ int cyc_cli_measure(int argc, char **argv);
 int cyc_cli_safe(int argc, char **argv);
 int cyc_cli_rearm(int argc, char **argv);
 int cyc_cli_proof(int argc, char **argv);
+int cyc_cli_shutdown(int argc, char **argv);
 int cyc_cli_run(int argc, char **argv);
 int cyc_cli_attach(int argc, char **argv);
 int cyc_cli_status(int argc, char **argv);

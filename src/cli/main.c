@@ -33,6 +33,7 @@ static const struct verb verbs[] = {
     {"safe", cyc_cli_safe, "switch off all outputs of a rig, now, and latch"},
     {"proof", cyc_cli_proof, "show on each channel that the safe state is reached"},
     {"rearm", cyc_cli_rearm, "take back the latch that `safe` has set"},
+    {"shutdown", cyc_cli_shutdown, "end the processes of a rig, with all outputs off"},
     /* Started by the program itself, and not listed. */
     {"daemon", cyc_cli_daemon, NULL},
     {"port", cyc_cli_port, NULL},

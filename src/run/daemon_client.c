@@ -93,8 +93,8 @@ static void start(struct daemon *daemon, unsigned index, const struct cyc_reques
     int status = CYC_OK;
     if (strcmp(request->rig_sha256, daemon->rig->sha256) != 0) {
         status = cyc_err_set(&err, CYC_E_REFUSED,
-                             "the rig file has changed since its daemon was started; when nothing "
-                             "runs, end it with `cyclostat stop --rig R --all` and start again");
+                             "the rig file has changed since its processes were started; when "
+                             "nothing runs, end them with `cyclostat shutdown` and start again");
     } else {
         status = cyc_daemon_channel_start(daemon, channel, request->folder, (int)index, &err);
     }

@@ -263,17 +263,48 @@ static void pass(struct supervisor *supervisor)
     }
 }
 
+static bool was_seen_safe(const struct child *child)
+{
+    const bool ended = child->state == CHILD_GIVEN_UP || child->state == CHILD_DOWN;
+    return child->is_daemon || (ended && child->safe_status == CYC_OK);
+}
+
 /* Which ports could not be made safe from outside, or are not given back by the kernel. */
 static int last_word(struct supervisor *supervisor, struct cyc_err *err)
 {
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         const struct child *const child = &supervisor->children[i];
-        const bool ended = child->state == CHILD_GIVEN_UP || child->state == CHILD_DOWN;
-        if (!child->is_daemon && (!ended || child->safe_status != CYC_OK)) {
+        if (!was_seen_safe(child)) {
             return cyc_err_set(err, CYC_E_TIMEOUT, "port '%s' was not seen safe", child->name);
         }
     }
     return CYC_OK;
+}
+
+static void tell_ended(const struct supervisor *supervisor, const struct cyc_message *message)
+{
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        if (supervisor->callers[i] >= 0) {
+            (void)cyc_message_send(supervisor->callers[i], message, -1, NULL);
+        }
+    }
+}
+
+/* To whoever still listens: one END per process, and a last one, index 1, with the worst status. */
+static void say_goodbye(const struct supervisor *supervisor, int status)
+{
+    struct cyc_message message = {.kind = CYC_MESSAGE_END, .channel = -1};
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        const struct child *const child = &supervisor->children[i];
+        message.status = was_seen_safe(child) ? CYC_OK : CYC_E_TIMEOUT;
+        (void)snprintf(message.text, sizeof message.text, "%s%s", child->is_daemon ? "" : "port ",
+                       child->name);
+        tell_ended(supervisor, &message);
+    }
+    message.index = 1;
+    message.status = status;
+    (void)cyc_copy(message.text, sizeof message.text, "supervisor");
+    tell_ended(supervisor, &message);
 }
 
 int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_err *err)
@@ -300,6 +331,7 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
         supervisor_log(supervisor, "supervisor ends%s%s", status == CYC_OK ? "" : ": ",
                        status == CYC_OK || err == NULL ? "" : err->text);
         supervisor_write_holders(supervisor);
+        say_goodbye(supervisor, status);
     }
     release(supervisor, &before);
     free(supervisor);

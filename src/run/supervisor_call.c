@@ -1,6 +1,7 @@
 /* Who calls the supervisor: SAFE_ALL, REARM, END, each on a socket of its own. The answers to
  * SAFE_ALL are one SAFE_DONE per output, one per port (channel -1, text: its name), and a last
- * one (channel -1, index 1) with the worst status.
+ * one (channel -1, index 1) with the worst status. When all has ended, whoever is connected gets
+ * END for each process, and a last one (index 1) for the supervisor itself.
  */
 #include "run/supervisor_int.h"
 
