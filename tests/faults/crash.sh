@@ -84,7 +84,7 @@ wait_running() {
         now=$(state)
         [ "$now" = running ] && return 0
         case "$now $(verdict)" in
-        paused*"is not what it was left with"*)
+        held*"is not what it was left with"*)
             "$program" resume --rig "$folder/rig.yaml" --channel A1 >>"$folder/resume.log" 2>&1
             ;;
         esac
