@@ -105,6 +105,13 @@ void bench_start_supervisor(struct bench *bench, const char *mode, const char *c
     bench->supervisor = start(bench, arguments, "supervisor.txt");
 }
 
+void bench_start_program(struct bench *bench, const char *option, const char *value)
+{
+    const char *const arguments[] = {bench_cyclostat, "supervise", "--rig", bench->rig, "--state",
+                                     bench->state,    option,      value,   NULL};
+    bench->supervisor = start(bench, arguments, "supervisor.txt");
+}
+
 /* ---- With runs ---------------------------------------------------------------------------------
  */
 

@@ -41,6 +41,8 @@ void bench_sleep_ns(int64_t time_ns);
 void bench_make(struct bench *bench, unsigned number, const char *rig);
 void bench_start_emulator(struct bench *bench, const char *const *options);
 void bench_start_supervisor(struct bench *bench, const char *mode, const char *current_A);
+/* The program itself, with its own daemon, and one option with its value. */
+void bench_start_program(struct bench *bench, const char *option, const char *value);
 /* The program itself and a run on channel A1, whose protocol is written to <folder>/protocol: a
  * text in YAML, or in Lua where it begins with "--". bench_submit() then has to be called until
  * the daemon takes the run. Without a supervisor only the lease keeps anybody. */
