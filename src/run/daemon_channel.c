@@ -167,6 +167,7 @@ static int open_live(struct daemon *daemon, unsigned index, const struct opener 
         .intent = &channel->parts.intent,
         .rate = daemon->options->rate,
         .facts = facts_of(daemon, index, opener),
+        .one_c_A = opener->journal.one_c_A,
         .resume = channel->resume,
         .tail = opener->tail,
         .rig_now = channel->rig_now,
@@ -429,6 +430,8 @@ static enum cyc_channel_state state_of(const struct channel *channel,
     case CYC_LIVE_RETURNING:
     case CYC_LIVE_LOADING:
         return CYC_CHANNEL_STARTING;
+    case CYC_LIVE_AWAY:
+        return CYC_CHANNEL_HELD;
     case CYC_LIVE_RUNNING:
         if (view->held) {
             return CYC_CHANNEL_HELD;

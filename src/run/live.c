@@ -16,6 +16,9 @@
  * periods where it only asks for a sample. A pulse train whose resistances are asked for waits a
  * little longer, so that the sample behind a pulse's end is there to read the last one from.
  *
+ * When an instrument is gone while the run is RUNNING, it is AWAY until the instrument is back; see
+ * live_away.c.
+ *
  * The executor must not be called from within one of its own actions, so what goes wrong there is
  * noted (cyc_live_trip) and handed to it when the event is over. The first such reason counts.
  */
@@ -167,6 +170,10 @@ void cyc_live_settle(struct cyc_live *live, int status, const struct cyc_err *er
     const char *strayed = cyc_session_strayed(live->session);
     if (strayed != NULL && !live->strayed) {
         cyc_live_past_stray(live, strayed);
+    }
+    if (live->lost && live->state == CYC_LIVE_RUNNING && !live->strayed &&
+        !cyc_session_is_over(live->session)) {
+        cyc_live_away_start(live);
     }
     if (live->fed) { /* after a fault there is nothing more to be done about the disk */
         live->fed = false;
@@ -341,6 +348,7 @@ static void on_reading(struct cyc_live *live, const struct cyc_message *message)
     if (live->state != CYC_LIVE_RUNNING || live->strayed) {
         return;
     }
+    live->read_ns = live->now_ns;
     place(live, message, &sample);
     check_plausible(live, &sample);
     const struct cyc_event event = {
@@ -362,6 +370,8 @@ static void on_armed(struct cyc_live *live, const struct cyc_message *message)
         cyc_live_settle(live, CYC_OK, &err);
         return;
     }
+    live->is_armed = true;
+    live->armed = live->options.merge->cycler;
     cyc_live_gate_open(live);
     cyc_live_settle(live, CYC_OK, &err);
 }
@@ -378,11 +388,6 @@ static void load(struct cyc_live *live)
     }
 }
 
-static void on_tripped(struct cyc_live *live, const struct cyc_message *message)
-{
-    cyc_live_trip(live, CYC_REPLY_FAILED, "the port has made the channel safe: %s", message->text);
-}
-
 static bool is_mine(const struct cyc_live *live, int instrument)
 {
     const struct cyc_rig_channel *channel = channel_of(live);
@@ -390,9 +395,45 @@ static bool is_mine(const struct cyc_live *live, int instrument)
            instrument == channel->press;
 }
 
+static const char *instrument_name(const struct cyc_live *live, int instrument)
+{
+    return live->rig->instruments[instrument].name;
+}
+
+/* Before it has begun it is not begun without its instruments; later it waits for them. */
+static void lose(struct cyc_live *live, int instrument, const char *text)
+{
+    if (live->state == CYC_LIVE_RUNNING) {
+        cyc_live_lose(live, instrument, "%s: %s", instrument_name(live, instrument), text);
+    } else {
+        cyc_live_trip(live, CYC_REPLY_STALE, "%s: %s", instrument_name(live, instrument), text);
+    }
+}
+
+/* A port that could not read is a link that is lost; one that could has seen something. */
+static void on_tripped(struct cyc_live *live, const struct cyc_message *message)
+{
+    if (live->state == CYC_LIVE_RUNNING && live->now_ns - live->read_ns > 2 * live->period_ns) {
+        lose(live, channel_of(live)->cycler, message->text);
+        return;
+    }
+    cyc_live_trip(live, CYC_REPLY_FAILED, "the port has made the channel safe: %s", message->text);
+}
+
 static void on_link(struct cyc_live *live, const struct cyc_message *message)
 {
-    if (message->status == CYC_OK || !is_mine(live, message->instrument)) {
+    const bool cycler = message->instrument == channel_of(live)->cycler;
+    if (!is_mine(live, message->instrument)) {
+        return;
+    }
+    if (message->status == CYC_OK) {
+        if (cycler && message->as.identity.power_on && live->state == CYC_LIVE_RUNNING) {
+            lose(live, message->instrument, "it was switched on or reset");
+        }
+        return;
+    }
+    if (cycler && message->status != CYC_E_IDENTITY) {
+        lose(live, message->instrument, message->text);
         return;
     }
     const struct cyc_session_store *store = &live->options.store;
@@ -400,7 +441,7 @@ static void on_link(struct cyc_live *live, const struct cyc_message *message)
                        message->text, NULL);
     cyc_live_tell(live, message->text, true);
     if (message->status == CYC_E_IDENTITY) {
-        cyc_live_trip(live, CYC_REPLY_FAILED, "%s", message->text);
+        lose(live, message->instrument, message->text);
     }
 }
 
@@ -422,6 +463,10 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
     }
     if (live->strayed && message->kind != CYC_MESSAGE_READING) {
         return; /* the circuit is open, and stays so */
+    }
+    if (live->state == CYC_LIVE_AWAY) {
+        cyc_live_away_message(live, message);
+        return;
     }
     if (message->kind == CYC_MESSAGE_READING) {
         on_reading(live, message);
@@ -447,13 +492,22 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
 void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns)
 {
     struct cyc_err none = {0};
+    const bool cycler = instrument == channel_of(live)->cycler;
     live->now_ns = now_ns;
+    live->options.merge->linked = live->options.merge->linked && !cycler;
     if (live->state == CYC_LIVE_ENDED || live->strayed || !is_mine(live, instrument)) {
         return;
     }
-    cyc_live_trip(live, CYC_REPLY_STALE,
-                  "the port process of %s is gone; its outputs are made safe",
-                  live->rig->instruments[instrument].name);
+    if (live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY) {
+        const struct cyc_message gone = {.kind = CYC_MESSAGE_LINK,
+                                         .channel = -1,
+                                         .instrument = instrument,
+                                         .status = CYC_E_LOST,
+                                         .text = "its port process is gone"};
+        cyc_live_message(live, &gone, now_ns);
+        return;
+    }
+    lose(live, instrument, "its port process is gone");
     cyc_live_settle(live, CYC_OK, &none);
 }
 
@@ -505,9 +559,20 @@ void cyc_live_disk_failed(struct cyc_live *live, const char *why, int64_t now_ns
     }
 }
 
+/* No reading for so long that the executor would soon call it a fault: the instrument is mute. */
+static int64_t silent_due_ns(const struct cyc_live *live)
+{
+    struct cyc_patience patience;
+    if (live->state != CYC_LIVE_RUNNING || live->read_ns == 0) {
+        return INT64_MAX;
+    }
+    cyc_merge_patience(live->rig, live->channel, &patience);
+    return live->read_ns + patience.sample_ns / 6 * 5;
+}
+
 static int64_t source_due_ns(const struct cyc_live *live)
 {
-    if (live->source_ns == 0) {
+    if (live->source_ns == 0 || live->held) {
         return INT64_MAX;
     }
     return live->source_ns + (live->state == CYC_LIVE_LOADING ? LOADING_NS : PATIENCE_NS);
@@ -541,6 +606,10 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
         cyc_live_past_tick(live);
         return;
     }
+    if (live->state == CYC_LIVE_AWAY) {
+        cyc_live_away_tick(live);
+        return;
+    }
     cyc_live_gate_tick(live);
     if (live->state == CYC_LIVE_ARMING && now_ns - live->sent_ns >= LOADING_NS) {
         cyc_live_trip(live, CYC_REPLY_STALE, "the instrument was not set up in %d s",
@@ -550,7 +619,10 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
         cyc_live_trip(live, CYC_REPLY_STALE, "the protocol gave no step in %d s",
                       (int)((source_due_ns(live) - live->source_ns) / CYC_S_NS));
     }
-    if (now_ns >= deadline_due_ns(live) && !live->tripped) {
+    if (now_ns >= silent_due_ns(live)) {
+        lose(live, channel_of(live)->cycler, "it has become mute");
+    }
+    if (now_ns >= deadline_due_ns(live) && !live->tripped && !live->lost) {
         const struct cyc_event event = {.kind = CYC_EVENT_DEADLINE,
                                         .t_ns = cyc_live_run_time_ns(live, now_ns)};
         cyc_live_feed(live, &event);
@@ -567,9 +639,14 @@ int64_t cyc_live_wake_ns(const struct cyc_live *live)
     if (live->state == CYC_LIVE_RETURNING) {
         return cyc_live_past_wake_ns(live);
     }
+    if (live->state == CYC_LIVE_AWAY) {
+        return cyc_live_away_wake_ns(live);
+    }
     int64_t wake_ns = cyc_live_gate_wake_ns(live);
     const int64_t due_ns = deadline_due_ns(live);
     const int64_t source_ns = source_due_ns(live);
+    const int64_t silent_ns = silent_due_ns(live);
+    wake_ns = silent_ns < wake_ns ? silent_ns : wake_ns;
     wake_ns = due_ns < wake_ns ? due_ns : wake_ns;
     wake_ns = source_ns < wake_ns ? source_ns : wake_ns;
     if (live->state == CYC_LIVE_ARMING && live->sent_ns + LOADING_NS < wake_ns) {
@@ -592,6 +669,12 @@ static const char *objection(const struct cyc_live *live, enum cyc_operator word
     const enum cyc_state state = cyc_session_state(live->session);
     if (live->state == CYC_LIVE_ENDED) {
         return "the run has ended";
+    }
+    if (live->state == CYC_LIVE_AWAY) {
+        return word == CYC_OPERATOR_RESUME || word == CYC_OPERATOR_ANSWER ||
+                       word == CYC_OPERATOR_STOP
+                   ? NULL
+                   : "it is held; resume or stop it";
     }
     if (live->state != CYC_LIVE_RUNNING) {
         return "the run has not begun yet";
@@ -627,6 +710,16 @@ static void intend(struct cyc_live *live)
     }
 }
 
+static int while_away(struct cyc_live *live, enum cyc_operator word, struct cyc_err *err)
+{
+    if (word == CYC_OPERATOR_STOP) { /* nothing can be driven: no steps of `finally` */
+        cyc_live_abort(live, "stopped by the operator", live->now_ns);
+        return CYC_OK;
+    }
+    const char *why = cyc_live_away_resume(live);
+    return why == NULL ? CYC_OK : refuse(err, why);
+}
+
 int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char *who,
                       int64_t now_ns, struct cyc_err *err)
 {
@@ -656,9 +749,14 @@ int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char 
         return CYC_OK;
     }
     intend(live);
+    if (live->state == CYC_LIVE_AWAY) {
+        return while_away(live, meant, err);
+    }
+    live->why[0] = '\0';
     if (live->held && meant == CYC_OPERATOR_RESUME) {
         struct cyc_err failed = {0};
         live->held = false;
+        live->source_ns = 0;
         const int status = cyc_session_let_go(live->session, event.t_ns, &failed);
         cyc_live_settle(live, status, &failed);
         return CYC_OK;
@@ -673,6 +771,9 @@ void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns)
     live->now_ns = now_ns;
     if (live->state == CYC_LIVE_ENDED) {
         return;
+    }
+    if (live->state == CYC_LIVE_AWAY) {
+        cyc_live_away_close(live);
     }
     const int status =
         cyc_session_stop(live->session, cyc_live_run_time_ns(live, now_ns), false, why, &err);
@@ -689,13 +790,16 @@ void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view)
         .state = live->state,
         .executor = cyc_session_state(live->session),
         .resting = live->resting,
-        .held = live->held || cyc_core_is_interrupted(cyc_session_core(live->session)),
+        .held = live->state == CYC_LIVE_AWAY || live->held ||
+                (live->state == CYC_LIVE_RUNNING &&
+                 cyc_core_is_interrupted(cyc_session_core(live->session))),
     };
     cyc_session_outcome(live->session, 0, &outcome);
     view->finish = outcome.finish;
     cyc_session_progress(live->session, &view->progress);
     view->progress.t_ns = cyc_live_run_time_ns(live, live->now_ns);
-    (void)cyc_copy(view->why, sizeof view->why, live->why);
+    const bool shown = view->held || live->state == CYC_LIVE_ENDED;
+    (void)cyc_copy(view->why, sizeof view->why, shown ? live->why : "");
 }
 
 uint64_t cyc_live_reading_number(const struct cyc_live *live, uint64_t *epoch)

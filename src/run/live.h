@@ -73,6 +73,7 @@ struct cyc_live_options {
     double rate;                   /* run time per real time */
     int64_t time_ns;               /* run time at the start; 0 but for a resumed run */
     struct cyc_plausible_facts facts;
+    double one_c_A;         /* of the cell */
     const char *trace_path; /* NULL: none */
     /* Of a run that is gone on with; else NULL. Borrowed until the run is RUNNING. */
     const struct cyc_resume *resume;
@@ -86,6 +87,7 @@ enum cyc_live_state {
     CYC_LIVE_RETURNING, /* the same for a run that is gone on with, and what happened meanwhile */
     CYC_LIVE_LOADING,   /* the source is asked for its first step */
     CYC_LIVE_RUNNING,
+    CYC_LIVE_AWAY, /* an instrument is gone: circuit open until it is back and armed */
     CYC_LIVE_ENDED /* the outputs are off; the store may still be busy */
 };
 
@@ -102,7 +104,8 @@ void cyc_live_start(struct cyc_live *live, int64_t now_ns);
 /* READING (also those taken while nobody listened, in order), APPLIED, ARMED, TRIPPED, SAFE_DONE,
  * LINK: whatever concerns the channel. */
 void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, int64_t now_ns);
-/* The connection to the port of an instrument of the channel is gone. */
+/* The connection to the port of an instrument is gone. One that the channel drives interrupts the
+ * run, until its port process is back. */
 void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns);
 /* The source may have answered. */
 void cyc_live_source(struct cyc_live *live, int64_t now_ns);
@@ -124,7 +127,7 @@ struct cyc_live_view {
     enum cyc_live_state state;
     enum cyc_state executor;
     bool resting; /* the next step is waited for with the circuit open */
-    bool held;    /* after an interruption, until an operator speaks; `why` */
+    bool held;    /* after an interruption: waits for an instrument or an operator, see `why` */
     struct cyc_progress progress;
     char why[256]; /* of the end, or of being held */
     enum cyc_finish finish;

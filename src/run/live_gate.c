@@ -37,9 +37,12 @@ static int send_to(struct cyc_live *live, int instrument, struct cyc_message *me
     message->t_ns = live->now_ns;
     const int status =
         live->options.hands.send(live->options.hands.context, instrument, message, &err);
-    if (status != CYC_OK) {
-        cyc_live_trip(live, CYC_REPLY_FAILED, "%s cannot be commanded: %s",
-                      live->rig->instruments[instrument].name, err.text);
+    const char *name = live->rig->instruments[instrument].name;
+    const bool awaited = live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY;
+    if (status == CYC_E_LOST && live->state == CYC_LIVE_RUNNING) {
+        cyc_live_lose(live, instrument, "%s: %s", name, err.text);
+    } else if (status != CYC_OK && !(status == CYC_E_LOST && awaited)) {
+        cyc_live_trip(live, CYC_REPLY_FAILED, "%s cannot be commanded: %s", name, err.text);
     }
     return status;
 }
@@ -208,8 +211,17 @@ static bool is_driving(const struct cyc_live *live)
     return live->in_force && live->force.control != CYC_CONTROL_OPEN;
 }
 
+/* Nothing is driven before it has been set up again. */
+static bool waits(const struct cyc_live *live)
+{
+    return (live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY) && !live->is_armed;
+}
+
 void cyc_live_gate_pump(struct cyc_live *live)
 {
+    if (waits(live)) {
+        return;
+    }
     if (live->environment_wanted && live->environment_count == 0 &&
         live->durable >= *live->options.intent) {
         send_environment(live);
@@ -230,6 +242,23 @@ void cyc_live_gate_pump(struct cyc_live *live)
     }
 }
 
+/* An instrument that does not answer is gone; one that says no has a reason. */
+static void not_applied(struct cyc_live *live, const struct cyc_message *message)
+{
+    const int status = message->status;
+    const bool mute = status == CYC_E_LOST || status == CYC_E_TIMEOUT || status == CYC_E_IO ||
+                      status == CYC_E_STALE;
+    if (live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY) {
+        live->is_armed = false; /* it was to be opened, and is */
+    } else if (mute && live->state == CYC_LIVE_RUNNING) {
+        cyc_live_lose(live, channel_of(live)->cycler, "the setpoint was not carried out: %s",
+                      message->text);
+    } else {
+        cyc_live_trip(live, status == CYC_E_INFEASIBLE ? CYC_REPLY_INFEASIBLE : CYC_REPLY_FAILED,
+                      "the setpoint was not carried out: %s", message->text);
+    }
+}
+
 void cyc_live_gate_applied(struct cyc_live *live, const struct cyc_message *message)
 {
     if (message->index == CYC_MESSAGE_ENVIRONMENT) {
@@ -245,9 +274,7 @@ void cyc_live_gate_applied(struct cyc_live *live, const struct cyc_message *mess
     }
     live->in_flight = false;
     if (message->status != CYC_OK) {
-        cyc_live_trip(live,
-                      message->status == CYC_E_INFEASIBLE ? CYC_REPLY_INFEASIBLE : CYC_REPLY_FAILED,
-                      "the setpoint was not carried out: %s", message->text);
+        not_applied(live, message);
         return;
     }
     const bool anew = !live->in_force || live->sent.number != live->force.number ||
@@ -309,9 +336,15 @@ void cyc_live_gate_tick(struct cyc_live *live)
                       (int)(ENVIRONMENT_NS / CYC_S_NS));
     }
     if (live->in_flight && now_ns - live->sent_ns >= CYC_COMMAND_PATIENCE_NS) {
-        cyc_live_trip(live, CYC_REPLY_STALE, "%s has not answered a command for %d s",
-                      live->rig->instruments[channel_of(live)->cycler].name,
-                      (int)(CYC_COMMAND_PATIENCE_NS / CYC_S_NS));
+        const char *name = live->rig->instruments[channel_of(live)->cycler].name;
+        const int patience_s = (int)(CYC_COMMAND_PATIENCE_NS / CYC_S_NS);
+        if (live->state == CYC_LIVE_RUNNING) {
+            cyc_live_lose(live, channel_of(live)->cycler, "%s has not answered a command for %d s",
+                          name, patience_s);
+        } else {
+            cyc_live_trip(live, CYC_REPLY_STALE, "%s has not answered a command for %d s", name,
+                          patience_s);
+        }
     }
 }
 

@@ -4,6 +4,44 @@
 
 #include "run/live.h"
 
+#define CYC_PAST_PATIENCE_NS (30 * CYC_S_NS) /* then the gates are asked with what there is */
+
+/* An absence, of the daemon before this one or of an instrument, until the run goes on. */
+struct cyc_live_past {
+    /* as it was before */
+    const char *cause; /* for people; borrowed, as the next three */
+    const char *rig_then, *rig_now, *cell;
+    struct cyc_identity then; /* of the cycler */
+    uint64_t epoch;           /* of its port process */
+    char held_why[256];       /* "": it was not held then */
+    /* since then */
+    int64_t since_ns, interrupted_ns; /* the circuit was opened; 0: not yet */
+    bool fresh, tripped, unknown_time;
+    bool is_armed; /* ARM was answered, so */
+    int arm_status;
+    char arm_text[192];
+    struct cyc_sample latest;
+    bool off_seen;
+    struct cyc_sample off;
+    bool known_seen; /* a reading with a voltage, whatever the executor made of it; the latest */
+    struct cyc_sample known;
+    struct cyc_gap gap;
+    struct cyc_resume_facts facts;
+    /* of a daemon */
+    struct cyc_merge merge; /* as it was under the mark */
+    unsigned count;
+    struct cyc_message *readings; /* owned */
+    /* of an instrument */
+    int instrument;
+    bool back;      /* it answers, and is the one that it was */
+    bool told;      /* LINK has said so */
+    bool judged;    /* held, and not armed: an operator says when to try again */
+    bool resumed;   /* and has said so */
+    bool arming;    /* ARM was sent at … */
+    int64_t arm_ns; /* …, or is to be sent again then */
+    int64_t back_ns, off_ns;
+};
+
 struct cyc_live {
     struct cyc_live_options options;
     const struct cyc_rig *rig; /* borrowed */
@@ -37,6 +75,7 @@ struct cyc_live {
     /* ---- what came in ---- */
     bool fed; /* the executor saw an event that the store does not know of yet */
     uint64_t epoch, reading_number;
+    int64_t read_ns;  /* of the last reading that became a sample; 0: none */
     int64_t event_ns; /* of the last event of sample or deadline */
     int64_t event_t_ns;
     int64_t source_ns; /* the source was asked; 0: it was not */
@@ -46,10 +85,15 @@ struct cyc_live {
     enum cyc_reply trip_reply;
     char trip_text[256];
 
-    struct cyc_live_past *past; /* owned; NULL: not returning */
-    bool replaying;             /* nothing goes out */
-    bool held;                  /* between two steps, until an operator says `resume` */
-    bool strayed;               /* the protocol does not come to where the run was: held for good */
+    struct cyc_live_past *past; /* owned; NULL: neither returning nor away */
+    bool is_armed;              /* protections are set up under the present link */
+    struct cyc_identity armed;  /* who was, when the run was last begun or gone on with */
+    bool lost;                  /* an instrument is gone: away as soon as the event is over */
+    int lost_instrument;
+    char lost_text[256];
+    bool replaying; /* nothing goes out */
+    bool held;      /* between two steps, until an operator says `resume` */
+    bool strayed;   /* the protocol does not come to where the run was: held for good */
 
     struct cyc_plausible *plausible; /* owned */
     uint32_t plausible_step;         /* step count it was told of */
@@ -69,6 +113,28 @@ void cyc_live_past_start(struct cyc_live *live);
 void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *message);
 void cyc_live_past_tick(struct cyc_live *live);
 int64_t cyc_live_past_wake_ns(const struct cyc_live *live);
+
+/* live_away.c: waiting for an instrument */
+/* Notes it; the first one counts. */
+void cyc_live_lose(struct cyc_live *live, int instrument, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void cyc_live_away_start(struct cyc_live *live);
+void cyc_live_away_message(struct cyc_live *live, const struct cyc_message *message);
+void cyc_live_away_tick(struct cyc_live *live);
+int64_t cyc_live_away_wake_ns(const struct cyc_live *live);
+/* NULL: it is tried again at once; else why not. */
+const char *cyc_live_away_resume(struct cyc_live *live);
+/* The run is to end while the instrument is away. */
+void cyc_live_away_close(struct cyc_live *live);
+
+/* live_judge.c: both */
+/* From the last sample on it is a gap; the output was off by then (run time). */
+void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns);
+/* The circuit is open, and the cell was seen so, or cannot be seen. */
+void cyc_live_judge(struct cyc_live *live);
+/* An operator has let go a run that was held while nothing could be driven. */
+void cyc_live_go_on(struct cyc_live *live);
+void cyc_live_log_gap(struct cyc_live *live, const char *verdict);
 void cyc_live_past_free(struct cyc_live *live);
 /* Holds the run for good, with everything of it left as it is. */
 void cyc_live_past_stray(struct cyc_live *live, const char *why);

@@ -22,29 +22,10 @@
 #include <time.h>
 
 #define READINGS_MAX 2048
-#define LISTEN_NS    (500 * CYC_MS_NS) /* so long for what was kept to come in */
-#define PATIENCE_NS  (30 * CYC_S_NS)   /* then the gates are asked with what there is */
 #define SAFE_NS      (CYC_LEASE_NS + 2 * CYC_BUS_CALL_MAX_NS) /* longest until an output is off */
+#define LISTEN_NS    (500 * CYC_MS_NS) /* so long for what was kept to come in */
 
 _Static_assert(CYC_RESUME_SENSORS == CYC_MERGE_SENSORS, "the mark holds the latest of each sensor");
-
-struct cyc_live_past {
-    int64_t since_ns, interrupted_ns; /* asked for all that was kept; the circuit was opened */
-    bool armed, fresh, tripped, unknown_time;
-    int arm_status;
-    char arm_text[192];
-    struct cyc_merge merge; /* as it was under the mark */
-    struct cyc_sample latest;
-    unsigned count;
-    struct cyc_message *readings; /* owned */
-    /* found by replaying */
-    bool off_seen;
-    struct cyc_sample off;
-    bool known_seen; /* a reading with a voltage, whatever the executor made of it; the latest */
-    struct cyc_sample known;
-    struct cyc_gap gap;
-    struct cyc_resume_facts facts;
-};
 
 static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
 {
@@ -54,15 +35,6 @@ static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
 static int64_t scaled(const struct cyc_live *live, int64_t real_ns)
 {
     return (int64_t)((double)real_ns * live->options.rate);
-}
-
-void cyc_live_past_free(struct cyc_live *live)
-{
-    if (live->past != NULL) {
-        free(live->past->readings);
-        free(live->past);
-        live->past = NULL;
-    }
 }
 
 void cyc_live_remember(const struct cyc_live *live, struct cyc_resume_host *host)
@@ -176,6 +148,14 @@ void cyc_live_past_start(struct cyc_live *live)
         return;
     }
     live->past->since_ns = live->now_ns;
+    live->past->cause = resume->kind == CYC_ABSENCE_PROGRAM
+                            ? "the program was gone"
+                            : "the machine was off, or started anew";
+    live->past->rig_then = resume->journal.rig_channel_json;
+    live->past->rig_now = live->options.rig_now;
+    live->past->cell = resume->journal.cell;
+    live->past->then = resume->host.cycler;
+    live->past->epoch = resume->journal.epoch;
     set_clock(live);
     prime(live);
     live->replaying = true;
@@ -306,184 +286,20 @@ void cyc_live_past_stray(struct cyc_live *live, const char *why)
     cyc_live_tell(live, live->why, true);
 }
 
-/* ---- Judging --------------------------------------------------------------------------------- */
-
-/* What is known before the circuit is opened. */
-static void fill_past(const struct cyc_live *live, const struct cyc_sample *last, bool was_open,
-                      struct cyc_resume_facts *facts)
-{
-    const struct cyc_live_past *past = live->past;
-    const struct cyc_run_journal *journal = &live->options.resume->journal;
-    const struct cyc_step *step = cyc_session_step(live->session);
-    const bool off_known = past->off_seen && isfinite(past->off.voltage_V);
-    const struct cyc_sample *rest = off_known ? &past->off : last;
-    facts->has_state = true;
-    facts->rig_then = journal->rig_channel_json;
-    facts->rig_now = live->options.rig_now;
-    facts->cell_then = facts->cell_now = journal->cell;
-    facts->then = live->options.resume->host.cycler;
-    const struct cyc_sums *test = cyc_core_sums(cyc_session_core(live->session), CYC_SCOPE_TEST);
-    facts->untouched = last == NULL || (!isfinite(last->voltage_V) && !(test->charge_Ah > 0) &&
-                                        !(test->discharge_Ah > 0));
-    facts->was_open = was_open || off_known;
-    facts->last_V = rest != NULL ? rest->voltage_V : (double)NAN;
-    facts->last_A = last != NULL ? last->current_A : (double)NAN;
-    const struct cyc_run_tail *tail = &live->options.tail;
-    if (tail->rows > 0 && isfinite(tail->voltage_V)) { /* later than what the executor knows */
-        facts->was_open = false;
-        facts->last_V = tail->voltage_V;
-        facts->last_A = tail->current_A;
-    }
-    if (!isfinite(facts->last_V) && past->known_seen) { /* it was being switched when it was read */
-        facts->was_open = (past->known.flags & CYC_SAMPLE_OUTPUT_ON) == 0;
-        facts->last_V = past->known.voltage_V;
-        facts->last_A = past->known.current_A;
-    }
-    if (!isfinite(facts->last_V)) {
-        cyc_core_known(cyc_session_core(live->session), &facts->last_V, &facts->last_A);
-    }
-    facts->last_degC = last != NULL ? last->temperature_degC : (double)NAN;
-    facts->resistance_ohm = 0.2 / journal->one_c_A; /* no cell drops more than 0.2 V at 1C */
-    facts->bound_Ah = past->gap.bound_Ah;
-    facts->nominal_Ah = journal->nominal_capacity_Ah;
-    facts->gap_ns = past->unknown_time ? CYC_NEVER : past->gap.end_ns - past->gap.start_ns;
-    facts->has_step = step != NULL && cyc_session_state(live->session) != CYC_STATE_IDLE;
-    facts->wish = step != NULL ? step->after_interruption : CYC_INTERRUPTION_HOLD;
-    facts->max_gap_ns = step != NULL ? step->max_gap_ns : 0;
-}
-
-static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *facts)
-{
-    const struct cyc_live_past *past = live->past;
-    const struct cyc_merge *merge = live->options.merge;
-    const struct cyc_protection *limits = &channel_of(live)->limits;
-    const struct cyc_step *step = cyc_session_step(live->session);
-    const bool same_port = live->epoch == live->options.resume->journal.epoch;
-    facts->now = merge->cycler;
-    /* What the same port process reported before the run began is not news. */
-    facts->now.power_on = merge->cycler.power_on && !(same_port && facts->then.power_on);
-    facts->link_up = merge->linked && past->armed;
-    facts->arm_status = past->arm_status;
-    facts->arm_text = past->arm_text;
-    facts->latched = past->arm_status == CYC_E_LATCHED;
-    facts->protection = past->tripped || (past->latest.flags & CYC_SAMPLE_PROTECTION) != 0;
-    facts->now_V = past->fresh ? past->latest.voltage_V : (double)NAN;
-    facts->now_A = past->fresh ? past->latest.current_A : (double)NAN;
-    facts->now_degC = past->fresh ? past->latest.temperature_degC : (double)NAN;
-    facts->low_degC = limits->temperature_min_degC;
-    facts->high_degC = limits->temperature_max_degC;
-    facts->voltage_min_V = limits->voltage_min_V;
-    facts->voltage_max_V = limits->voltage_max_V;
-    for (unsigned i = 0; step != NULL && i < step->limit_count; i++) {
-        if (step->limits[i].signal == CYC_SIGNAL_VOLTAGE) {
-            facts->voltage_min_V = fmax(facts->voltage_min_V, step->limits[i].low);
-            facts->voltage_max_V = fmin(facts->voltage_max_V, step->limits[i].high);
-        }
-    }
-}
-
-static void log_verdict(struct cyc_live *live, struct cyc_gap *gap,
-                        const struct cyc_resume_verdict *verdict)
-{
-    const struct cyc_session_store *store = &live->options.store;
-    struct cyc_text text = {0};
-    char duration[CYC_NUMBER_SIZE];
-    const bool hold = verdict->action == CYC_RESUME_HOLD;
-    cyc_text_append(&text, cyc_resume_action_name(verdict->action));
-    cyc_text_append(&text, hold ? ": " : "");
-    cyc_text_append(&text, hold ? verdict->why : "");
-    gap->cause = live->options.resume->kind == CYC_ABSENCE_PROGRAM
-                     ? "the program was gone"
-                     : "the machine was off, or started anew";
-    gap->verdict = cyc_text_get(&text);
-    if (live->options.gap != NULL) {
-        live->options.gap(store->context, gap);
-    }
-    (void)store->event(store->context, gap->end_ns, "executor", "gap", gap->verdict, NULL);
-    if (live->options.intend != NULL) { /* it stands in the journal before the step goes on */
-        live->options.intend(store->context);
-    }
-    if (live->options.hands.tell != NULL) {
-        struct cyc_text told = {0};
-        cyc_text_format(&told, "%s for %s: %s", gap->cause,
-                        cyc_duration_text(duration, gap->end_ns - gap->start_ns), gap->verdict);
-        live->options.hands.tell(live->options.hands.context, gap->end_ns, cyc_text_get(&told),
-                                 hold);
-        cyc_text_release(&told);
-    }
-    cyc_text_release(&text);
-}
-
-static void go_on(struct cyc_live *live, const struct cyc_resume_verdict *verdict, bool in_step,
-                  int64_t t_ns)
-{
-    struct cyc_err err = {0};
-    const bool hold = verdict->action == CYC_RESUME_HOLD;
-    live->state = CYC_LIVE_RUNNING;
-    live->event_ns = live->now_ns;
-    live->event_t_ns = t_ns;
-    cyc_live_past_free(live);
-    live->options.resume = NULL;
-    live->held = hold && !in_step;
-    if (!live->held) {
-        const int status = cyc_session_let_go(live->session, t_ns, &err);
-        live->fed = true;
-        cyc_live_settle(live, status, &err);
-    }
-    if (!hold && in_step) {
-        const struct cyc_event event = {.kind = CYC_EVENT_OPERATOR,
-                                        .t_ns = t_ns,
-                                        .operator_word = verdict->action == CYC_RESUME_RESTART
-                                                             ? CYC_OPERATOR_RESTART
-                                                             : CYC_OPERATOR_CONTINUE};
-        cyc_live_feed(live, &event);
-    }
-}
+/* ---- Messages and time ----------------------------------------------------------------------- */
 
 /* All readings are in: what was the run's own goes through the session, the rest is a gap. */
 static void interrupt(struct cyc_live *live)
 {
-    struct cyc_live_past *past = live->past;
-    past->interrupted_ns = live->now_ns;
+    const struct cyc_live_past *past = live->past;
     replay(live);
     if (cyc_session_is_over(live->session)) {
         return;
     }
-    const struct cyc_core *core = cyc_session_core(live->session);
-    const struct cyc_sample *last = cyc_core_last(core);
-    const int64_t now_ns = cyc_live_run_time_ns(live, live->now_ns);
-    const int64_t last_ns = last != NULL ? last->t_ns : now_ns;
-    const struct cyc_outage outage = {
-        .now_ns = now_ns,
-        .off_earliest_ns = last_ns,
-        .off_latest_ns = past->off_seen ? past->off.t_ns : last_ns + scaled(live, SAFE_NS),
-        .current_max_A = fmax(fabs(channel_of(live)->limits.current_max_A),
-                              fabs(channel_of(live)->limits.current_min_A)),
-        .tail = live->options.tail.rows > 0 ? &live->options.tail : NULL,
-    };
-    struct cyc_absence absence;
-    cyc_resume_gap(core, &outage, &absence, &past->gap);
-    fill_past(live, last, cyc_core_setpoint(core)->control == CYC_CONTROL_OPEN, &past->facts);
-    const struct cyc_event event = {.kind = CYC_EVENT_OPERATOR,
-                                    .t_ns = now_ns,
-                                    .operator_word = CYC_OPERATOR_INTERRUPT,
-                                    .absence = &absence};
-    cyc_live_feed(live, &event);
+    const struct cyc_sample *last = cyc_core_last(cyc_session_core(live->session));
+    const int64_t last_ns = last != NULL ? last->t_ns : cyc_live_run_time_ns(live, live->now_ns);
+    cyc_live_interrupt(live, past->off_seen ? past->off.t_ns : last_ns + scaled(live, SAFE_NS));
 }
-
-/* The circuit is open, and the cell was seen so. */
-static void judge(struct cyc_live *live)
-{
-    struct cyc_resume_facts *facts = &live->past->facts;
-    struct cyc_gap *gap = &live->past->gap;
-    struct cyc_resume_verdict verdict;
-    fill_present(live, facts);
-    cyc_resume_judge(facts, &verdict);
-    log_verdict(live, gap, &verdict);
-    go_on(live, &verdict, facts->has_step, cyc_live_run_time_ns(live, live->now_ns));
-}
-
-/* ---- Messages and time ----------------------------------------------------------------------- */
 
 static void take_reading(struct cyc_live *live, const struct cyc_message *message)
 {
@@ -505,6 +321,21 @@ static void take_reading(struct cyc_live *live, const struct cyc_message *messag
     }
 }
 
+/* It may go and come back while it is waited for. */
+static void on_link(struct cyc_live *live, const struct cyc_message *message)
+{
+    struct cyc_live_past *past = live->past;
+    if (message->instrument != channel_of(live)->cycler) {
+        return;
+    }
+    live->is_armed = false;
+    if (message->status != CYC_OK) {
+        past->is_armed = past->fresh = false;
+    } else if (!past->is_armed) {
+        cyc_live_gate_command(live, CYC_MESSAGE_ARM);
+    }
+}
+
 void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *message)
 {
     struct cyc_live_past *past = live->past;
@@ -514,9 +345,12 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
     const bool own = message->channel == (int32_t)live->channel;
     if (message->kind == CYC_MESSAGE_READING) {
         take_reading(live, message);
+    } else if (message->kind == CYC_MESSAGE_LINK) {
+        on_link(live, message);
     } else if (own && message->kind == CYC_MESSAGE_ARMED) {
-        past->armed = true;
+        past->is_armed = true;
         past->arm_status = message->status;
+        live->is_armed = message->status == CYC_OK;
         (void)cyc_copy(past->arm_text, sizeof past->arm_text, message->text);
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
         past->tripped = past->interrupted_ns != 0; /* before that it was the lease */
@@ -536,7 +370,7 @@ void cyc_live_past_tick(struct cyc_live *live)
     }
     const struct cyc_live_past *past = live->past;
     if (past != NULL && cyc_session_is_returning(live->session) &&
-        live->now_ns - past->since_ns >= PATIENCE_NS) {
+        live->now_ns - past->since_ns >= CYC_PAST_PATIENCE_NS) {
         cyc_live_past_stray(live, "the protocol gave no step in 30 s");
         return;
     }
@@ -545,14 +379,14 @@ void cyc_live_past_tick(struct cyc_live *live)
         return;
     }
     const int64_t waited_ns = live->now_ns - past->since_ns;
-    const bool late = waited_ns >= PATIENCE_NS;
-    if (past->interrupted_ns == 0 && ((past->armed && waited_ns >= LISTEN_NS) || late)) {
+    const bool late = waited_ns >= CYC_PAST_PATIENCE_NS;
+    if (past->interrupted_ns == 0 && ((past->is_armed && waited_ns >= LISTEN_NS) || late)) {
         interrupt(live);
         return;
     }
     cyc_live_gate_pump(live);
-    if (past->interrupted_ns != 0 && (past->fresh || late)) {
-        judge(live);
+    if (past->interrupted_ns != 0 && (past->fresh || past->arm_status != CYC_OK || late)) {
+        cyc_live_judge(live);
     }
 }
 
@@ -563,6 +397,6 @@ int64_t cyc_live_past_wake_ns(const struct cyc_live *live)
         return INT64_MAX;
     }
     const bool here =
-        past->armed && past->interrupted_ns == 0 && !cyc_session_is_returning(live->session);
-    return past->since_ns + (here ? LISTEN_NS : PATIENCE_NS);
+        past->is_armed && past->interrupted_ns == 0 && !cyc_session_is_returning(live->session);
+    return past->since_ns + (here ? LISTEN_NS : CYC_PAST_PATIENCE_NS);
 }

@@ -428,6 +428,11 @@ const char *cyc_session_strayed(const struct cyc_session *session)
     return session->strayed.status != CYC_OK ? session->strayed.text : NULL;
 }
 
+void cyc_session_hold(struct cyc_session *session)
+{
+    session->held = true;
+}
+
 int cyc_session_let_go(struct cyc_session *session, int64_t t_ns, struct cyc_err *err)
 {
     session->held = false;

@@ -101,6 +101,8 @@ int cyc_session_resume(struct cyc_session *session, const struct cyc_session_pas
                        struct cyc_err *err);
 /* That step has not been answered yet. */
 bool cyc_session_is_returning(const struct cyc_session *session);
+/* Holds a run that goes on: no further step begins until cyc_session_let_go(). */
+void cyc_session_hold(struct cyc_session *session);
 int cyc_session_let_go(struct cyc_session *session, int64_t t_ns, struct cyc_err *err);
 /* Why the source does not come to where the run was, so that no further step will begin; NULL: it
  * does, as far as is known. */

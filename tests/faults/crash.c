@@ -223,7 +223,7 @@ static void use_state_folder(struct crash *crash)
 /* Supervisor and all below it; a client that finds no daemon would start another one. */
 static void start_host(struct crash *crash)
 {
-    char path[400];
+    char path[420];
     const int64_t until_ns = bench_now_ns() + PATIENCE_NS;
     (void)snprintf(path, sizeof path, "%s/daemon.sock", crash->bench.state);
     (void)unlink(path);

@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# Instruments that are gone in the midst of a charge, and come back: port processes killed, cables
+# pulled, lines that are mute, power that fails. Each is an interruption, and goes on or holds as the
+# step says; the charge is held against the truth of the instrument.
+#
+#   away.sh CYCLOSTAT
+set -uo pipefail
+export LC_ALL=C
+cyclostat=$(realpath "$1")
+folder=$(mktemp -d)
+export CYCLOSTAT_STATE=$folder/state CYCLOSTAT_RIG=$folder/rig.yaml CYCLOSTAT_RUNS=$folder/runs
+mkdir "$CYCLOSTAT_STATE"
+rate=20 bad=0 checked=0 emulator=
+end() {
+    local pid
+    pid=$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders 2> /dev/null)
+    for pid in $pid $emulator; do kill "$pid" 2> /dev/null; done
+    wait
+    [ "${KEEP:-}" ] && cp -r "$folder" "$KEEP"
+    rm -rf "$folder"
+}
+trap end EXIT
+expect() { # <what> <command …>
+    local what=$1
+    shift
+    checked=$((checked + 1))
+    "$@" > "$folder/why" 2>&1 && return 0
+    bad=1
+    echo "BROKEN: $what"
+    sed 's/^/    /' "$folder/why"
+    tail -n 15 "$CYCLOSTAT_STATE"/*/log "$CYCLOSTAT_STATE"/*/events.log | sed 's/^/    /'
+}
+within() { # <seconds> <command …>
+    local tries=$(($1 * 20))
+    shift
+    while ! "$@" > "$folder/within" 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { cat "$folder/within"; return 1; }
+        sleep 0.05
+    done
+}
+of() { "$cyclostat" status "$1" --json | jq -r ".[0].$2"; }
+state() { local is; is=$(of "$1" state); [ "$is" = "$2" ] || { echo "$1 is $is: $(of "$1" why)"; return 1; }; }
+why() { of "$1" why | grep -E "$2" || { of "$1" why; return 1; }; }
+run_of() { grep -l "\"channel\": *\"$1\"" "$CYCLOSTAT_RUNS"/*/*.metadata.json | xargs -n 1 dirname; }
+ask() { sqlite3 -readonly "$(cat "$folder/run.$1")/journal.sqlite" "$2"; }
+gap() { ask "$1" 'SELECT verdict FROM gap ORDER BY id DESC LIMIT 1' | grep -E "$2" || ask "$1" 'SELECT * FROM gap'; }
+gaps() { [ "$(ask "$1" 'SELECT count(*) FROM gap')" -eq "$2" ] || { ask "$1" 'SELECT * FROM gap'; return 1; }; }
+
+channels=(killed asked pulled reset mute)
+{
+    echo "cyclostat_rig: 1"
+    echo "name: away"
+    echo "ports:"
+    for c in "${channels[@]}"; do echo "  $c: {address: $folder/$c.tty}"; done
+    echo "instruments:"
+    for c in "${channels[@]}"; do
+        echo "  smu-$c: {driver: keithley_2400, port: $c, poll: 200 ms, accept: no_watchdog}"
+    done
+    echo "channels:"
+    for c in "${channels[@]}"; do
+        echo "  $c: {cycler: smu-$c, limits: {voltage: [2 V, 5 V], current: 50 mA}}"
+    done
+} > "$CYCLOSTAT_RIG"
+cat > "$folder/cell.yaml" << END
+cyclostat_cell: 1
+name: small
+source: invented, for tests
+cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
+model:
+  kind: linear
+  capacity: 2.5 mAh
+  initial_soc: 50 %
+  ocv: {from: 3.0 V, to: 4.2 V}
+  parameters: {R0: 20}
+END
+protocol() { # <file> <after the step's cutoff>
+    cat > "$folder/$1.yaml" << END
+cyclostat: 1
+name: $1
+limits: {voltage: [2.4 V, 4.5 V], current: 3 C}
+record: {every: 2 s}
+method:
+  - {charge: C/4, cutoff: [4.4 V, 5 min]$2}
+  - {rest: 10 s}
+END
+}
+protocol goes_on ", after_interruption: continue, max_gap: 10 min"
+protocol waits ""
+
+arguments=()
+for c in "${channels[@]}"; do
+    arguments+=(--cell "$folder/cell.yaml" "keithley_2400[serial=100$c]=$folder/$c.tty")
+done
+"$cyclostat" emulate --rate $rate --truth "$folder/truth" --fault "unplug:link=2,at=7,for=1" \
+    --fault "unplug:link=3,at=7,for=1" --fault "reset:unit=3,at=7.5,times=1" \
+    --fault "mute:unit=4,p=1,at=7,for=4" "${arguments[@]}" > "$folder/emulator" 2>&1 &
+emulator=$!
+expect "the emulators begin" within 5 grep -q ready "$folder/emulator"
+for c in "${channels[@]}"; do
+    what=goes_on
+    [ "$c" = asked ] && what=waits
+    "$cyclostat" run "$folder/$what.yaml" --channel "$c" --cell "$folder/cell.yaml" --rate $rate --detach \
+        > "$folder/said" 2>&1 || { cat "$folder/said"; exit 1; }
+    awk '/^run / {print $2}' "$folder/said" > "$folder/run.$c"
+done
+for c in "${channels[@]}"; do expect "$c runs" within 5 state "$c" running; done
+sleep 1
+for c in killed asked; do
+    kill -9 "$(pgrep -P "$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders)" -f -- "--port $c")"
+done
+
+expect "killed: held at once, with a reason" within 1 why killed "smu-killed: .*(gone|not answer)"
+expect "killed: goes on when the process is back" within 8 state killed running
+expect "killed: because the step says so" gap killed '^continue$'
+expect "asked: held when the process is back" within 8 why asked "after_interruption: hold"
+expect "asked: and shown so" state asked held
+expect "asked: until an operator speaks" "$cyclostat" resume asked
+expect "asked: then it goes on" within 3 state asked running
+expect "pulled: held meanwhile" within 8 state pulled held
+expect "pulled: and told why" why pulled "smu-pulled: "
+expect "pulled: goes on when the cable is in again" within 8 state pulled running
+expect "reset: held" within 8 gap reset "hold: the instrument was switched off or reset meanwhile"
+expect "reset: and shown so" state reset held
+expect "reset: until an operator stops it" "$cyclostat" stop reset
+expect "mute: held meanwhile" within 8 state mute held
+expect "mute: goes on when it answers again" within 12 state mute running
+for c in "${channels[@]}"; do
+    expect "$c ends" within 20 state "$c" free
+    expect "$c: one gap" gaps "$c" 1
+done
+
+# What was charged in truth, from the setpoints in force, against the journal and its gap's bound.
+name_at() { [ "$1" = 0 ] && echo keithley_2400 || echo "keithley_2400#$(($1 + 1))"; }
+charge() { # <number> <channel>
+    local bound journal
+    bound=$(ask "$2" 'SELECT sum(bound_Ah) FROM gap')
+    journal=$(ask "$2" 'SELECT sum(charge_Ah) FROM step')
+    awk -v unit="$(name_at "$1")" -v rate=$rate -v bound="$bound" -v journal="$journal" -v channel="$2" '
+        $2 == unit && $3 == "output" && $4 == 0 {
+            truth += on * ($1 - since) / 3.6e12 * rate
+            since = $1; on = $5 == "current" ? $6 : 0
+        }
+        END {
+            sample = 0.000625 * 0.2 * rate / 3600
+            printf "%s: %.7f Ah in truth, %.7f in the journal, bound %.7f, a sample %.7f\n", channel, truth, journal,
+                   bound, sample
+            d = truth - journal
+            exit !(truth > 0 && d <= bound + 3 * sample && d >= -bound - 3 * sample)
+        }' "$folder/truth"
+}
+number=0
+for c in "${channels[@]}"; do
+    expect "$c: the charge agrees with the truth" charge $number "$c"
+    cat "$folder/why"
+    number=$((number + 1))
+done
+echo "$checked checks"
+exit $bad
