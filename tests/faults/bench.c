@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SIDE_BY_SIDE 6
+
 const char *bench_cyclostat;
 const char *bench_double;
 
@@ -359,6 +361,54 @@ int bench_run(const struct bench *bench, const char *const *arguments)
     while (waitpid(pid, &how, 0) < 0 && errno == EINTR) {
     }
     return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+}
+
+struct work {
+    pid_t pid;
+    int pipe;
+};
+
+static struct work begin_work(unsigned number, bench_job_fn job)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        give_up("pipe");
+    }
+    (void)fflush(stdout);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(ends[0]);
+        _exit(job(number, ends[1]) ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    return (struct work){pid, ends[0]};
+}
+
+static bool end_work(const struct work *work)
+{
+    char line[600];
+    int how = 0;
+    for (ssize_t size; (size = read(work->pipe, line, sizeof line)) > 0;) {
+        (void)fwrite(line, 1, (size_t)size, stdout);
+    }
+    (void)fflush(stdout);
+    (void)waitpid(work->pid, &how, 0);
+    (void)close(work->pipe);
+    return WIFEXITED(how) && WEXITSTATUS(how) == 0;
+}
+
+unsigned bench_do_all(unsigned first, unsigned last, bench_job_fn job)
+{
+    struct work works[SIDE_BY_SIDE];
+    unsigned failed = 0;
+    unsigned begun = first;
+    for (unsigned i = first; i < last; i++) {
+        for (; begun < last && begun < i + SIDE_BY_SIDE; begun++) {
+            works[begun % SIDE_BY_SIDE] = begin_work(begun, job);
+        }
+        failed += !end_work(&works[i % SIDE_BY_SIDE]);
+    }
+    return failed;
 }
 
 bool bench_file_has(const char *path, const char *text)

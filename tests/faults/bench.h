@@ -62,6 +62,10 @@ void bench_mark_at(struct bench *bench, int64_t t_ns);
 bool bench_await(struct bench *bench, bool is_on, int64_t patience_ns);
 /* Runs the program and waits; its exit code. Its output goes to <folder>/out.txt. */
 int bench_run(const struct bench *bench, const char *const *arguments);
+/* Does the jobs first … last - 1, each in a process of its own, a few side by side. Each writes a
+ * line to `out`; they are printed in order. How many failed. */
+typedef bool (*bench_job_fn)(unsigned number, int out);
+unsigned bench_do_all(unsigned first, unsigned last, bench_job_fn job);
 /* Is there a line with this text in the file? */
 bool bench_file_has(const char *path, const char *text);
 void bench_print_file(const char *path);

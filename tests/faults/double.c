@@ -231,6 +231,16 @@ static double odd_number(struct double_daemon *self)
     return r < 13 ? odd[r] : r == 13 ? (double)NAN : r == 14 ? (double)INFINITY : -(double)INFINITY;
 }
 
+static double odd_degree(struct double_daemon *self)
+{
+    return roll(self) % 3 == 0 ? odd_number(self) : (double)(roll(self) % 4000) / 10.0 - 100.0;
+}
+
+static double odd_pressure(struct double_daemon *self)
+{
+    return roll(self) % 3 == 0 ? odd_number(self) : (double)(roll(self) % 2000) * 1e4;
+}
+
 static void misbehave(struct double_daemon *self, unsigned port)
 {
     struct cyc_message message = {.kind = (uint32_t)(roll(self) % 40),
@@ -254,6 +264,12 @@ static void misbehave(struct double_daemon *self, unsigned port)
                               .current_max_A = odd_number(self)};
     message.as.drive.bounds.voltage_max_V = 200.0;
     message.as.drive.latest_V = odd_number(self);
+    if (message.kind == CYC_MESSAGE_ENVIRONMENT) {
+        message.channel = 0;
+        message.as.environment = (struct cyc_environment){.temperature_degC = odd_degree(self),
+                                                          .ramp_K_per_s = odd_number(self),
+                                                          .pressure_Pa = odd_pressure(self)};
+    }
     memset(message.text, (int)(roll(self) % 256), sizeof message.text);
     say(self, port, &message);
     if (roll(self) % 4 == 0) { /* mangled: cut short */

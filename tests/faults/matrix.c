@@ -16,16 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define CRASH_NS    CYC_S_NS
 #define HANG_NS     (2 * CYC_S_NS)
 #define START_NS    (15 * CYC_S_NS) /* until the run drives a current */
 #define AFTER_NS    (4 * CYC_S_NS)  /* so long nothing may be switched on again */
-#define SIDE_BY     6
 #define TRIES       3
-#define LINE_SIZE   400
 #define FAULT_AT    "6s" /* since the emulator's start */
 #define FAULT_AT_NS (6 * CYC_S_NS)
 
@@ -280,12 +277,15 @@ static void try_row(unsigned number, struct outcome *outcome)
     bench_end(&bench);
 }
 
-/* In a process of its own; its line goes into the pipe. */
-static void do_row(unsigned number, int out)
+static bool do_row(unsigned number, int out)
 {
     const struct row *const row = &rows[number];
     struct outcome outcome = {0};
     unsigned stalls = 0;
+    if (row->protocol == NULL) {
+        (void)dprintf(out, "%-7s %-36s %s\n", "no test", row->failure, row->layer);
+        return true;
+    }
     for (unsigned i = 0; i < TRIES; i++) {
         try_row(number, &outcome);
         if (outcome.holds || !outcome.stalled) {
@@ -297,47 +297,11 @@ static void do_row(unsigned number, int out)
                   outcome.holds ? "holds" : "BROKEN", row->failure,
                   (int)(outcome.took_ns / CYC_MS_NS), (int)(row->bound_ns / CYC_MS_NS),
                   outcome.words, row->layer, stalls > 0 ? " (repeated: the emulator stalled)" : "");
-    _exit(outcome.holds ? 0 : 1);
-}
-
-struct work {
-    pid_t pid;
-    int pipe;
-};
-
-static void begin_work(unsigned number, struct work *work)
-{
-    int ends[2];
-    if (pipe(ends) != 0) {
-        perror("pipe");
-        exit(2);
-    }
-    work->pid = fork();
-    if (work->pid == 0) {
-        (void)close(ends[0]);
-        do_row(number, ends[1]);
-    }
-    (void)close(ends[1]);
-    work->pipe = ends[0];
-}
-
-static bool end_work(struct work *work)
-{
-    char line[LINE_SIZE];
-    int how = 0;
-    const ssize_t size = read(work->pipe, line, sizeof line);
-    (void)fwrite(line, 1, size > 0 ? (size_t)size : 0, stdout);
-    (void)fflush(stdout);
-    (void)close(work->pipe);
-    (void)waitpid(work->pid, &how, 0);
-    return WIFEXITED(how) && WEXITSTATUS(how) == 0;
+    return outcome.holds;
 }
 
 int main(int argc, char **argv)
 {
-    struct work works[ROWS] = {0};
-    unsigned broken = 0;
-    unsigned begun = 0;
     if (argc < 2) {
         (void)fputs("matrix CYCLOSTAT [ROW]\n", stderr);
         return 2;
@@ -345,20 +309,7 @@ int main(int argc, char **argv)
     bench_cyclostat = argv[1];
     const unsigned first = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
     const unsigned last = argc > 2 ? first + 1 : (unsigned)ROWS;
-    begun = first;
-    for (unsigned i = first; i < last; i++) {
-        while (begun < last && begun < i + SIDE_BY) {
-            if (rows[begun].protocol != NULL) {
-                begin_work(begun, &works[begun]);
-            }
-            begun++;
-        }
-        if (rows[i].protocol == NULL) {
-            (void)printf("%-7s %-36s %s\n", "no test", rows[i].failure, rows[i].layer);
-        } else {
-            broken += !end_work(&works[i]);
-        }
-    }
+    const unsigned broken = bench_do_all(first, last, do_row);
     (void)printf("%u of %u rows broken\n", broken, last - first);
     return broken == 0 ? 0 : 1;
 }
