@@ -14,7 +14,8 @@
  *          disconnect 06            stop 02
  *
  * The box runs a step by itself to its own end; leaving PC mode does not stop it, nor does a host
- * that is gone. Its own clock runs with the cell's, so that its ampere-hours are the cell's.
+ * that is gone. Its ampere-hours are the cell's; its minutes are the host's, as are the two
+ * seconds.
  *
  * Assumptions where sources are silent or differ: power in units of 0.1 W; CC-CV of an A05 or A10H
  * ends at a tenth of its current; the cell types end at the same with 4.2, 3.6 and 2.4 V a cell,
@@ -165,14 +166,13 @@ static void follow(struct cyc_unit *unit)
     struct cyc_sample sample;
     const int64_t now_ns = cyc_unit_now_ns(unit);
     cyc_unit_measure(unit, 0, &sample);
-    const double passed_s =
-        (double)(now_ns - ebc->seen_ns) / (double)CYC_S_NS * cyc_unit_rate(unit);
+    const double passed_s = (double)(now_ns - ebc->seen_ns) / (double)CYC_S_NS;
     ebc->seen_ns = now_ns;
     if (ebc->state != STATE_WORKING) {
         return;
     }
     ebc->time_s += passed_s;
-    ebc->charge_Ah += fabs(sample.current_A) * passed_s / 3600;
+    ebc->charge_Ah += fabs(sample.current_A) * passed_s * cyc_unit_rate(unit) / 3600;
     if (is_over(ebc, &sample)) {
         set_state(unit, STATE_COMPLETED);
     }
