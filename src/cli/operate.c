@@ -1,6 +1,8 @@
 /* The verbs for runs that go on: attach, status, pause, resume, skip, stop, restart. */
 #include "cli/live.h"
 
+#include "run/supervisor.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -217,6 +219,20 @@ static int take_status(struct status_out *out, int fd, struct cyc_err *err)
     }
 }
 
+/* Processes whose restarts are used up: whoever asks for the status has to know. */
+static void tell_who_is_down(const struct cyc_cli_live *live)
+{
+    struct cyc_text names = {0};
+    if (cyc_supervisor_down(live->state_dir, &names)) {
+        (void)fprintf(stderr,
+                      "%s: stays down, safe, after three restarts in ten minutes; %s/events.log "
+                      "says why. Then end the supervisor (`kill` its number in %s/holders), and "
+                      "`cyclostat run` starts all of it anew\n",
+                      cyc_text_get(&names), live->state_dir, live->state_dir);
+    }
+    cyc_text_release(&names);
+}
+
 static int print_status(const struct words *words, struct cyc_err *err)
 {
     static const char *const columns[] = {"channel", "state", "run",   ">cycle", "step", ">time",
@@ -266,8 +282,9 @@ int cyc_cli_status(int argc, char **argv)
         return exit_code;
     }
     exit_code = cyc_cli_live_open(&words.live, argv[0], words.live.channel_name != NULL);
-    if (exit_code == CYC_EXIT_OK && print_status(&words, &err) != CYC_OK) {
-        exit_code = cyc_cli_error(&err);
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = print_status(&words, &err) == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
+        tell_who_is_down(&words.live);
     }
     cyc_cli_live_close(&words.live);
     return exit_code;
