@@ -174,17 +174,12 @@ void cyc_core_set_patience(struct cyc_core *core, const struct cyc_patience *pat
 void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
                      const struct cyc_event *event, struct cyc_actions *actions);
 
-/* Appends the whole state as named fields, exactly, for the mark of a run. text->failed: no
- * memory. */
-void cyc_core_save(const struct cyc_core *core, struct cyc_text *text);
-/* The state as it was when saved; `step` is the one that was in force then, NULL between steps.
- * CYC_E_JOURNAL: the text does not fit, and *core is as it was. */
-int cyc_core_load(struct cyc_core *core, const struct cyc_step *step, const char *text,
-                  struct cyc_err *err);
-/* What a saved state says without its step. False: it is no state. */
-bool cyc_core_peek(const char *text, enum cyc_state *state, uint32_t *step_count);
-/* The names of what is saved, by index; NULL behind the last. */
-const char *cyc_core_field_name(unsigned index);
+/* For a state that was saved elsewhere: zeroed, with what is derived from `step` (NULL: between
+ * steps) filled in; the saved fields go on top of that. False: no such step can be carried out. */
+bool cyc_core_prepare(struct cyc_core *core, const struct cyc_step *step);
+/* Whether such a state may be gone on with under this step: no number leads out of a table, and in
+ * the midst of a step there is one. */
+bool cyc_core_is_sound(const struct cyc_core *core, const struct cyc_step *step);
 
 enum cyc_state cyc_core_state(const struct cyc_core *core);
 /* Whether the state waits after an INTERRUPT for CONTINUE, RESTART or an operator. */

@@ -1,5 +1,7 @@
 #include "run/resume.h"
 
+#include "store/state.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +168,7 @@ int cyc_resume_open(const char *folder, struct cyc_resume **resume, struct cyc_e
         (void)cyc_copy(opened->changed, sizeof opened->changed, changed.text);
     }
     opened->kind = journal->same_boot ? CYC_ABSENCE_PROGRAM : CYC_ABSENCE_MACHINE;
-    opened->has_state = cyc_core_peek(journal->state, &opened->state, &opened->step_count) &&
+    opened->has_state = cyc_state_peek(journal->state, &opened->state, &opened->step_count) &&
                         cyc_resume_host_load(&opened->host, journal->host, NULL) == CYC_OK;
     opened->in_step =
         opened->has_state && is_in_step(opened->state) && journal->open_step == opened->step_count;
@@ -217,7 +219,7 @@ int cyc_resume_restore(const struct cyc_resume *resume, const struct cyc_step *s
                            "the journal of %s holds no state that this version can go on from",
                            resume->journal.id);
     }
-    return cyc_core_load(core, resume->in_step ? step : NULL, resume->journal.state, err);
+    return cyc_state_load(core, resume->in_step ? step : NULL, resume->journal.state, err);
 }
 
 /* ---- The gap --------------------------------------------------------------------------------- */

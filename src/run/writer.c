@@ -20,6 +20,8 @@
  */
 #include "run/writer_int.h"
 
+#include "store/state.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -185,7 +187,7 @@ static int put_state(struct slot *slot, struct cyc_err *err)
     }
     cyc_text_clear(&slot->text);
     cyc_text_clear(&slot->host_text);
-    cyc_core_save(slot->marked, &slot->text);
+    cyc_state_save(slot->marked, &slot->text);
     if (slot->marked_has_host) {
         cyc_resume_host_save(&slot->marked_host, &slot->host_text);
     }

@@ -87,7 +87,7 @@ int cyc_run_expectation(struct cyc_run *run, const char *name, const char *unit,
                         double is, double tolerance, const char *source, struct cyc_err *err);
 /* What a live run needs to go on from its mark: goes into every mark from now on. Copied. */
 struct cyc_run_state {
-    const char *core;        /* cyc_core_save() */
+    const char *core;        /* cyc_state_save() */
     const char *host;        /* what the host remembers, named fields of its own; NULL: nothing */
     uint64_t epoch;          /* of the port process that took the last reading, */
     uint64_t reading_number; /* and that reading's number */

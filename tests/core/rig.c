@@ -1,5 +1,7 @@
 #include "rig.h"
 
+#include "store/state.h"
+
 #include <stdlib.h>
 
 /* ---- The bench ------------------------------------------------------------------------------- */
@@ -97,8 +99,8 @@ static void reload(struct rig *rig)
     struct cyc_core loaded;
     struct cyc_err err = {0};
     memset(&loaded, 0x5a, sizeof loaded);
-    cyc_core_save(&rig->core, &text);
-    CU_ASSERT_EQUAL(cyc_core_load(&loaded, &rig->step, cyc_text_get(&text), &err), CYC_OK);
+    cyc_state_save(&rig->core, &text);
+    CU_ASSERT_EQUAL(cyc_state_load(&loaded, &rig->step, cyc_text_get(&text), &err), CYC_OK);
     loaded.patience = rig->core.patience;
     rig->core = loaded;
     cyc_text_release(&text);

@@ -2,6 +2,8 @@
  * runs with CYC_TEST_RELOAD, so that every test is a test of saving and loading; see rig.c. */
 #include "rig.h"
 
+#include "store/state.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -31,8 +33,8 @@ static char *read_source(const char *path)
 static bool is_saved(const char *name)
 {
     const size_t size = strlen(name);
-    for (unsigned i = 0; cyc_core_field_name(i) != NULL; i++) {
-        const char *field = cyc_core_field_name(i);
+    for (unsigned i = 0; cyc_state_field_name(i) != NULL; i++) {
+        const char *field = cyc_state_field_name(i);
         if (strncmp(field, name, size) == 0 && (field[size] == '\0' || field[size] == '.')) {
             return true;
         }
@@ -124,7 +126,7 @@ static void check_refused(const struct rig *rig, const struct cyc_step *step, co
     struct cyc_err err = {0};
     memset(&core, 0x33, sizeof core);
     before = core;
-    const int status = cyc_core_load(&core, step, text, &err);
+    const int status = cyc_state_load(&core, step, text, &err);
     (void)rig;
     CU_ASSERT_EQUAL(status, CYC_E_JOURNAL);
     CU_ASSERT(strstr(err.text, "saved state") != NULL);
@@ -188,7 +190,7 @@ static void a_text_that_does_not_fit_is_refused_as_a_whole(void)
     };
     struct rig *rig = charging();
     struct cyc_text text = {0};
-    cyc_core_save(&rig->core, &text);
+    cyc_state_save(&rig->core, &text);
     for (unsigned i = 0; i < sizeof edits / sizeof edits[0]; i++) {
         char *bent = replaced(cyc_text_get(&text), edits[i][0], edits[i][1]);
         check_refused(rig, &rig->step, bent);
@@ -209,19 +211,19 @@ static void a_state_in_a_step_needs_that_step(void)
 {
     struct rig *rig = charging();
     struct cyc_text text = {0};
-    cyc_core_save(&rig->core, &text);
+    cyc_state_save(&rig->core, &text);
     check_refused(rig, NULL, cyc_text_get(&text));
     struct cyc_step other = rig->step;
     other.cutoff_count = CYC_CUTOFFS_MAX + 1;
     check_refused(rig, &other, cyc_text_get(&text));
     enum cyc_state state;
     uint32_t step_count;
-    CU_ASSERT(cyc_core_peek(cyc_text_get(&text), &state, &step_count));
+    CU_ASSERT(cyc_state_peek(cyc_text_get(&text), &state, &step_count));
     CU_ASSERT_EQUAL(state, CYC_STATE_RUN);
     CU_ASSERT_EQUAL(step_count, 1);
-    CU_ASSERT_FALSE(cyc_core_peek("executor", &state, &step_count));
+    CU_ASSERT_FALSE(cyc_state_peek("executor", &state, &step_count));
     char *bent = replaced(cyc_text_get(&text), "\nstate 2", "\nstate 7");
-    CU_ASSERT_FALSE(cyc_core_peek(bent, &state, &step_count));
+    CU_ASSERT_FALSE(cyc_state_peek(bent, &state, &step_count));
     free(bent);
     cyc_text_release(&text);
     rig_free(rig);
@@ -232,13 +234,13 @@ static void a_pause_needs_its_cutoff(void)
     struct rig *rig = charging();
     struct cyc_text text = {0};
     rig_operator(rig, CYC_OPERATOR_PAUSE);
-    cyc_core_save(&rig->core, &text);
+    cyc_state_save(&rig->core, &text);
     char *bent = replaced(cyc_text_get(&text), "\npaused_by 32", "\npaused_by 1");
     check_refused(rig, &rig->step, bent);
     free(bent);
     bent = replaced(cyc_text_get(&text), "\npaused_by 32", "\npaused_by 0");
     struct cyc_core core;
-    CU_ASSERT_EQUAL(cyc_core_load(&core, &rig->step, bent, NULL), CYC_OK);
+    CU_ASSERT_EQUAL(cyc_state_load(&core, &rig->step, bent, NULL), CYC_OK);
     free(bent);
     cyc_text_release(&text);
     rig_free(rig);
@@ -253,8 +255,8 @@ static void a_step_without_segments_is_loaded_too(void)
     rig_sample(rig);
     struct cyc_text text = {0};
     struct cyc_core core;
-    cyc_core_save(&rig->core, &text);
-    CU_ASSERT_EQUAL(cyc_core_load(&core, &rig->step, cyc_text_get(&text), NULL), CYC_OK);
+    cyc_state_save(&rig->core, &text);
+    CU_ASSERT_EQUAL(cyc_state_load(&core, &rig->step, cyc_text_get(&text), NULL), CYC_OK);
     cyc_text_release(&text);
     rig_free(rig);
 }
@@ -272,8 +274,8 @@ static void numbers_of_all_sizes_come_back(void)
     rig->core.last.aux[5] = 5e-324;
     struct cyc_text text = {0};
     struct cyc_core core;
-    cyc_core_save(&rig->core, &text);
-    CU_ASSERT_EQUAL_FATAL(cyc_core_load(&core, NULL, cyc_text_get(&text), NULL), CYC_OK);
+    cyc_state_save(&rig->core, &text);
+    CU_ASSERT_EQUAL_FATAL(cyc_state_load(&core, NULL, cyc_text_get(&text), NULL), CYC_OK);
     CU_ASSERT(core.record_count == UINT64_MAX && core.now_ns == -INT64_MAX);
     CU_ASSERT(core.breached == UINT32_MAX && core.fault.value > 1e308 && core.fault.bound < -1e308);
     CU_ASSERT(isnan(core.last.aux[3]) && signbit(core.last.aux[4]) && core.last.aux[5] > 0);

@@ -12,7 +12,7 @@ BEGIN {
     may["core"] = "base"
     may["cell"] = "base core/types.h core/core.h"
     may["protocol"] = "base core"
-    may["store"] = "base core/types.h core/core.h"
+    may["store"] = "base core/types.h core/core.h core/core_state.h"
     may["device"] = "base core/types.h core/core.h"
     may["emulate"] = "base core/types.h core/core.h cell"
     may["driver"] = "base core/types.h device"

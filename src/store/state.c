@@ -13,8 +13,12 @@
  * A text that does not fit (another version, a field missing, a number that would lead out of a
  * table) is refused as a whole: the state stays as it was.
  */
-#include "core/core_int.h"
+#include "store/state.h"
 
+#include "core/core_state.h"
+
+#include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #define HEADING "executor 2\n"
@@ -202,7 +206,7 @@ _Static_assert(sizeof(enum cyc_state) == sizeof(uint32_t) &&
                "enumerations are saved as 32 bits");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are taken by their low bytes");
 
-const char *cyc_core_field_name(unsigned index)
+const char *cyc_state_field_name(unsigned index)
 {
     return index < FIELD_COUNT ? fields[index].name : NULL;
 }
@@ -242,7 +246,7 @@ static unsigned same_values(const struct field *field, const char *base, unsigne
     return to - from;
 }
 
-void cyc_core_save(const struct cyc_core *core, struct cyc_text *text)
+void cyc_state_save(const struct cyc_core *core, struct cyc_text *text)
 {
     cyc_text_append(text, HEADING);
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
@@ -374,39 +378,6 @@ static bool read_field(const char **at, const struct field *field, struct cyc_co
     return *(*at)++ == '\n';
 }
 
-/* No number leads out of a table; the rest is as good as the checksum of the disk. */
-static bool is_in_bounds(const struct cyc_core *core, const struct cyc_step *step)
-{
-    bool good = core->state <= CYC_STATE_FINISHED && core->fault.kind <= CYC_FAULT_INVARIANT &&
-                core->bad_kind <= CYC_FAULT_INVARIANT && core->fault.index < CYC_AUX_MAX &&
-                core->bad_index < CYC_AUX_MAX && core->setpoint.control <= CYC_CONTROL_LOAD &&
-                core->block_depth <= CYC_BLOCKS_MAX && core->band_count <= CYC_BANDS_MAX &&
-                core->delta_count <= CYC_DELTAS && core->watch_count <= CYC_DIRECTS_MAX &&
-                core->sum_count <= CYC_SUMS_MAX && core->paused_by <= CYC_PAUSED_BY_INTERRUPTION;
-    for (unsigned i = 0; i < CYC_BANDS_MAX; i++) {
-        good =
-            good && core->bands[i].signal < CYC_SIGNAL_COUNT && core->bands[i].index < CYC_AUX_MAX;
-    }
-    for (unsigned i = 0; i < CYC_DELTAS; i++) {
-        good =
-            good && core->deltas[i].signal <= CYC_SIGNAL_AUX && core->deltas[i].index < CYC_AUX_MAX;
-    }
-    for (unsigned i = 0; i < CYC_SUMS_MAX; i++) {
-        good = good && core->sum_watches[i].scope < CYC_SCOPES_MAX &&
-               core->sum_watches[i].signal < CYC_SIGNAL_COUNT;
-    }
-    for (unsigned i = 0; i < CYC_SLOPES_MAX; i++) {
-        good = good && core->slope_first[i] < CYC_SLOPE_POINTS &&
-               core->slope_count[i] <= CYC_SLOPE_POINTS;
-    }
-    if (!good || !cyc_core_in_step(core)) {
-        return good;
-    }
-    const uint32_t segments = step->segment_count > 0 ? step->segment_count : 1;
-    const bool by_cutoff = core->paused_by < CYC_CUTOFFS_MAX && core->state == CYC_STATE_PAUSED;
-    return core->segment < segments && (!by_cutoff || core->paused_by < step->cutoff_count);
-}
-
 static int refuse(struct cyc_err *err, const char *what)
 {
     return cyc_err_set(
@@ -431,7 +402,7 @@ static const char *read_all(const char *text, struct cyc_core *core)
     return *at != '\0' ? "there is more than it should hold" : NULL;
 }
 
-bool cyc_core_peek(const char *text, enum cyc_state *state, uint32_t *step_count)
+bool cyc_state_peek(const char *text, enum cyc_state *state, uint32_t *step_count)
 {
     struct cyc_core core;
     cyc_core_init(&core);
@@ -441,21 +412,17 @@ bool cyc_core_peek(const char *text, enum cyc_state *state, uint32_t *step_count
     return read;
 }
 
-int cyc_core_load(struct cyc_core *core, const struct cyc_step *step, const char *text,
-                  struct cyc_err *err)
+int cyc_state_load(struct cyc_core *core, const struct cyc_step *step, const char *text,
+                   struct cyc_err *err)
 {
     struct cyc_core loaded;
-    cyc_core_init(&loaded);
-    const bool prepared = step != NULL && cyc_core_step_prepare(&loaded, step);
+    const bool prepared = cyc_core_prepare(&loaded, step);
     const char *wrong = read_all(text, &loaded);
     if (wrong != NULL) {
         return refuse(err, wrong);
     }
-    if (cyc_core_in_step(&loaded) && !prepared) {
-        return refuse(err, "it is in the midst of another step");
-    }
-    if (!is_in_bounds(&loaded, step)) {
-        return refuse(err, "a number is out of its bounds");
+    if (!cyc_core_is_sound(&loaded, prepared ? step : NULL)) {
+        return refuse(err, "a number is out of its bounds, or it is in the midst of another step");
     }
     *core = loaded;
     return CYC_OK;
