@@ -8,6 +8,7 @@
  *     forgetful    as steady, but renews no lease after two seconds, though it lives and talks
  *     hostile      ignores every limit: huge setpoints, no numbers, wrong indexes, floods, mangled
  *                  messages, and between them $DOUBLE_A, for ever
+ *     hello        calls every port again and again, as fast as it can
  *     idle         renews the lease and does nothing
  *
  *   double port …, double safe …           the real program, $DOUBLE_CYCLOSTAT
@@ -278,6 +279,18 @@ static void misbehave(struct double_daemon *self, unsigned port)
     }
 }
 
+static void call_again(struct double_daemon *self, unsigned port)
+{
+    if (self->ports[port] >= 0) {
+        (void)close(self->ports[port]);
+    }
+    call(self, port);
+    struct cyc_message lease = {.kind = CYC_MESSAGE_LEASE};
+    if (self->ports[port] >= 0) {
+        say(self, port, &lease);
+    }
+}
+
 static void serve_ports(struct double_daemon *self)
 {
     const bool hostile = strcmp(self->mode, "hostile") == 0;
@@ -293,6 +306,11 @@ static void serve_ports(struct double_daemon *self)
             say(self, i, &lease);
         }
         hear(self, i);
+    }
+    for (unsigned i = 0; strcmp(self->mode, "hello") == 0 && i < self->rig->port_count; i++) {
+        for (unsigned k = 0; k < 20; k++) {
+            call_again(self, i);
+        }
     }
     arm_all(self);
     if (hostile && self->ports[port_of(self, 0)] >= 0) {
