@@ -172,10 +172,18 @@ static int decimals_of(double resolution, int fallback)
     return (int)fmin(12.0, fmax(3.0, ceil(-log10(resolution)) + 1.0));
 }
 
-static const char *base_name(const char *path)
+/* The copies lie to each other as the originals do, so that includes and profiles are found from
+ * them: all below the folder of the protocol, which is the first. */
+static void place_files(struct cyc_run_file *files, unsigned count)
 {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
+    const char *slash = strrchr(files[0].name, '/');
+    const size_t folder = slash != NULL ? (size_t)(slash + 1 - files[0].name) : 0;
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = files[i].name;
+        const bool below = strncmp(name, files[0].name, folder) == 0;
+        const bool stays = i == 0 || strstr(name + folder, "..") == NULL;
+        files[i].place = below && stays ? name + folder : NULL;
+    }
 }
 
 /* The cell file and what the run is started with, behind the protocol's own files. */
@@ -183,12 +191,16 @@ static void add_files(const struct cyc_live_request *request, const char *start_
                       char sha256[2][65], struct cyc_run_file *files, unsigned *count)
 {
     cyc_sha256(start_text, strlen(start_text), sha256[0]);
-    files[(*count)++] =
-        (struct cyc_run_file){CYC_START_FILE, start_text, strlen(start_text), sha256[0]};
+    files[(*count)++] = (struct cyc_run_file){.name = CYC_START_FILE,
+                                              .text = start_text,
+                                              .size = strlen(start_text),
+                                              .sha256 = sha256[0]};
     if (request->cell_text != NULL) {
         cyc_sha256(request->cell_text, request->cell_size, sha256[1]);
-        files[(*count)++] = (struct cyc_run_file){CYC_START_CELL, request->cell_text,
-                                                  request->cell_size, sha256[1]};
+        files[(*count)++] = (struct cyc_run_file){.name = CYC_START_CELL,
+                                                  .text = request->cell_text,
+                                                  .size = request->cell_size,
+                                                  .sha256 = sha256[1]};
     }
 }
 
@@ -196,7 +208,7 @@ static void fill_start(const struct cyc_live_request *request, const struct cyc_
                        struct cyc_start *start)
 {
     start->rate = request->rate;
-    (void)cyc_copy(start->protocol, sizeof start->protocol, base_name(files[0].name));
+    (void)cyc_copy(start->protocol, sizeof start->protocol, files[0].place);
     (void)cyc_copy(start->cell, sizeof start->cell,
                    request->cell_text != NULL ? CYC_START_CELL : "");
     for (unsigned i = 0; i < request->setting_count && i < CYC_START_SETTINGS_MAX; i++) {
@@ -254,6 +266,7 @@ int cyc_live_create_run(const struct cyc_live_request *request, struct cyc_run *
     if (files == NULL || start == NULL) {
         status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the run's identity");
     } else {
+        place_files(files, file_count);
         fill_start(request, files, start);
         cyc_start_text(start, &texts.start);
         cell_json(cyc_protocol_cell(request->protocol), NULL, &texts.cell);

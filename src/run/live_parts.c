@@ -1,6 +1,7 @@
 #include "run/live_parts.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- Source ---------------------------------------------------------------------------------- */
 
@@ -79,11 +80,19 @@ static int commit(void *context, struct cyc_err *err)
                   err);
 }
 
+static int64_t unix_now_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
 static int step_begin(void *context, const struct cyc_step *step, uint32_t step_count, int64_t t_ns,
                       struct cyc_err *err)
 {
     struct cyc_live_parts *parts = context;
     if (!parts->marked) { /* whoever returns to the first step starts from before it */
+        (void)cyc_writer_anchor(parts->writer, parts->slot, unix_now_ns() - t_ns);
         const int status = commit(context, err);
         if (status != CYC_OK) {
             return status;

@@ -76,6 +76,8 @@ static int write_node(struct slot *slot, struct node *node, struct cyc_err *err)
     case EXPECTATION:
         return cyc_run_expectation(run, row->name, row->unit, row->value, row->is, row->tolerance,
                                    row->source, err);
+    case ANCHOR:
+        return cyc_run_anchor(run, node->as.unix_ns, err);
     case FINISH:
         slot->run = NULL;
         slot->finished = true;

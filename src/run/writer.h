@@ -48,6 +48,8 @@ uint64_t cyc_writer_step_end(struct cyc_writer *writer, unsigned slot, const str
 uint64_t cyc_writer_cycle(struct cyc_writer *writer, unsigned slot, const struct cyc_cycle *cycle);
 uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns, const char *who,
                           const char *what, const char *why);
+/* See cyc_run_anchor(). */
+uint64_t cyc_writer_anchor(struct cyc_writer *writer, unsigned slot, int64_t unix_ns);
 uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct cyc_gap *gap);
 uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
                                 const struct cyc_expectation *row);

@@ -12,7 +12,7 @@
 #define WHO_SIZE             24
 #define WHY_SIZE             448
 
-enum kind { ROW, STEP_BEGIN, STEP_END, CYCLE, EVENT, GAP, EXPECTATION, FINISH };
+enum kind { ROW, STEP_BEGIN, STEP_END, CYCLE, EVENT, GAP, EXPECTATION, ANCHOR, FINISH };
 
 struct row {
     struct cyc_record record;
@@ -48,6 +48,7 @@ struct node {
         struct cyc_cycle cycle;
         struct gap gap;
         struct expected expected;
+        int64_t unix_ns;
     } as;
 };
 

@@ -151,6 +151,15 @@ uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns
     return posted(writer, slot, node, false);
 }
 
+uint64_t cyc_writer_anchor(struct cyc_writer *writer, unsigned slot, int64_t unix_ns)
+{
+    struct node *node = post(writer, slot, ANCHOR);
+    if (node != NULL) {
+        node->as.unix_ns = unix_ns;
+    }
+    return posted(writer, slot, node, false);
+}
+
 uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct cyc_gap *gap)
 {
     struct node *node = post(writer, slot, GAP);

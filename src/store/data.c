@@ -240,6 +240,11 @@ static int make_room(struct cyc_data *data, struct cyc_err *err)
     return status;
 }
 
+void cyc_data_anchor(struct cyc_data *data, int64_t unix_ns)
+{
+    data->anchor_ms = unix_ns / MS_NS;
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"

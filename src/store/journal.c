@@ -84,6 +84,7 @@ static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
     [CYC_STATEMENT_EVENT] = "INSERT INTO event VALUES(NULL,?,?,?,?)",
     [CYC_STATEMENT_EXPECTATION] = "INSERT INTO expectation VALUES(NULL,?,?,?,?,?,?)",
     [CYC_STATEMENT_MARK] = "INSERT OR REPLACE INTO mark VALUES(1,?,?,?,?,?,?,?,?,?,?,?)",
+    [CYC_STATEMENT_ANCHOR] = "UPDATE run SET start_unix_ns = ?",
     [CYC_STATEMENT_GAP] = "INSERT INTO gap VALUES(NULL,?,?,?,?,?,?,?)",
     [CYC_STATEMENT_END] = "UPDATE run SET outcome = ?, why = ?, end_t_ns = ?",
 };

@@ -271,6 +271,17 @@ static int write_mark(struct cyc_journal *journal, const struct cyc_data *data, 
     return cyc_journal_execute(journal, &bind, err);
 }
 
+int cyc_journal_anchor(struct cyc_journal *journal, int64_t unix_ns, struct cyc_err *err)
+{
+    struct cyc_bind bind;
+    const int status = cyc_journal_begin(journal, CYC_STATEMENT_ANCHOR, &bind, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    cyc_bind_integer(&bind, unix_ns);
+    return cyc_journal_execute(journal, &bind, err);
+}
+
 int cyc_journal_gap(struct cyc_journal *journal, const struct cyc_gap *gap, struct cyc_err *err)
 {
     struct cyc_bind bind;

@@ -64,10 +64,14 @@ int cyc_run_lock(struct cyc_run *run, struct cyc_err *err)
     return cyc_file_failed(err, "lock", run->folder, errno);
 }
 
-/* The last part of the author's path; the number keeps two of the same name apart. */
+/* Its place, else the last part of the author's path; the number keeps two of the same name apart. */
 static void stored_name(char *stored, size_t size, const struct cyc_run_file *file, unsigned index,
                         const struct cyc_run_file *files)
 {
+    if (file->place != NULL) {
+        (void)snprintf(stored, size, CYC_PROTOCOL_FOLDER "/%s", file->place);
+        return;
+    }
     const char *slash = strrchr(file->name, '/');
     const char *base = slash != NULL ? slash + 1 : file->name;
     const bool usable = base[0] != '\0' && base[0] != '.';
@@ -99,6 +103,12 @@ static int copy_files(struct cyc_run *run, const struct cyc_run_identity *identi
         status = cyc_journal_file(&run->journal, file, stored, err);
         if (status == CYC_OK) {
             status = cyc_path_join(path, run->folder, stored, err);
+        }
+        if (status == CYC_OK && file->place != NULL) {
+            char *slash = strrchr(path, '/');
+            *slash = '\0';
+            status = cyc_folder_make(path, err);
+            *slash = '/';
         }
         if (status == CYC_OK) {
             status = cyc_file_replace(path, file->text, file->size, identity->sync, err);
@@ -296,6 +306,15 @@ int cyc_run_expectation(struct cyc_run *run, const char *name, const char *unit,
                         double is, double tolerance, const char *source, struct cyc_err *err)
 {
     return cyc_journal_expectation(&run->journal, name, unit, value, is, tolerance, source, err);
+}
+
+int cyc_run_anchor(struct cyc_run *run, int64_t unix_ns, struct cyc_err *err)
+{
+    const int status = cyc_journal_anchor(&run->journal, unix_ns, err);
+    if (status == CYC_OK) {
+        cyc_data_anchor(&run->data, unix_ns);
+    }
+    return status;
 }
 
 int cyc_run_state(struct cyc_run *run, const struct cyc_run_state *state, struct cyc_err *err)

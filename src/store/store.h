@@ -30,6 +30,7 @@ struct cyc_run_file { /* to be copied into the folder */
     const char *text;
     size_t size;
     const char *sha256;
+    const char *place; /* below the copies; NULL: the last part of its name */
 };
 
 /* What is known when a run starts. Strings are borrowed during cyc_run_create(). */
@@ -82,6 +83,8 @@ void cyc_run_step_text(const struct cyc_step *step, struct cyc_text *text);
 /* The event log: who ("protocol", "operator", "executor"), what ("note", "pause", …), why. */
 int cyc_run_event(struct cyc_run *run, int64_t t_ns, const char *who, const char *what,
                   const char *why, struct cyc_err *err);
+/* Unix time of run time 0, where it was not known when the run was made. Before the first row. */
+int cyc_run_anchor(struct cyc_run *run, int64_t unix_ns, struct cyc_err *err);
 /* An `expect` row at the end. */
 int cyc_run_expectation(struct cyc_run *run, const char *name, const char *unit, double value,
                         double is, double tolerance, const char *source, struct cyc_err *err);

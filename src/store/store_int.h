@@ -125,6 +125,7 @@ int cyc_data_reopen(struct cyc_data *data, const char *folder, const char *stem,
                     const struct cyc_run_identity *identity, struct cyc_err *err);
 int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const char *step_type,
                  struct cyc_err *err);
+void cyc_data_anchor(struct cyc_data *data, int64_t unix_ns);
 int cyc_data_flush(struct cyc_data *data, struct cyc_err *err); /* and sync, where wanted */
 int cyc_data_push(struct cyc_data *data, struct cyc_err *err);  /* to the kernel only */
 void cyc_data_close(struct cyc_data *data);
@@ -155,6 +156,7 @@ enum cyc_statement {
     CYC_STATEMENT_EXPECTATION,
     CYC_STATEMENT_MARK,
     CYC_STATEMENT_GAP,
+    CYC_STATEMENT_ANCHOR,
     CYC_STATEMENT_END,
     CYC_STATEMENT_COUNT
 };
@@ -222,6 +224,7 @@ int cyc_journal_event(struct cyc_journal *journal, int64_t t_ns, const char *who
 int cyc_journal_expectation(struct cyc_journal *journal, const char *name, const char *unit,
                             double value, double is, double tolerance, const char *source,
                             struct cyc_err *err);
+int cyc_journal_anchor(struct cyc_journal *journal, int64_t unix_ns, struct cyc_err *err);
 int cyc_journal_gap(struct cyc_journal *journal, const struct cyc_gap *gap, struct cyc_err *err);
 int cyc_journal_state(struct cyc_journal *journal, const struct cyc_run_state *state,
                       struct cyc_err *err);

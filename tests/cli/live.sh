@@ -100,6 +100,22 @@ grep -q '^done' "$folder/out" || fail "no word of the end: $(cat "$folder/out")"
 [ "$(awk 'NR > 1 {printf "%s ", $4}' "$folder/steps")" = "CC_CHG REST CC_DCH " ] || fail "$(cat "$folder/steps")"
 truth open || fail "the output is on after the end"
 
+# A protocol of several files is run from its copy, in which they lie as they lay to each other. Unix time is that of
+# the first step, not of the command.
+mkdir -p "$folder/lab/parts/deep"
+sed '/method:/,$d' "$folder/short.yaml" > "$folder/lab/main.yaml"
+printf 'method:\n  - {include: parts/up.yaml}\n' >> "$folder/lab/main.yaml"
+{ sed '/method:/,$d' "$folder/short.yaml"; printf 'method:\n  - {include: deep/down.yaml}\n'; } > "$folder/lab/parts/up.yaml"
+{ sed '/method:/,$d' "$folder/short.yaml"; printf 'method:\n  - {discharge: 1 C, cutoff: 20 s}\n'; } > "$folder/lab/parts/deep/down.yaml"
+run "$folder/lab/main.yaml" --rate 50 --quiet > "$folder/said" 2>&1 || fail "of several files: $(cat "$folder/said")"
+last=$("$cyclostat" show last --json | jq -r .run.folder)
+[ -e "$last/protocol/parts/deep/down.yaml" ] || fail "the copy is laid out otherwise: $(find "$last/protocol")"
+read -r made began < <(sqlite3 -readonly -separator ' ' "$last/journal.sqlite" \
+    'SELECT created_unix_ns, start_unix_ns FROM run')
+[ "$began" -gt "$made" ] || fail "Unix time begins when the folder is made, $made: $began"
+awk -F, -v began="$began" 'NR == 2 { d = $4 - $1 - began / 1e9 } END { exit d > 0.002 || d < -0.002 || NR < 2 }' \
+    "$last"/*.bdf.csv || fail "the data have another Unix time: $(head -2 "$last"/*.bdf.csv) for $began"
+
 # Left, looked at, paused, resumed, skipped, stopped.
 run "$folder/long.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start and leave"
 within 5 state running || fail "does not run: $(cat "$folder/within")"

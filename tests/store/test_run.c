@@ -409,10 +409,10 @@ static void ids_are_unique_and_safe_for_file_names(void)
 static void protocol_files_are_copied_and_never_leave_the_folder(void)
 {
     static const struct cyc_run_file files[] = {
-        {"p/one.yaml", "one", 3, "aa"},
-        {"q/one.yaml", "two", 3, "bb"},
-        {"../../..", "three", 5, "cc"},
-        {"/etc/x.lua", "a\0b", 3, NULL},
+        {"p/one.yaml", "one", 3, "aa", NULL},
+        {"q/one.yaml", "two", 3, "bb", NULL},
+        {"../../..", "three", 5, "cc", NULL},
+        {"/etc/x.lua", "a\0b", 3, NULL, NULL},
     };
     struct cyc_run_identity identity = maker_identity();
     identity.files = files;
