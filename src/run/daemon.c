@@ -13,6 +13,7 @@
 #include "run/supervisor.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -266,6 +267,7 @@ int cyc_daemon_run(const struct cyc_daemon_options *options, struct cyc_err *err
     if (daemon == NULL) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the daemon");
     }
+    (void)mallopt(M_ARENA_MAX, 2); /* else each thread that opens a run leaves its own behind */
     daemon->options = options;
     daemon->rig = options->rig;
     daemon->epoll_fd = daemon->listener = daemon->opener_fd = -1;

@@ -249,7 +249,10 @@ int cyc_journal_reopen(struct cyc_journal *journal, const char *folder, struct c
         return cyc_journal_failed(err, journal->db, "open", journal->path);
     }
     (void)sqlite3_busy_timeout(journal->db, 2000);
-    return exec(journal, "PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL", err);
+    /* Of a live run, and a daemon has hundreds of them: little memory for each. */
+    (void)sqlite3_db_config(journal->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
+    return exec(journal, "PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL; PRAGMA cache_size=8",
+                err);
 }
 
 void cyc_journal_close(struct cyc_journal *journal, bool finished)
