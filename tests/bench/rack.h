@@ -11,7 +11,7 @@
 #define CYC_TEST_BENCH_RACK_H
 
 #define RACK_OUTPUTS_MAX 64
-#define RACK_LIMIT_V     5.0 /* of the channels; beyond it the rack answers 5.5 V */
+#define RACK_LIMIT_V     5.0 /* of the channels; beyond it the rack answers 5.1 V */
 #define RACK_CURRENT_A   1e-3
 
 #endif

@@ -63,6 +63,29 @@ static void a_peer_that_does_not_read_is_a_bound_and_never_a_wait(void)
     part(&ends);
 }
 
+static void several_messages_arrive_in_order_as_far_as_the_peer_takes_them(void)
+{
+    const struct ends ends = joined();
+    static struct cyc_message batch[CYC_MESSAGE_BATCH];
+    uint64_t sent = 0;
+    for (unsigned taken = CYC_MESSAGE_BATCH; taken == CYC_MESSAGE_BATCH; sent += taken) {
+        for (unsigned i = 0; i < CYC_MESSAGE_BATCH; i++) {
+            batch[i] = (struct cyc_message){.kind = CYC_MESSAGE_READING, .number = sent + i};
+        }
+        taken = cyc_message_send_many(ends.a, batch, CYC_MESSAGE_BATCH);
+    }
+    struct cyc_message got;
+    uint64_t received = 0;
+    while (cyc_message_receive(ends.b, &got, NULL, NULL) == CYC_OK && got.number == received) {
+        received++;
+    }
+    CU_ASSERT_EQUAL(received, sent);
+    CU_ASSERT_EQUAL(cyc_message_send_many(ends.a, batch, 2), 2);
+    (void)close(ends.b);
+    CU_ASSERT_EQUAL(cyc_message_send_many(ends.a, batch, 2), 0);
+    (void)close(ends.a);
+}
+
 static void a_message_of_another_size_is_refused(void)
 {
     const struct ends ends = joined();
@@ -162,6 +185,7 @@ const struct cyc_check cyc_check_message[] = {
     CYC_CHECK(a_message_arrives_as_it_was_sent),
     CYC_CHECK(an_empty_socket_is_a_timeout_and_a_closed_one_is_lost),
     CYC_CHECK(a_peer_that_does_not_read_is_a_bound_and_never_a_wait),
+    CYC_CHECK(several_messages_arrive_in_order_as_far_as_the_peer_takes_them),
     CYC_CHECK(a_message_of_another_size_is_refused),
     CYC_CHECK(a_text_without_an_end_is_ended),
     CYC_CHECK(a_descriptor_comes_along_and_is_closed_where_nobody_wants_it),
