@@ -123,12 +123,15 @@ end
 local function measure(self)
     local frame = poll(self)
     local factor = factor_of(self)
+    -- Over its range the number means nothing.
+    local pressure = not frame.status.POV and frame.pressure or nil
     return {
-        pressure = frame.pressure and frame.pressure * factor,
+        pressure = pressure and pressure * factor,
         pressure_set = frame.set and frame.set * factor,
         output_on = not frame.status.HLD,
         protection = frame.status.OPL,
-        why = not frame.pressure and "the controller gives no pressure" or nil,
+        why = frame.status.POV and "over range" or
+              not pressure and "the controller gives no pressure" or nil,
     }
 end
 

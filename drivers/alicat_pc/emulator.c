@@ -38,12 +38,16 @@ struct controller {
     bool holds, closed, locked, streams;
 };
 
+/* NaN: its sensor gives nothing. */
 static double gas(struct cyc_unit *unit)
 {
     const struct controller *pc = cyc_unit_state(unit);
-    struct cyc_sample sample;
-    cyc_unit_measure(unit, 0, &sample);
-    return sample.pressure_Pa / pc->ratio / pc->unit_Pa;
+    struct cyc_terminals seen;
+    cyc_unit_terminals(unit, 0, &seen);
+    if (seen.no_number || seen.overflow) {
+        return seen.overflow ? 2 * pc->full_scale : (double)NAN;
+    }
+    return seen.sample.pressure_Pa / pc->ratio / pc->unit_Pa;
 }
 
 static void control(struct cyc_unit *unit, double pressure)

@@ -42,9 +42,12 @@ struct indicator {
 static double raw_value(struct cyc_unit *unit)
 {
     const struct indicator *bs = cyc_unit_state(unit);
-    struct cyc_sample sample;
-    cyc_unit_measure(unit, 0, &sample);
-    return sample.pressure_Pa * bs->area_cm2 * M2_PER_CM2 / bs->unit_N;
+    struct cyc_terminals seen;
+    cyc_unit_terminals(unit, 0, &seen);
+    if (seen.no_number || seen.overflow) {
+        return NAN;
+    }
+    return seen.sample.pressure_Pa * bs->area_cm2 * M2_PER_CM2 / bs->unit_N;
 }
 
 static double shown_value(struct cyc_unit *unit)

@@ -71,15 +71,22 @@ local function identify(self)
     return {maker = "ESPEC", model = trim(fields[#fields - 1]), firmware = trim(ask(self, "ROM?"))}
 end
 
+local BEYOND_K <const> = 50 -- above what the chamber reaches: its sensor is open
+
 local function measure(self)
     local present, set = read_temperatures(self)
     local mode, alarms = read_monitor(self)
+    local open = present and self.highest and present > self.highest + BEYOND_K
+    if open then
+        present = nil
+    end
     return {
         temperature = present,
         temperature_set = set,
         output_on = mode ~= "OFF" and mode ~= "STANDBY",
         protection = alarms > 0,
-        why = not present and "the chamber gives no temperature" or nil,
+        why = open and "the sensor of the chamber is open" or
+              not present and "the chamber gives no temperature" or nil,
     }
 end
 

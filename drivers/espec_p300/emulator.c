@@ -57,9 +57,9 @@ static void control(struct cyc_unit *unit)
 
 static double air_degC(struct cyc_unit *unit)
 {
-    struct cyc_sample sample;
-    cyc_unit_measure(unit, 0, &sample);
-    return sample.ambient_degC;
+    struct cyc_terminals seen;
+    cyc_unit_terminals(unit, 0, &seen);
+    return seen.overflow ? (double)NAN : seen.sample.ambient_degC;
 }
 
 static unsigned alarm_count(struct cyc_unit *unit)
@@ -120,7 +120,11 @@ static bool answer(struct cyc_unit *unit, const char *question, struct cyc_text 
 {
     const struct chamber *chamber = cyc_unit_state(unit);
     const bool detail = !chamber->scp220;
-    if (strcmp(question, "ROM?") == 0 || strcmp(question, "ROM?,DISP") == 0) {
+    struct cyc_terminals seen;
+    cyc_unit_terminals(unit, 0, &seen);
+    if (seen.no_number) {
+        cyc_text_append(text, "NA:DATA NOT READY");
+    } else if (strcmp(question, "ROM?") == 0 || strcmp(question, "ROM?,DISP") == 0) {
         cyc_text_append(text, chamber->scp220 ? "SCP220-1.20" : "P300-1.31");
     } else if (strcmp(question, "TYPE?") == 0) {
         cyc_text_format(text, "T,%s,150.0", chamber->scp220 ? "SCP220" : "P300");

@@ -169,11 +169,11 @@ part_ebc_alone() {
 }
 
 # ---- Source-measure unit, chamber over TCP, press, force indicator ---------------------------------
-bench() { # <mode of the indicator>
+bench() { # <mode of the indicator> <faults …>
     cell 0.01 5 > cell.yaml
     # over TCP anything may answer: no rate
     emulate --cell cell.yaml 'keithley_2400[baud=9600]=smu.tty' espec_p300=tcp:0 \
-        "bongshin_bs205[mode=$1]=force.tty" 'alicat_pc[ratio=1,full_scale=60000]=press.tty'
+        "bongshin_bs205[mode=$1]=force.tty" 'alicat_pc[ratio=1,full_scale=60000]=press.tty' "${@:2}"
     local tcp
     tcp=$(grep -o 'espec_p300=[^ ]*' emulator.txt | sed 's/.*=//; s/^tcp://; s/.*://')
     cat > rig.yaml << END
@@ -216,6 +216,26 @@ part_bench() {
 }
 part_bench_request() { part_bench request; }
 part_bench_stream() { part_bench stream; }
+
+# What is no measurement becomes no number: dashes, NA:, a status word, an open sensor, a sum that is wrong.
+part_invalid() {
+    bench request --fault nan:unit=1,p=0.3 --fault ovld:unit=1,p=0.2 --fault nan:unit=2,p=0.3 --fault ovld:unit=2,p=0.1 \
+        --fault nan:unit=3,p=0.3 --fault ovld:unit=3,p=0.3 --fault nan:unit=0,after=10,times=1 --fault ovld:unit=0,after=20,times=1
+    # without limits of what is read so badly: the run is to go on; the press is what measures the pressure
+    sed -i 's/, temperature: .*}/}/; s/poll: 500 ms/poll: 300 ms/; s/    pressure: stack/    sensors: [stack]/' rig.yaml
+    protocol '{rest: 8 s, record: {every: 200 ms}}' > p.yaml
+    try 0 run p.yaml --channel A1 --cell cell.yaml
+    rows_good '($2 != "" && ($2 < 3.5 || $2 > 3.7)) || ($3 != "" && ($3 > 1e-5 || $3 < -1e-5)) || ($16 != "" && ($16 < 20 || $16 > 30)) ||
+        ($17 != "" && ($17 < 5e4 || $17 > 3e5))'
+}
+part_invalid_ebc() {
+    tester_rig ""
+    protocol '{rest: 1 min}' '{discharge: 1 C, cutoff: [6 min, voltage < 3.0 V]}' > p.yaml
+    emulate zketech_ebc --option model=a20,report=0.1 --rate 60 --cell cell.yaml --pty ebc.tty \
+        --fault noise:p=0.2 --fault nan:p=0.1 --fault cut:p=0.05
+    try 0 run p.yaml --channel B --cell cell.yaml --rate 60
+    rows_good '$2 < 3.4 || $2 > 3.61 || $3 > 0.01 || $3 < -1.01'
+}
 
 # ---- Two pressure controllers with addresses on one port -----------------------------------------
 part_addresses() {

@@ -451,7 +451,7 @@ static const struct row pressure_rows[] = {
     {"A 5. 0", 5000},
     {"A +1.0E+01 +0", 10000},
     {"A -14.70 +0", -14700},
-    {"A +050.01 +050.00 TOV MOV VOV POV", 50010},
+    {"A +050.01 +050.00 TOV MOV VOV POV", INVALID}, /* over the range of pressure */
     {"A +050.01 +050.00 ADC", 50010},
     {"A +050.01 +050.00 [HLD]", 50010},
     {"A ------ +050.00", INVALID},
@@ -531,6 +531,8 @@ static const struct row chamber_rows[] = {
     {"23.0,25.0,100.0,-45.0 ", 23},
     {",25.0,100.0,-45.0", INVALID},
     {"----,25.0,100.0,-45.0", INVALID},
+    {"850.0,25.0,100.0,-45.0", INVALID}, /* an open sensor */
+    {"239.9,25.0,100.0,-45.0", 239.9},
     {"OVER,25.0,100.0,-45.0", INVALID},
     {"UNDER,25.0,100.0,-45.0", INVALID},
     {"23.0C,25.0,100.0,-45.0", INVALID},
