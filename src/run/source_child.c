@@ -403,7 +403,7 @@ static void fill_reply(const struct child *child, const struct cyc_item *item,
 
 static bool answer(struct child *child, const struct cyc_source_question *question)
 {
-    static struct cyc_source_reply reply; /* 9 KB, reused; zeroed each time */
+    struct cyc_source_reply reply;
     struct cyc_err err = child->failure;
     struct cyc_item item = {0};
     memset(&reply, 0, sizeof reply);

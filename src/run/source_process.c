@@ -77,9 +77,9 @@ static int set_up_attributes(posix_spawnattr_t *attributes)
 /* The socket is the child's descriptor 3; all others are closed before the program begins. */
 static int spawn(const char *program, int fd, pid_t *pid)
 {
-    static char name[] = "cyclostat";
-    static char verb[] = "source";
-    static char locale[] = "LC_ALL=C";
+    char name[] = "cyclostat";
+    char verb[] = "source";
+    char locale[] = "LC_ALL=C";
     char *const arguments[] = {name, verb, NULL};
     char *const environment[] = {locale, NULL};
     posix_spawn_file_actions_t actions;
