@@ -19,8 +19,9 @@
  * 9.9E37 is an overflow.
  *
  * Not documented, an option: whether the output stays on when the source function changes
- * (`function_change=keep|off`). Not emulated: sweeps, lists, math, limits, buffer, digital port,
- * power envelope between 21 V and 210 V.
+ * (`function_change=keep|off`). Another says which off state was saved with the power-on setup
+ * (SYST:POS SAV0; `off_state=normal|himp`). Not emulated: sweeps, lists, math, limits, buffer,
+ * digital port, power envelope between 21 V and 210 V.
  */
 #include "keithley_2400/emulator.h"
 
@@ -369,6 +370,8 @@ static void power_on(struct cyc_unit *unit)
     k->latched = false;
     k->set[SET_LOCKED] = 0;
     defaults(k);
+    k->set[SET_OFF_STATE] = k->saved_off;
+    cyc_keithley_drive(k);
 }
 
 /* A protection that lets go leaves the output as it is programmed: on, if nobody switched it off.
@@ -417,7 +420,7 @@ static void fault(struct cyc_unit *unit, int word, bool begins, double value)
 
 static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
 {
-    static const char *const names[] = {"baud",   "function_change", "model",
+    static const char *const names[] = {"baud",   "function_change", "model", "off_state",
                                         "serial", "terminator",      NULL};
     struct keithley *k = cyc_unit_state(unit);
     char word[32] = "", model[16] = "2400", serial[32] = "1234567";
@@ -440,6 +443,9 @@ static int init(struct cyc_unit *unit, const char *options, struct cyc_err *err)
     }
     (void)cyc_unit_option(options, "function_change", word, sizeof word);
     k->keeps_output = strcmp(word, "off") != 0;
+    char off_state[8] = "";
+    (void)cyc_unit_option(options, "off_state", off_state, sizeof off_state);
+    k->saved_off = strcmp(off_state, "himp") == 0 ? OFF_HIMP : OFF_NORM;
     (void)snprintf(k->identity, sizeof k->identity,
                    "KEITHLEY INSTRUMENTS INC.,MODEL %s,%s,C30 Mar 17 2006 09:29:29/A02  /K/J",
                    model, serial);
@@ -461,7 +467,8 @@ const struct cyc_emulator cyc_emulator_keithley_2400 = {
     .name = "keithley_2400",
     .title = "Keithley 2400 SourceMeter (SCPI, RS-232)",
     .options = "model=2400 serial=1234567 terminator=cr|lf|crlf|lfcr (cr) baud=0 (0: no "
-               "time on the line, none for a reading) function_change=keep|off (keep)",
+               "time on the line, none for a reading) function_change=keep|off (keep) "
+               "off_state=normal|himp (normal; of the power-on setup)",
     .state_size = sizeof(struct keithley),
     .output_count = 1,
     .init = init,

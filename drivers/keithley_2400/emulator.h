@@ -108,6 +108,7 @@ struct keithley {
     unsigned functions;           /* bit per enum element: what is measured */
     bool latched;                 /* the output relay tripped; the settings know nothing of it */
     bool keeps_output;            /* when the source function changes */
+    enum off_state saved_off;     /* the off state of the power-on setup that a user has saved */
     double baud;                  /* of the line; 0: readings take no time either */
     double last[ELEMENTS];        /* the last reading */
     bool has_reading;

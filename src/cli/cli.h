@@ -160,6 +160,8 @@ int cyc_cli_rig_load(const char *path, struct cyc_cli_rig *loaded, struct cyc_er
 /* Loads, prints the diagnostics and what else went wrong. Returns an exit code. */
 int cyc_cli_rig_open(const char *path, struct cyc_cli_rig *loaded);
 void cyc_cli_rig_release(struct cyc_cli_rig *loaded);
+/* The one rig file that is named behind the options, else $CYCLOSTAT_RIG; NULL after a message. */
+const char *cyc_cli_rig_path(const char *verb, int argc, char **argv);
 /* The channel by its name, or the only one there is (name NULL). Returns an exit code. */
 int cyc_cli_rig_channel(const char *verb, const struct cyc_rig *rig, const char *name,
                         int *channel);
@@ -188,6 +190,8 @@ void cyc_cli_expectation_json(struct cyc_json *json, const struct cyc_expectatio
 void cyc_cli_result_json(struct cyc_json *json, const struct cyc_result *result);
 /* Seconds with at most milliseconds: "12", "3600.25". */
 const char *cyc_cli_exact_duration(char buffer[CYC_NUMBER_SIZE], int64_t duration_ns);
+/* To so many digits, for a look: 3.6123456 -> 3.6123. */
+double cyc_cli_rounded(double value, int digits);
 void cyc_cli_key_string(struct cyc_json *json, const char *key, const char *value);
 void cyc_cli_key_number(struct cyc_json *json, const char *key, double value);
 void cyc_cli_key_integer(struct cyc_json *json, const char *key, int64_t value);

@@ -41,60 +41,47 @@ static void put_value(struct cyc_text *line, double value, enum cyc_kind kind)
     }
 }
 
-static double rounded(double value, int digits)
-{
-    char text[CYC_NUMBER_SIZE];
-    size_t used = 0;
-    double result = value;
-    (void)cyc_number_brief(text, value, digits);
-    return !isnan(value) && cyc_number_parse(text, strlen(text), &result, &used) ? result : value;
-}
-
-/* cycle 2/3  CC_CHG formation  01:02:03  3.61 V  90.2 uA  29.9 degC  5 MPa  1.2 mAh */
+/* A1  cycle 2/3  4 CC_CHG formation  01:02:03  3.61 V  90.2 uA  29.9 degC  5 MPa  1.2 mAh */
 static void put_line(struct cyc_text *line, const struct cyc_channel_status *status)
 {
     char time[CYC_NUMBER_SIZE];
-    cyc_text_format(line, "%s %s", status->channel, cyc_channel_state_name(status->state));
+    cyc_text_append(line, status->channel);
+    if (status->state != CYC_CHANNEL_RUNNING) {
+        cyc_text_format(line, " %s", cyc_channel_state_name(status->state));
+    }
     if (status->cycle_number > 0 || status->cycle_count > 0) {
         cyc_text_format(line, "  cycle %" PRIu32, status->cycle_number);
     }
     if (status->cycle_count > 0) {
         cyc_text_format(line, "/%" PRIu32, status->cycle_count);
     }
-    cyc_text_format(line, "  %" PRIu32 " %s%s%s", status->step_count, status->step_type,
-                    status->step_name[0] != '\0' ? " " : "", status->step_name);
-    cyc_text_format(line, "  %s", cyc_duration_text(time, status->t_ns / CYC_S_NS * CYC_S_NS));
-    put_value(line, rounded(status->voltage_V, 5), CYC_KIND_VOLTAGE);
-    put_value(line, rounded(status->current_A, 5), CYC_KIND_CURRENT);
-    put_value(line, rounded(status->temperature_degC, 4), CYC_KIND_TEMPERATURE);
-    put_value(line, rounded(status->pressure_Pa, 4), CYC_KIND_PRESSURE);
-    put_value(line, rounded(status->step_capacity_Ah, 5), CYC_KIND_CAPACITY);
+    if (status->step_count > 0) {
+        cyc_text_format(line, "  %" PRIu32 " %s%s%s  %s", status->step_count, status->step_type,
+                        status->step_name[0] != '\0' ? " " : "", status->step_name,
+                        cyc_duration_text(time, status->t_ns / CYC_S_NS * CYC_S_NS));
+    }
     if (status->age_ns > 3 * CYC_S_NS) {
         cyc_text_append(line, "  (no fresh reading)");
     }
+    put_value(line, cyc_cli_rounded(status->voltage_V, 5), CYC_KIND_VOLTAGE);
+    put_value(line, cyc_cli_rounded(status->current_A, 5), CYC_KIND_CURRENT);
+    put_value(line, cyc_cli_rounded(status->temperature_degC, 4), CYC_KIND_TEMPERATURE);
+    put_value(line, cyc_cli_rounded(status->pressure_Pa, 4), CYC_KIND_PRESSURE);
+    put_value(line, cyc_cli_rounded(status->step_capacity_Ah, 5), CYC_KIND_CAPACITY);
 }
 
-static void show(struct follower *follower, const struct cyc_channel_status *status)
+/* So that it does not wrap: whole words only, for half a number would lie. */
+static void fit(struct cyc_text *line, size_t length_max)
 {
-    const int64_t now_s = wall_s();
-    follower->last = *status;
-    follower->known = true;
-    if (follower->quiet || (!follower->terminal && now_s - follower->shown_s < LINE_EVERY_S)) {
+    if (line->failed || line->length <= length_max) {
         return;
     }
-    follower->shown_s = now_s;
-    struct cyc_text line = {0};
-    cyc_text_append(&line, follower->terminal ? WIPE : "");
-    const size_t prefix = line.length;
-    put_line(&line, status);
-    const size_t width = cyc_cli_width(stderr);
-    if (follower->terminal && !line.failed && line.length - prefix >= width) {
-        line.length = prefix + width - 1;
+    size_t at = length_max;
+    while (at > 0 && !(line->data[at] == ' ' && line->data[at - 1] == ' ')) {
+        at--;
     }
-    cyc_text_append(&line, follower->terminal ? "" : "\n");
-    cyc_cli_put(stderr, &line);
-    cyc_text_release(&line);
-    follower->drawn = follower->terminal;
+    line->length = at > 0 ? at - 1 : length_max;
+    line->data[line->length] = '\0';
 }
 
 static void wipe(struct follower *follower)
@@ -103,6 +90,35 @@ static void wipe(struct follower *follower)
         (void)fputs(WIPE, stderr);
         follower->drawn = false;
     }
+}
+
+static void show(struct follower *follower, const struct cyc_channel_status *status)
+{
+    const int64_t now_s = wall_s();
+    const bool news = strcmp(status->why, follower->last.why) != 0;
+    follower->last = *status;
+    follower->known = true;
+    if (news && status->state == CYC_CHANNEL_HELD && !follower->quiet) {
+        wipe(follower);
+        (void)fprintf(stderr,
+                      "held: %s\n      `cyclostat resume` goes on, `cyclostat stop` ends it\n",
+                      status->why);
+    }
+    if (follower->quiet || (!follower->terminal && now_s - follower->shown_s < LINE_EVERY_S)) {
+        return;
+    }
+    follower->shown_s = now_s;
+    struct cyc_text line = {0};
+    put_line(&line, status);
+    if (follower->terminal) {
+        fit(&line, cyc_cli_width(stderr) - 1);
+        (void)fputs(WIPE, stderr);
+    } else {
+        cyc_text_append(&line, "\n");
+    }
+    cyc_cli_put(stderr, &line);
+    cyc_text_release(&line);
+    follower->drawn = follower->terminal;
 }
 
 static void say(struct follower *follower, const struct cyc_response *response)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char help[] =
-    "cyclostat identify RIG [--port PORT] [--json]\n\n"
+    "cyclostat identify [RIG] [--port PORT] [--json]\n\n"
     "Opens the ports of a rig and asks each instrument who it is. Nothing is changed on any of\n"
     "them: no output, no setting. An instrument of another kind or with another serial number\n"
     "than the rig states is named.\n\n"
@@ -29,8 +29,8 @@ static const char *words_of(const struct cyc_found *found)
 
 static void print_table(const struct cyc_contact *contact)
 {
-    static const char *const columns[] = {"instrument",    "port",     "maker", "model",
-                                          "serial number", "firmware", "state", NULL};
+    static const char *const columns[] = {"instrument", "port",          "state",    "maker",
+                                          "model",      "serial number", "firmware", NULL};
     struct cyc_text out = {0};
     struct cyc_table table;
     cyc_table_init(&table, columns);
@@ -40,13 +40,11 @@ static void print_table(const struct cyc_contact *contact)
         if (!found->wanted) {
             continue;
         }
-        const char *const cells[] = {instrument->name,
-                                     contact->rig->ports[instrument->port].name,
-                                     found->identity.maker,
-                                     found->identity.model,
-                                     found->identity.serial_number,
-                                     found->identity.firmware,
-                                     words_of(found)};
+        const char *const cells[] = {
+            instrument->name,        contact->rig->ports[instrument->port].name,
+            words_of(found),         found->identity.maker,
+            found->identity.model,   found->identity.serial_number,
+            found->identity.firmware};
         for (size_t k = 0; k < sizeof cells / sizeof cells[0]; k++) {
             cyc_table_cell(&table, cells[k][0] != '\0' ? cells[k] : "-");
         }
@@ -125,15 +123,16 @@ int cyc_cli_identify(int argc, char **argv)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (optind + 1 != argc) {
-        return cyc_cli_usage(argv[0], "which rig? one file is due");
+    const char *const rig = cyc_cli_rig_path(argv[0], argc, argv);
+    if (rig == NULL) {
+        return CYC_EXIT_USAGE;
     }
     struct cyc_cli_rig loaded;
-    exit_code = cyc_cli_rig_open(argv[optind], &loaded);
+    exit_code = cyc_cli_rig_open(rig, &loaded);
     const int port =
         exit_code == CYC_EXIT_OK && word != NULL ? cyc_rig_find_port(loaded.rig, word) : -1;
     if (exit_code == CYC_EXIT_OK && word != NULL && port < 0) {
-        exit_code = cyc_cli_usage(argv[0], "'%s' has no port '%s'", argv[optind], word);
+        exit_code = cyc_cli_usage(argv[0], "'%s' has no port '%s'", rig, word);
     } else if (exit_code == CYC_EXIT_OK) {
         exit_code = ask_all(loaded.rig, port, json);
     }

@@ -76,3 +76,20 @@ int cyc_cli_rig_channel(const char *verb, const struct cyc_rig *rig, const char 
                : cyc_cli_usage(verb, "'%s' has no channel '%s'; `cyclostat rig check` lists them",
                                rig->path, name);
 }
+
+const char *cyc_cli_rig_path(const char *verb, int argc, char **argv)
+{
+    const char *const environment = getenv("CYCLOSTAT_RIG");
+    const char *path = environment != NULL && environment[0] != '\0' ? environment : NULL;
+    if (optind < argc) {
+        path = argv[optind++];
+    }
+    if (optind != argc) {
+        (void)cyc_cli_usage(verb, "one rig file at a time, not also '%s'", argv[optind]);
+        return NULL;
+    }
+    if (path == NULL) {
+        (void)cyc_cli_usage(verb, "which rig? name its file, or set $CYCLOSTAT_RIG");
+    }
+    return path;
+}

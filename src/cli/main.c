@@ -29,7 +29,8 @@ static const struct verb verbs[] = {
     {"resume", cyc_cli_resume, "go on with a paused run, or answer its question"},
     {"skip", cyc_cli_skip, "end the present step and go on with the next"},
     {"stop", cyc_cli_stop, "end a run, or acknowledge the fault that ended it"},
-    {"restart", cyc_cli_restart, "after an upgrade: let the new program go on with all runs"},
+    {"restart", cyc_cli_restart,
+     "start a rig, or after an upgrade renew it, and go on with its runs"},
     {"safe", cyc_cli_safe, "switch off all outputs of a rig, now, and latch"},
     {"proof", cyc_cli_proof, "show on each channel that the safe state is reached"},
     {"rearm", cyc_cli_rearm, "take back the latch that `safe` has set"},
@@ -53,23 +54,22 @@ static void help(FILE *stream)
             (void)fprintf(stream, "  %-8s  %s\n", verb->name, verb->help);
         }
     }
-    (void)fputs(
-        "\n"
-        "Start with   cyclostat dry-run protocols/song2024/p02-formation-30degC.yaml\n\n"
-        "Results go to stdout, messages to stderr; --json makes results machine-readable.\n"
-        "\n"
-        "Exit codes\n"
-        "    0 all is well: nothing to complain of, or the run is done or was stopped\n"
-        "    1 mistakes in a protocol, cell or rig file; nothing was started\n"
-        "    2 the command line is wrong\n"
-        "    3 the run ended in a fault: a limit or a bound was reached\n"
-        "    4 trouble with files, disk, memory, or an instrument that does not answer\n"
-        "    5 the run ended failed, by the protocol's own verdict\n"
-        "  130 interrupted\n\n"
-        "Environment: CYCLOSTAT_RUNS, the folder of the runs (default ./runs); NO_COLOR;\n"
-        "CYCLOSTAT_RIG, the rig of run, attach, status and the like; CYCLOSTAT_STATE, where the\n"
-        "processes of rigs meet; CYCLOSTAT_DRIVERS, a folder of further drivers.\n",
-        stream);
+    (void)fputs("\n"
+                "Start with   cyclostat dry-run protocols/song2024/p02-formation-30degC.yaml\n\n"
+                "Results go to stdout, messages to stderr; --json makes results machine-readable.\n"
+                "\n"
+                "Exit codes\n"
+                "    0 all is well: nothing to complain of, or the run is done or was stopped\n"
+                "    1 mistakes in a protocol, cell or rig file; nothing was started\n"
+                "    2 the command line is wrong\n"
+                "    3 the run ended in a fault: a limit or a bound was reached\n"
+                "    4 trouble with files, disk, memory, or an instrument that does not answer\n"
+                "    5 the run ended failed, by the protocol's own verdict\n"
+                "  130 interrupted\n\n"
+                "Environment: CYCLOSTAT_RUNS, the folder of the runs (default ./runs); NO_COLOR;\n"
+                "CYCLOSTAT_RIG, the rig where none is named; CYCLOSTAT_STATE, where the\n"
+                "processes of rigs meet; CYCLOSTAT_DRIVERS, a folder of further drivers.\n",
+                stream);
 }
 
 static int unknown_verb(const char *word)

@@ -7,7 +7,7 @@
 #include <time.h>
 
 static const char help[] =
-    "cyclostat measure RIG [--channel CHANNEL] [--watch] [--json]\n\n"
+    "cyclostat measure [RIG] [--channel CHANNEL] [--watch] [--json]\n\n"
     "Reads every channel of a rig once: voltage, current, temperature, pressure and the named\n"
     "sensors, calibrated as the rig says. Nothing is changed on any instrument; outputs that are\n"
     "off stay off.\n\n"
@@ -248,13 +248,14 @@ int cyc_cli_measure(int argc, char **argv)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (optind + 1 != argc) {
-        return cyc_cli_usage(argv[0], "which rig? one file is due");
+    const char *const rig = cyc_cli_rig_path(argv[0], argc, argv);
+    if (rig == NULL) {
+        return CYC_EXIT_USAGE;
     }
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
     struct cyc_cli_rig loaded;
-    exit_code = cyc_cli_rig_open(argv[optind], &loaded);
+    exit_code = cyc_cli_rig_open(rig, &loaded);
     if (exit_code == CYC_EXIT_OK && wish.channel != NULL) {
         exit_code = cyc_cli_rig_channel(argv[0], loaded.rig, wish.channel, &channel);
     }

@@ -18,18 +18,20 @@ static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_H
                                         {"json", no_argument, NULL, 'j'},
                                         {"quiet", no_argument, NULL, 'q'},
                                         {"now", no_argument, NULL, 'n'},
+                                        {"rate", required_argument, NULL, 'R'},
                                         {0}};
 
 struct words {
     struct cyc_cli_live live;
     bool json, quiet, now;
+    const char *rate; /* of restart */
 };
 
 /* -1: go on. A channel may also stand behind the verb. */
 static int read_words(int argc, char **argv, const char *help, struct words *words)
 {
     int exit_code = -1;
-    *words = (struct words){0};
+    *words = (struct words){.rate = "1"};
     for (int option; (option = cyc_cli_option(argc, argv, options, help, &exit_code)) >= 0;) {
         if (option == 'r') {
             words->live.rig_path = optarg;
@@ -39,6 +41,8 @@ static int read_words(int argc, char **argv, const char *help, struct words *wor
             words->json = true;
         } else if (option == 'q') {
             words->quiet = true;
+        } else if (option == 'R') {
+            words->rate = optarg;
         } else {
             words->now = true;
         }
@@ -164,6 +168,14 @@ static void status_json(struct cyc_json *json, const struct cyc_channel_status *
     cyc_json_close(json, '}');
 }
 
+static void put_quantity(struct cyc_table *table, double value, int digits, enum cyc_kind kind)
+{
+    char text[64];
+    cyc_table_cell(table, isnan(value) ? "-"
+                                       : cyc_quantity_text(text, sizeof text,
+                                                           cyc_cli_rounded(value, digits), kind));
+}
+
 static void status_row(struct cyc_table *table, const struct cyc_channel_status *status)
 {
     char text[80];
@@ -172,7 +184,6 @@ static void status_row(struct cyc_table *table, const struct cyc_channel_status 
     (void)snprintf(text, sizeof text, "%s%s", cyc_channel_state_name(status->state),
                    status->linked ? "" : ", no answer");
     cyc_table_cell(table, text);
-    cyc_table_cell(table, status->run_id);
     if (runs) {
         (void)snprintf(text, sizeof text, "%" PRIu32, status->cycle_number);
         cyc_table_cell(table, text);
@@ -184,16 +195,27 @@ static void status_row(struct cyc_table *table, const struct cyc_channel_status 
         cyc_table_cell(table, status->end);
         cyc_table_cell(table, "");
     }
-    cyc_table_brief(table, status->voltage_V, 5);
-    cyc_table_brief(table, status->current_A, 5);
-    cyc_table_brief(table, status->temperature_degC, 4);
-    cyc_table_brief(table, status->pressure_Pa, 4);
-    cyc_table_cell(table, status->why);
+    put_quantity(table, status->voltage_V, 5, CYC_KIND_VOLTAGE);
+    put_quantity(table, status->current_A, 4, CYC_KIND_CURRENT);
+    put_quantity(table, status->temperature_degC, 4, CYC_KIND_TEMPERATURE);
+    put_quantity(table, status->pressure_Pa, 4, CYC_KIND_PRESSURE);
+    cyc_table_cell(table, status->run_id);
+}
+
+/* What does not fit a column stands below the table, whole. */
+static void status_notes(struct cyc_text *notes, const struct cyc_channel_status *status)
+{
+    if (!status->linked && status->link[0] != '\0') {
+        cyc_text_format(notes, "%s: no answer: %s\n", status->channel, status->link);
+    }
+    if (status->why[0] != '\0') {
+        cyc_text_format(notes, "%s: %s\n", status->channel, status->why);
+    }
 }
 
 struct status_out {
     struct cyc_table table;
-    struct cyc_text text;
+    struct cyc_text text, notes;
     struct cyc_json json;
     bool as_json;
 };
@@ -215,6 +237,7 @@ static int take_status(struct status_out *out, int fd, struct cyc_err *err)
             status_json(&out->json, &response.channel);
         } else if (response.kind == CYC_RESPONSE_CHANNEL) {
             status_row(&out->table, &response.channel);
+            status_notes(&out->notes, &response.channel);
         }
     }
 }
@@ -235,8 +258,9 @@ static void tell_who_is_down(const struct cyc_cli_live *live)
 
 static int print_status(const struct words *words, struct cyc_err *err)
 {
-    static const char *const columns[] = {"channel", "state", "run",   ">cycle", "step", ">time",
-                                          ">V",      ">A",    ">degC", ">Pa",    "",     NULL};
+    static const char *const columns[] = {"channel",   "state",    ">cycle",   "step",
+                                          ">time",     ">voltage", ">current", ">cell",
+                                          ">pressure", "run",      NULL};
     struct status_out out = {.as_json = words->json};
     struct cyc_request request = {.kind = CYC_REQUEST_STATUS};
     int fd = -1;
@@ -257,6 +281,7 @@ static int print_status(const struct words *words, struct cyc_err *err)
     if (status == CYC_OK && !words->json) {
         cyc_text_clear(&out.text);
         cyc_table_print(&out.table, &out.text);
+        cyc_text_append(&out.text, cyc_text_get(&out.notes));
     }
     if (status == CYC_OK) {
         cyc_text_append(&out.text, words->json ? "\n" : "");
@@ -266,6 +291,7 @@ static int print_status(const struct words *words, struct cyc_err *err)
         (void)close(fd);
     }
     cyc_table_release(&out.table);
+    cyc_text_release(&out.notes);
     cyc_text_release(&out.text);
     return status;
 }
@@ -312,9 +338,12 @@ int cyc_cli_restart(int argc, char **argv)
     struct words words;
     struct cyc_err err = {0};
     int exit_code = read_words(argc, argv,
-                               "cyclostat restart --rig RIG\n\n"
+                               "cyclostat restart --rig RIG [--rate N]\n\n"
                                "After an upgrade: all runs rest, the daemon ends, and the new\n"
-                               "program goes on with them.\n",
+                               "program goes on with them. After a shutdown, or when the computer\n"
+                               "was off: starts the rig's processes, which go on with the runs as\n"
+                               "their `after_interruption` says; with emulated instruments\n"
+                               "--rate N as in `cyclostat run`.\n",
                                &words);
     if (exit_code >= 0) {
         return exit_code;
@@ -325,6 +354,8 @@ int cyc_cli_restart(int argc, char **argv)
         int status = cyc_control_command(words.live.state_dir, &request, &err);
         if (status == CYC_OK) {
             status = wait_for_successor(&words.live, &err);
+        } else if (status == CYC_E_LOST) {
+            status = cyc_cli_live_start(&words.live, words.rate, &err);
         }
         exit_code = status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
     }

@@ -1,5 +1,5 @@
 /* `cyclostat proof`: shows on each channel that the safe state is reached, and writes it down. */
-#include "cli/cli.h"
+#include "cli/proof.h"
 
 #include "device/message.h"
 #include "device/port.h"
@@ -10,21 +10,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#define JOURNAL "proof.jsonl"
-
 static const char help[] =
-    "cyclostat proof RIG [--channel C]\n\n"
+    "cyclostat proof [RIG] [--channel C]\n\n"
     "Shows on each channel that the safe state is reached: commands the output off as an "
     "emergency\n"
     "would, without asking the instrument who it is, and reads back that it is off. Drives "
     "nothing.\n"
-    "Refused while the rig's processes run: end them first. To be done before the first run of a\n"
-    "channel and every 30 days; each result is appended to proof.jsonl in the state folder.\n\n"
+    "Refused while the rig's processes run: end them first.\n\n"
+    "  --kill   with the rig's processes, started where they do not run: the process of the port\n"
+    "           is killed, and the supervisor has to make the output safe by itself. Refused\n"
+    "           while a run is on the rig. A kill is one of three restarts in ten minutes\n\n"
+    "To be done before the first run of a channel and every 30 days; `cyclostat run` reminds of\n"
+    "it. Each result is appended to proof.jsonl in the state folder.\n\n"
     "Exit codes: 0 shown on every channel asked for, 3 not on all, 4 the rig is in use or files.\n";
 
 static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
                                         {"channel", required_argument, NULL, 'c'},
                                         {"state", required_argument, NULL, 's'},
+                                        {"kill", no_argument, NULL, 'k'},
                                         {0}};
 
 static int64_t now_ns(void)
@@ -46,7 +49,7 @@ static void utc(char *text, size_t size)
 /* A line that is lost would make the next start believe an older proof, which is no harm; one that
  * cannot be written is an error. */
 static int write_down(const char *state_dir, const char *channel, const char *instrument,
-                      bool is_safe, int64_t took_ns, struct cyc_err *err)
+                      const struct cyc_cli_proof *proof, struct cyc_err *err)
 {
     char path[CYC_PATH_SIZE + 32];
     char when[40];
@@ -58,11 +61,12 @@ static int write_down(const char *state_dir, const char *channel, const char *in
     cyc_cli_key_string(&json, "time", when);
     cyc_cli_key_string(&json, "channel", channel);
     cyc_cli_key_string(&json, "instrument", instrument);
-    cyc_cli_key_string(&json, "result", is_safe ? "off" : "not off");
-    cyc_cli_key_number(&json, "took_s", (double)took_ns * 1e-9);
+    cyc_cli_key_string(&json, "result", proof->is_safe ? "off" : "not off");
+    cyc_cli_key_string(&json, "how", proof->was_killed ? "process killed" : "commanded");
+    cyc_cli_key_number(&json, "took_s", (double)proof->took_ns * 1e-9);
     cyc_json_close(&json, '}');
     cyc_text_append(&line, "\n");
-    (void)snprintf(path, sizeof path, "%s/" JOURNAL, state_dir);
+    (void)snprintf(path, sizeof path, "%s/" CYC_PROOF_JOURNAL, state_dir);
     const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     const bool written = fd >= 0 && !line.failed &&
                          write(fd, cyc_text_get(&line), line.length) == (ssize_t)line.length &&
@@ -74,6 +78,22 @@ static int write_down(const char *state_dir, const char *channel, const char *in
     return written ? CYC_OK : cyc_err_set(err, CYC_E_FILE, "cannot write %s: %m", path);
 }
 
+int cyc_cli_proof_report(const struct cyc_rig *rig, unsigned channel, const char *state_dir,
+                         const struct cyc_cli_proof *proof, const char *why)
+{
+    struct cyc_err failure = {0};
+    const char *const name = rig->channels[channel].name;
+    const char *const cycler = rig->instruments[rig->channels[channel].cycler].name;
+    (void)printf("channel %s (%s): %s%s, %d ms%s\n", name, cycler,
+                 proof->is_safe ? "off" : "NOT OFF: ", proof->is_safe ? "" : why,
+                 (int)(proof->took_ns / CYC_MS_NS),
+                 proof->was_killed ? " after its process was killed" : "");
+    if (write_down(state_dir, name, cycler, proof, &failure) != CYC_OK) {
+        return cyc_cli_error(&failure);
+    }
+    return proof->is_safe ? CYC_EXIT_OK : CYC_EXIT_FAULT;
+}
+
 static int prove(const struct cyc_rig *rig, unsigned index, const char *state_dir)
 {
     const struct cyc_rig_channel *const channel = &rig->channels[index];
@@ -81,16 +101,9 @@ static int prove(const struct cyc_rig *rig, unsigned index, const char *state_di
     struct cyc_err err = {0};
     const int64_t begin_ns = now_ns();
     const int status = cyc_port_make_safe(rig, (unsigned)cycler->port, -1, NULL, &err);
-    const int64_t took_ns = now_ns() - begin_ns;
-    (void)printf("channel %s (%s): %s%s, %d ms\n", channel->name, cycler->name,
-                 status == CYC_OK ? "off" : "NOT OFF: ", status == CYC_OK ? "" : err.text,
-                 (int)(took_ns / CYC_MS_NS));
-    struct cyc_err failure = {0};
-    if (write_down(state_dir, channel->name, cycler->name, status == CYC_OK, took_ns, &failure) !=
-        CYC_OK) {
-        return cyc_cli_error(&failure);
-    }
-    return status == CYC_OK ? CYC_EXIT_OK : CYC_EXIT_FAULT;
+    const struct cyc_cli_proof proof = {.is_safe = status == CYC_OK,
+                                        .took_ns = now_ns() - begin_ns};
+    return cyc_cli_proof_report(rig, index, state_dir, &proof, err.text);
 }
 
 static int prove_all(const struct cyc_rig *rig, const char *word, const char *state_dir)
@@ -122,9 +135,12 @@ int cyc_cli_proof(int argc, char **argv)
     char state_dir[CYC_PATH_SIZE] = "";
     struct cyc_err err = {0};
     int exit_code = -1;
+    bool kills = false;
     for (int option; (option = cyc_cli_option(argc, argv, options, help, &exit_code)) >= 0;) {
         if (option == 'c') {
             channel = optarg;
+        } else if (option == 'k') {
+            kills = true;
         } else {
             (void)cyc_copy(state_dir, sizeof state_dir, optarg);
         }
@@ -132,17 +148,18 @@ int cyc_cli_proof(int argc, char **argv)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (argc - optind != 1) {
-        return cyc_cli_usage(argv[0], "name one rig file");
+    const char *const rig = cyc_cli_rig_path(argv[0], argc, argv);
+    if (rig == NULL) {
+        return CYC_EXIT_USAGE;
     }
-    if (state_dir[0] == '\0' &&
-        cyc_state_dir(argv[optind], state_dir, sizeof state_dir, &err) != CYC_OK) {
+    if (state_dir[0] == '\0' && cyc_state_dir(rig, state_dir, sizeof state_dir, &err) != CYC_OK) {
         return cyc_cli_error(&err);
     }
     struct cyc_cli_rig loaded;
-    exit_code = cyc_cli_rig_open(argv[optind], &loaded);
+    exit_code = cyc_cli_rig_open(rig, &loaded);
     if (exit_code == CYC_EXIT_OK) {
-        exit_code = prove_all(loaded.rig, channel, state_dir);
+        exit_code = kills ? cyc_cli_proof_killed(&loaded, state_dir, channel)
+                          : prove_all(loaded.rig, channel, state_dir);
     }
     cyc_cli_rig_release(&loaded);
     return exit_code;

@@ -25,11 +25,11 @@ static int add_row(void *context, const struct cyc_run_info *info)
     char time[CYC_NUMBER_SIZE];
     cyc_table_cell(table, info->id);
     cyc_table_cell(table, info->end[0] != '\0' ? info->end : "running");
-    cyc_table_cell(table, info->cell);
     cyc_table_number(table, (double)info->cycle_count, 0);
     cyc_table_number(table, (double)info->step_count, 0);
     cyc_table_number(table, (double)info->row_count, 0);
     cyc_table_cell(table, cyc_duration_text(time, info->t_ns));
+    cyc_table_cell(table, info->cell);
     cyc_table_cell(table, info->protocol_name);
     listing->count++;
     return 0;
@@ -58,8 +58,8 @@ static int list_json(const char *folder, struct cyc_err *err)
 
 static int list_table(const char *folder, struct cyc_err *err)
 {
-    static const char *const columns[] = {"run",   "end",       "cell",     ">cycles", ">steps",
-                                          ">rows", ">duration", "protocol", NULL};
+    static const char *const columns[] = {"run",       "end",  ">cycles",  ">steps", ">rows",
+                                          ">duration", "cell", "protocol", NULL};
     struct listing listing = {0};
     cyc_table_init(&listing.table, columns);
     const int status = cyc_runs_each(folder, add_row, &listing, err);

@@ -15,7 +15,7 @@
     (6 * CYC_S_NS) /* a supervisor that kills, waits and helps three times needs less */
 
 static const char safe_help[] =
-    "cyclostat safe RIG [--why TEXT]\n\n"
+    "cyclostat safe [RIG] [--why TEXT]\n\n"
     "Switches off every electrical output of the rig, now, whatever runs on it: asks the rig's\n"
     "supervisor; where there is none, ends the processes that hold the ports and switches off\n"
     "directly. Chambers and presses keep their setpoint unless the rig says `safe: off`.\n"
@@ -25,7 +25,7 @@ static const char safe_help[] =
     "Exit codes: 0 every output was seen off; 3 at least one was not; 1 or 2 as usual.\n";
 
 static const char rearm_help[] =
-    "cyclostat rearm RIG\n\n"
+    "cyclostat rearm [RIG]\n\n"
     "Takes back the latch that `cyclostat safe` has set. It energises nothing: runs that were\n"
     "stopped wait for a person to go on with them.\n\n"
     "Exit codes: 0 rearmed, 4 files.\n";
@@ -66,11 +66,11 @@ static int read_request(int argc, char **argv, const char *help, struct request 
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (request->rig == NULL && optind < argc) {
-        request->rig = argv[optind++];
+    if (request->rig == NULL || optind < argc) {
+        request->rig = cyc_cli_rig_path(argv[0], argc, argv);
     }
-    if (request->rig == NULL || optind != argc) {
-        return cyc_cli_usage(argv[0], "name one rig file");
+    if (request->rig == NULL) {
+        return CYC_EXIT_USAGE;
     }
     if (request->state[0] == '\0' &&
         cyc_state_dir(request->rig, request->state, sizeof request->state, &err) != CYC_OK) {

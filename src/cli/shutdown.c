@@ -156,11 +156,11 @@ int cyc_cli_shutdown(int argc, char **argv)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (live.rig_path == NULL && optind < argc) {
-        live.rig_path = argv[optind++];
+    if (live.rig_path == NULL || optind < argc) {
+        live.rig_path = cyc_cli_rig_path(argv[0], argc, argv);
     }
-    if (optind != argc) {
-        return cyc_cli_usage(argv[0], "one rig at a time, not also '%s'", argv[optind]);
+    if (live.rig_path == NULL) {
+        return CYC_EXIT_USAGE;
     }
     exit_code = cyc_cli_live_open(&live, argv[0], false);
     if (exit_code == CYC_EXIT_OK) {

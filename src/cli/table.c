@@ -79,22 +79,30 @@ static const char *put_row(const struct cyc_table *table, const char *cell, stru
     return cell;
 }
 
-/* Cut to so many characters, and no blanks before the line end: the last cell may be empty. */
+static void trim(struct cyc_text *line)
+{
+    while (line->length > 0 && line->data[line->length - 1] == ' ') {
+        line->data[--line->length] = '\0';
+    }
+}
+
+/* Cut to so many characters, which an ellipsis tells: a number that lost digits would lie. */
 static void cut(struct cyc_text *line, size_t width_max)
 {
+    trim(line); /* the last cell may be empty */
+    if (line->length == 0 || width_of(line->data) <= width_max) {
+        return;
+    }
     size_t at = 0;
     for (size_t width = 0; at < line->length; at++) {
-        if (((unsigned char)line->data[at] & 0xC0u) != 0x80u && ++width > width_max) {
+        if (((unsigned char)line->data[at] & 0xC0u) != 0x80u && ++width == width_max) {
             break;
         }
     }
-    while (at > 0 && line->data[at - 1] == ' ') {
-        at--;
-    }
-    if (line->data != NULL) {
-        line->length = at;
-        line->data[at] = '\0';
-    }
+    line->length = at;
+    line->data[at] = '\0';
+    trim(line);
+    cyc_text_append(line, "…");
 }
 
 void cyc_table_print(struct cyc_table *table, struct cyc_text *out)

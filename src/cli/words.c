@@ -193,3 +193,12 @@ void cyc_cli_result_json(struct cyc_json *json, const struct cyc_result *result)
     }
     cyc_json_close(json, ']');
 }
+
+double cyc_cli_rounded(double value, int digits)
+{
+    char text[CYC_NUMBER_SIZE];
+    size_t used = 0;
+    double result = value;
+    (void)cyc_number_brief(text, value, digits);
+    return !isnan(value) && cyc_number_parse(text, strlen(text), &result, &used) ? result : value;
+}

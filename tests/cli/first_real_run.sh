@@ -35,8 +35,7 @@ block "bash terminal 1" > terminal1
 while read -r line; do
     case $line in
     "cyclostat emulate "*)
-        # shellcheck disable=SC2086
-        exec "$cyclostat" ${line#cyclostat } --truth truth.log > emulator.txt 2>&1 &
+        eval "exec '$cyclostat' ${line#cyclostat } --truth truth.log" > emulator.txt 2>&1 &
         emulator=$!
         ;;
     *) eval "$line" || { bad=1; echo "terminal 1: $line"; } ;;
@@ -73,6 +72,12 @@ count=0
 while read -r line <&8; do
     count=$((count + 1))
     case $line in
+    "cyclostat shutdown"*) # while the rig's processes are there, its ports are theirs
+        try 4 measure bench/rig.yaml
+        has "this rig is being run" "$said"
+        ;;
+    esac
+    case $line in
     "cyclostat run "*)
         leave "$line" || { bad=1; echo "terminal 2: $line"; echo "$said"; }
         has "degC" "$said"
@@ -89,12 +94,9 @@ while read -r line <&8; do
     case $line in
     "cyclostat identify"*) has "MODEL 2400" "$(sed 's/  2400 /MODEL 2400/' out.txt)" ;;
     "cyclostat safe"*) hasnot "NOT OFF" "$(cat out.txt)" ;;
+    "cyclostat shutdown"*) same "ended" "$(cat out.txt)" "$(printf '%s: ended\n' 'port smu' 'port oven' 'port force' daemon supervisor)" ;;
     esac
 done 8< terminal2
-
-# while the rig's processes are there, its ports are theirs
-try 4 measure bench/rig.yaml
-has "this rig is being run" "$said"
 
 # it went on without its terminal, and ended by itself
 has '"running"' "$running"

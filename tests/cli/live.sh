@@ -160,4 +160,28 @@ within 5 truth "current 0.0025" || fail "the third run has no current"
 "$cyclostat" stop A1 --now || fail "cannot stop at once"
 within 5 truth open || fail "not off at once"
 within 5 state free || fail "not free"
+
+# The processes end when asked, not while a run is in progress; unless it may stay: then it rests, and goes on at the next start.
+protocol "$folder/stays.yaml" '{charge: C/5, cutoff: 40 min, after_interruption: continue, max_gap: 12 h}'
+run "$folder/stays.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start a fourth run"
+within 5 truth "current 0.0005" || fail "the fourth run has no current"
+"$cyclostat" shutdown > "$folder/out" 2> "$folder/said" && fail "shut down under a run"
+grep -q "a run is in progress on A1; nothing was done" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+within 1 state running && truth "current 0.0005" || fail "something was done"
+processes=$(awk '{print $2}' "$CYCLOSTAT_STATE"/*/holders)
+"$cyclostat" shutdown --runs-stay > "$folder/out" || fail "cannot shut down: $(cat "$folder/out")"
+[ "$(tr '\n' ' ' < "$folder/out")" = "port smu: ended daemon: ended supervisor: ended " ] || fail "wrong words: $(cat "$folder/out")"
+within 5 truth open || fail "the output is on after the shutdown"
+for pid in $processes; do
+    within 2 test ! -e "/proc/$pid" || fail "process $pid goes on"
+done
+[ -n "$processes" ] || fail "there were no processes"
+"$cyclostat" shutdown > "$folder/out" || fail "twice is a failure"
+grep -q "^nothing runs" "$folder/out" || fail "wrong words: $(cat "$folder/out")"
+"$cyclostat" restart --rate 50 || fail "cannot start again"
+within 10 truth "current 0.0005" || fail "the run does not go on: $("$cyclostat" status)"
+state running > "$folder/said" || fail "it is not said to run: $("$cyclostat" status)"
+"$cyclostat" stop A1 || fail "cannot stop what went on"
+within 5 state free || fail "not free after all"
+"$cyclostat" shutdown > "$folder/out" || fail "cannot shut down an idle rig"
 echo ok

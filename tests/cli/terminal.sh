@@ -18,6 +18,10 @@ has "$escape" "$(on_terminal "'$cyclostat' dry-run round.yaml --cell '$cell' --n
 has "$escape" "$(on_terminal "'$cyclostat' check wrong.yaml")"
 hasnot "$escape[1" "$(on_terminal "NO_COLOR=1 '$cyclostat' dry-run round.yaml --cell '$cell' --no-files")"
 hasnot "$escape[1" "$(on_terminal "TERM=dumb '$cyclostat' dry-run round.yaml --cell '$cell' --no-files")"
+# a table that is too wide says so: no number loses digits in silence
+try 0 dry-run round.yaml --cell "$cell" --runs narrow --quiet
+has "…" "$(on_terminal "stty cols 40; '$cyclostat' runs --runs narrow")"
+hasnot "…" "$(on_terminal "stty cols 200; '$cyclostat' runs --runs narrow")"
 # long enough for the bar to be drawn and wiped
 bar=$(on_terminal "'$cyclostat' dry-run round.yaml --cell '$cell' --no-files --set rounds=2000 --sample 1s")
 has "cycle " "$bar"
