@@ -3,7 +3,7 @@
 #
 #   live.sh <cyclostat> [case …]
 #
-# Each case that a Keithley 2400 can carry out runs on a channel of its own, all of one rate side by side: one rig,
+# Each case that a Keithley 2400 can carry out, with an ESPEC chamber or an Alicat press where it asks for one, runs on a channel of its own, all of one rate side by side: one rig,
 # one daemon, one process per port. The cells of the cases are for amperes; here they are a thousandth of that,
 # protocol and cell alike. The dry run samples as often as the live one does, poll period times rate. Compared are the
 # steps, their types and reasons, and their durations: an end comes at most one sample later by itself, and later by
@@ -32,16 +32,28 @@ end() {
 }
 trap end EXIT
 
-# The cases by rate. Not here: those that need power, load or impedance, a cell's thermometer or a person; `slope`,
-# whose window follows from what the instrument resolves; `profile`, whose end a sample's delay moves by a whole pass of
-# its pattern; those of weeks, at whose rates one exchange on the wire
-# would last longer than their steps.
+# The cases by rate. Not here:
+#   power-and-load, example-*     need power, load, impedance, or weeks, at whose rates one exchange on the wire would
+#                                 last longer than their steps
+#   clocks                        two hours in which a branch hangs on 12 s: at a rate that ends in time, the way from a
+#                                 step to the next takes longer
+#   pause                         its cutoff is the temperature of the cell, which none of the instruments measures
+#   slope                         the window of a slope follows from what the instrument resolves: it is another one on
+#                                 an instrument than in a dry run, and so is the end, by minutes
+#   profile                       its voltage is met in one of a hundred passes of a pattern; a sample's delay moves it
+#                                 into the next pass
 declare -A cases=(
     [8]="resistance"
-    [20]="bound-fault finally include negative-electrode limit-fault pulse sweep block-cutoff slopes-and-peak"
+    [20]="bound-fault finally include negative-electrode limit-fault pulse sweep block-cutoff slopes-and-peak
+          capacity-fault fail people pressure"
     [40]="goto-loop"
     [60]="lasting-after sentences flow staircase hold-alone"
-    [400]="soc cc-cv cycles"
+    [400]="soc cc-cv cycles temperature"
+)
+# What stands beside the cycler, and how the channel knows of it.
+declare -A beside=(
+    [temperature]=espec_p300 [fail]=espec_p300 [capacity-fault]=espec_p300
+    [pressure]="alicat_pc[ratio=1,full_scale=5000]"
 )
 
 small() { # amperes to milliamperes, milliohms to ohms
@@ -50,21 +62,51 @@ small() { # amperes to milliamperes, milliohms to ohms
                      $0 = substr($0, 1, RSTART - 1) "R0: " v * 1000 substr($0, RSTART + RLENGTH) } { print }'
 }
 
+emulate() { # <name> <rate> <argument …>
+    "$cyclostat" emulate --rate "$2" "${@:3}" > "$folder/emulate-$1" 2>&1 &
+    pids+=($!)
+    for _ in $(seq 100); do
+        grep -q ready "$folder/emulate-$1" && return
+        sleep 0.05
+    done
+}
+
+# A person who is asked answers, as soon as the question stands in the status.
+person() { # <rig> <channel>
+    for _ in $(seq 200); do
+        if "$cyclostat" status "$2" --rig "$1" --json 2> /dev/null | jq -e '.[0].step_type == "ASK"' > /dev/null 2>&1; then
+            "$cyclostat" resume "$2" --rig "$1"
+            return
+        fi
+        sleep 0.05
+    done
+}
+
 one_rate() { # <rate> <case …>
-    local rate=$1 rig=$folder/rig-$1.yaml arguments=() case protocol cell
+    local rate=$1 rig=$folder/rig-$1.yaml arguments=() case protocol cell what more
     shift
     {
         echo "cyclostat_rig: 1"
         echo "name: golden at $rate"
         echo "ports:"
-        for case in "$@"; do echo "  $case: {address: $folder/$case.tty}"; done
+        for case in "$@"; do
+            echo "  $case: {address: $folder/$case.tty}"
+            [ "${beside[$case]:-}" ] && echo "  by-$case: {address: $folder/by-$case.tty}"
+        done
         echo "instruments:"
         for case in "$@"; do
             echo "  i-$case: {driver: keithley_2400, port: $case, poll: $poll s, accept: no_watchdog}"
+            what=${beside[$case]:-}
+            [ "$what" ] && echo "  by-$case: {driver: ${what%%[*}, port: by-$case, poll: 1 s}"
         done
         echo "channels:"
         for case in "$@"; do
-            echo "  $case: {cycler: i-$case, limits: {voltage: [0 V, 10 V], current: 100 mA}}"
+            what='' more=''
+            case "${beside[$case]:-}" in
+            espec*) what=", chamber: by-$case" more=", temperature: [0 degC, 90 degC]" ;;
+            alicat*) what=", press: by-$case" more=", pressure: [-0.1 MPa, 4 MPa]" ;;
+            esac
+            echo "  $case: {cycler: i-$case$what, limits: {voltage: [0 V, 10 V], current: 100 mA$more}}"
         done
     } > "$rig"
     for case in "$@"; do
@@ -72,22 +114,24 @@ one_rate() { # <rate> <case …>
         for protocol in "$here/$case"/*.yaml "$here/$case"/*.lua "$here/$case"/*.csv; do
             [ -e "$protocol" ] && small "$protocol" > "$folder/$case/$(basename "$protocol")"
         done
+        [ "$case" = temperature ] && sed -i 's/, ramp: [^,}]*//' "$folder/$case"/*.yaml # this chamber has none
         cell=$(cat "$here/$case/cell")
         small "$here/$case/$cell" > "$folder/$case/cell.small"
-        arguments+=(--cell "$folder/$case/cell.small" "keithley_2400=$folder/$case.tty")
+        if [ "${beside[$case]:-}" ]; then # by itself: a chamber acts on all cells that it is emulated with
+            emulate "$case" "$rate" --cell "$folder/$case/cell.small" "keithley_2400=$folder/$case.tty" \
+                "${beside[$case]}=$folder/by-$case.tty"
+        else
+            arguments+=(--cell "$folder/$case/cell.small" "keithley_2400=$folder/$case.tty")
+        fi
     done
-    "$cyclostat" emulate --rate "$rate" "${arguments[@]}" > "$folder/emulate-$rate" 2>&1 &
-    pids+=($!)
-    for _ in $(seq 100); do
-        grep -q ready "$folder/emulate-$rate" && break
-        sleep 0.05
-    done
+    [ ${#arguments[@]} -gt 0 ] && emulate "rate-$rate" "$rate" "${arguments[@]}"
     for case in "$@"; do
         protocol=$folder/$case/protocol.yaml
         [ -e "$protocol" ] || protocol=$folder/$case/protocol.lua
         "$cyclostat" run "$protocol" --rig "$rig" --channel "$case" --cell "$folder/$case/cell.small" \
             --runs "$folder/$case/live" --rate "$rate" --quiet > "$folder/$case/said" 2>&1 &
         live[$case]=$!
+        [ "$case" = people ] && person "$rig" "$case" > "$folder/$case/person" 2>&1 &
         [ "$case" = "$1" ] && sleep 1 # the first one starts the processes
     done
 }
@@ -128,6 +172,9 @@ compare() { # <case> <rate> <exit code of the run>
             if (mean > 0 && $5 != "time") {
                 late = $7 - d[7] # the charge itself is held against what the steps before left
                 allowed += magnitude(before_live - before_dry) / mean
+            }
+            if ($4 ~ /^(TEMPERATURE|PRESSURE|ASK)$/ || $5 ~ /^(temperature|pressure)$/) {
+                next # chambers, presses and people take their own time
             }
             if (magnitude($6 - d[6]) > allowed) {
                 printf "dry:  %s\nlive: %s\nmore than %.3f s apart\n", dry[FNR], $0, allowed; bad = 1
