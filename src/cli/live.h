@@ -25,4 +25,7 @@ int cyc_cli_live_follow(const struct cyc_cli_live *live, const char *verb, bool 
 int cyc_cli_live_status(const struct cyc_cli_live *live, struct cyc_channel_status *status,
                         struct cyc_err *err);
 
+/* Warns where it was never shown, or not for 30 days, that the channel is made safe. */
+void cyc_cli_live_warn_unproved(const struct cyc_cli_live *live);
+
 #endif

@@ -301,6 +301,7 @@ static int submit(struct live_run *run, struct cyc_err *err)
 static int start(struct live_run *run, const char *command)
 {
     struct cyc_err err = {0};
+    cyc_cli_live_warn_unproved(&run->live);
     int status = cyc_cli_live_start(&run->live, run->rate_word, &err);
     if (status == CYC_OK) {
         status = wait_for_link(run, &err);

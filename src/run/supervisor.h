@@ -38,5 +38,7 @@ int cyc_supervisor_kill_holders(const char *state_dir, struct cyc_err *err);
 /* Who stays down under the supervisor that runs now, since three restarts in ten minutes did not
  * help: "port smu, daemon". False: nobody. */
 bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names);
+/* Number of the process that owns a port; 0: none. */
+int cyc_supervisor_find_port(const char *state_dir, const char *port);
 
 #endif

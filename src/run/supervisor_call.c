@@ -1,7 +1,9 @@
 /* Who calls the supervisor: SAFE_ALL, REARM, END, each on a socket of its own. The answers to
  * SAFE_ALL are one SAFE_DONE per output, one per port (channel -1, text: its name), and a last
  * one (channel -1, index 1) with the worst status. When all has ended, whoever is connected gets
- * END for each process, and a last one (index 1) for the supervisor itself.
+ * END for each process, and a last one (index 1) for the supervisor itself. Who has said ALIVE gets
+ * a SAFE_DONE (channel -1, index 2, text: its name) for each port that was made safe after its
+ * process was gone.
  */
 #include "run/supervisor_int.h"
 
@@ -16,6 +18,18 @@ void supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_mes
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         if (supervisor->caller_waits[i]) {
             (void)cyc_message_send(supervisor->callers[i], message, -1, NULL);
+        }
+    }
+}
+
+void supervisor_tell_watchers(struct supervisor *supervisor, const struct child *child, int status)
+{
+    struct cyc_message done = {
+        .kind = CYC_MESSAGE_SAFE_DONE, .channel = -1, .index = 2, .status = status};
+    (void)cyc_copy(done.text, sizeof done.text, child->name);
+    for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
+        if (supervisor->caller_watches[i]) {
+            (void)cyc_message_send(supervisor->callers[i], &done, -1, NULL);
         }
     }
 }
@@ -101,6 +115,9 @@ static void caller_says(struct supervisor *supervisor, unsigned index,
     } else if (message->kind == CYC_MESSAGE_REARM) {
         rearm(supervisor);
         (void)cyc_message_send(supervisor->callers[index], message, -1, NULL);
+    } else if (message->kind == CYC_MESSAGE_ALIVE) {
+        supervisor->caller_watches[index] = true;
+        (void)cyc_message_send(supervisor->callers[index], message, -1, NULL);
     } else if (message->kind == CYC_MESSAGE_END && !supervisor->ending) {
         supervisor->ending = true;
         supervisor->ending_ns = supervisor_now_ns();
@@ -122,7 +139,7 @@ static void hear_caller(struct supervisor *supervisor, unsigned index)
         } else if (status == CYC_E_LOST) {
             (void)close(*fd);
             *fd = -1;
-            supervisor->caller_waits[index] = false;
+            supervisor->caller_waits[index] = supervisor->caller_watches[index] = false;
         }
     }
 }
@@ -132,7 +149,7 @@ static void take_caller(struct supervisor *supervisor, int fd)
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         if (supervisor->callers[i] < 0) {
             supervisor->callers[i] = fd;
-            supervisor->caller_waits[i] = false;
+            supervisor->caller_waits[i] = supervisor->caller_watches[i] = false;
             return;
         }
     }

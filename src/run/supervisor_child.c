@@ -193,6 +193,7 @@ static void is_gone(struct supervisor *supervisor, struct child *child, int how,
         if (!child->is_daemon) {
             supervisor_safe_done(supervisor, child, ended_safely ? CYC_OK : CYC_E_LOST,
                                  "its process is gone and its port was not open");
+            supervisor_tell_watchers(supervisor, child, ended_safely ? CYC_OK : CYC_E_LOST);
         }
         plan_restart(supervisor, child, now);
         return;
@@ -213,6 +214,7 @@ static void helper_is_gone(struct supervisor *supervisor, struct child *child, b
     child->safe_status = worked ? CYC_OK : CYC_E_TIMEOUT;
     supervisor_safe_done(supervisor, child, child->safe_status,
                          worked ? "made safe from outside" : "could not be made safe from outside");
+    supervisor_tell_watchers(supervisor, child, child->safe_status);
     close_port(child);
     plan_restart(supervisor, child, now);
 }

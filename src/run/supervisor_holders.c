@@ -1,5 +1,5 @@
 /* Who holds the ports, written down for the day when nobody can be asked: <state>/holders, a line
- * per process with its role, number and start. A number alone may have gone to somebody else.
+ * per process with its role, number, start, and a port's name. A number alone may have gone to somebody else.
  * A line `down NAME` for each one that stays down, since its restarts are used up.
  */
 #include "run/supervisor_int.h"
@@ -53,8 +53,9 @@ void supervisor_write_holders(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         const struct child *const child = &supervisor->children[i];
         if (child->pid > 0) {
-            cyc_text_format(&text, "%s %d %" PRIu64 "\n", child->is_daemon ? "daemon" : "port",
-                            (int)child->pid, child->start);
+            cyc_text_format(&text, "%s %d %" PRIu64 "%s%s\n", child->is_daemon ? "daemon" : "port",
+                            (int)child->pid, child->start, child->is_daemon ? "" : " ",
+                            child->is_daemon ? "" : child->name);
         }
     }
     for (unsigned i = 0; i < supervisor->child_count && !supervisor->ending; i++) {
@@ -163,6 +164,30 @@ bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names)
             cyc_text_format(names, "%s%s", found ? ", " : "", line + sizeof DOWN - 1);
             found = true;
         }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return found;
+}
+
+int cyc_supervisor_find_port(const char *state_dir, const char *port)
+{
+    char path[1200];
+    char line[160];
+    const int length = snprintf(path, sizeof path, "%s/" HOLDERS, state_dir);
+    FILE *const file = length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
+    pid_t found = 0;
+    while (file != NULL && found == 0 && fgets(line, sizeof line, file) != NULL) {
+        char *end = NULL;
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "port ", 5) != 0) {
+            continue;
+        }
+        const pid_t pid = (pid_t)strtol(line + 5, &end, 10);
+        const uint64_t start = strtoull(end, &end, 10);
+        const bool is_it = end[0] == ' ' && strcmp(end + 1, port) == 0;
+        found = is_it && pid > 1 && supervisor_start_of(pid) == start ? pid : 0;
     }
     if (file != NULL) {
         (void)fclose(file);

@@ -71,7 +71,8 @@ struct supervisor {
     int signals, listener, lock, log; /* -1 */
     size_t log_size;
     int callers[SUPERVISOR_CALLERS_MAX];
-    bool caller_waits[SUPERVISOR_CALLERS_MAX]; /* for the end of SAFE_ALL */
+    bool caller_waits[SUPERVISOR_CALLERS_MAX];   /* for the end of SAFE_ALL */
+    bool caller_watches[SUPERVISOR_CALLERS_MAX]; /* ports that are made safe from outside */
     bool ending;
     int64_t ending_ns;
 };
@@ -103,6 +104,8 @@ void supervisor_make_safe(struct supervisor *supervisor, const char *why, bool l
 /* A port has answered SAFE_ALL, or was made safe from outside. */
 void supervisor_safe_done(struct supervisor *supervisor, struct child *child, int status,
                           const char *text);
+/* What became of a port whose process was gone, to those who watch. */
+void supervisor_tell_watchers(struct supervisor *supervisor, const struct child *child, int status);
 /* To those who wait for SAFE_ALL. */
 void supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_message *message);
 
