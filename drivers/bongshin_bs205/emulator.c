@@ -172,4 +172,5 @@ const struct cyc_emulator cyc_emulator_bongshin_bs205 = {
     .receive = receive,
     .tick = tick,
     .reset = power_on,
+    .faults = CYC_FAULTS_OF_PRESSURE | CYC_FAULT_BIT(FORCE_LOST),
 };

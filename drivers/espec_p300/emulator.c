@@ -352,5 +352,5 @@ const struct cyc_emulator cyc_emulator_espec_p300 = {
     .init = init,
     .receive = receive,
     .reset = power_on,
-    .faults = UINT64_C(1) << CYC_FAULTY_IGNORE,
+    .faults = CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_TEMPERATURE,
 };

@@ -194,6 +194,12 @@ static int check_held_off(const struct smu *smu, double voltage_V, struct cyc_er
         return CYC_OK;
     }
     char text[2][CYC_NUMBER_SIZE];
+    if (isnan(voltage_V)) {
+        return cyc_err_set(err, CYC_E_REFUSED,
+                           "the cell's voltage could not be read, so nobody knows that the "
+                           "compliance of %s V exceeds it",
+                           cyc_number_brief(text[0], smu->compliance_V, 6));
+    }
     return cyc_err_set(
         err, CYC_E_REFUSED, "the cell is at %s V; the compliance of %s V must exceed that",
         cyc_number_brief(text[0], voltage_V, 6), cyc_number_brief(text[1], smu->compliance_V, 6));

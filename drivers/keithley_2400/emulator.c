@@ -477,6 +477,7 @@ const struct cyc_emulator cyc_emulator_keithley_2400 = {
     .faults = UINT64_C(1) << CYC_FAULTY_IGNORE | UINT64_C(1) << CYC_FAULTY_DROP_ALL |
               UINT64_C(1) << CYC_FAULTY_STALE_RB | UINT64_C(1) << CYC_FAULTY_ERRQ |
               UINT64_C(1) << CYC_FAULTY_LATCH | UINT64_C(1) << CYC_FAULTY_KNOB |
-              UINT64_C(1) << CYC_FAULTY_PON_AUTO,
+              UINT64_C(1) << CYC_FAULTY_PON_AUTO | CYC_FAULTS_OF_CURRENT | CYC_FAULT_BIT(NAN) |
+              CYC_FAULT_BIT(OVLD),
     .fault = fault,
 };

@@ -400,5 +400,5 @@ const struct cyc_emulator cyc_emulator_zketech_ebc = {
     .receive = receive,
     .tick = tick,
     .reset = power_on,
-    .faults = UINT64_C(1) << CYC_FAULTY_IGNORE,
+    .faults = CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_CURRENT,
 };

@@ -1,4 +1,5 @@
 #include "cli/live.h"
+#include "device/port.h"
 #include "run/fit.h"
 #include "run/start.h"
 
@@ -10,8 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINK_MS       10000 /* an instrument may be silent, */
-#define REASON_MS     3000  /* and be told to be missing, for so long */
+#define LINK_MS       10000           /* an instrument may be silent, */
+#define REASON_MS     3000            /* and be told to be missing, for so long */
+#define BEGIN_NS      (90 * CYC_S_NS) /* setting instruments up, reading the protocol */
 #define CELL_SIZE_MAX (1 << 20)
 
 static const char help[] =
@@ -201,6 +203,18 @@ static const char *unmeasured(const struct cyc_rig_channel *channel,
     return cold ? "temperature" : slack ? "pressure" : NULL;
 }
 
+static int refuse_latched(const struct live_run *run, struct cyc_err *err)
+{
+    char why[160] = "";
+    if (!cyc_latch_is_set(run->live.state_dir, why, sizeof why)) {
+        return CYC_OK;
+    }
+    return cyc_err_set(err, CYC_E_LATCHED,
+                       "outputs are latched off (%s): see to what made them safe, then `cyclostat "
+                       "rearm %s`; nothing was started",
+                       why, run->live.rig_path);
+}
+
 /* Until the instruments have been found; said before a folder is made. */
 static int wait_for_link(struct live_run *run, struct cyc_err *err)
 {
@@ -288,14 +302,35 @@ static int make_folder(struct live_run *run, const char *command, struct cyc_err
     return fits ? CYC_OK : cyc_err_set(err, CYC_E_BOUND, "the path of the run is too long");
 }
 
+/* Until the first step runs, or the start was refused. */
+static int wait_for_start(int fd, struct cyc_err *err)
+{
+    struct cyc_response response = {0};
+    int status = CYC_OK;
+    while (status == CYC_OK && response.kind != CYC_RESPONSE_DONE) {
+        status = cyc_control_response(fd, &response, BEGIN_NS, err);
+    }
+    if (status == CYC_OK && response.status != CYC_OK) {
+        status = cyc_err_set(err, response.status, "%s", response.text);
+    }
+    return status;
+}
+
 static int submit(struct live_run *run, struct cyc_err *err)
 {
     const struct cyc_rig *rig = run->live.loaded.rig;
+    int fd = -1;
     struct cyc_request request = {.kind = CYC_REQUEST_START};
     (void)cyc_copy(request.channel, sizeof request.channel, rig->channels[run->live.channel].name);
     (void)cyc_copy(request.folder, sizeof request.folder, run->folder);
     (void)cyc_copy(request.rig_sha256, sizeof request.rig_sha256, rig->sha256);
-    return cyc_control_command(run->live.state_dir, &request, err);
+    int status = cyc_control_open(run->live.state_dir, &fd, err);
+    status = status == CYC_OK ? cyc_control_ask(fd, &request, err) : status;
+    status = status == CYC_OK ? wait_for_start(fd, err) : status;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return status;
 }
 
 static int start(struct live_run *run, const char *command)
@@ -315,11 +350,25 @@ static int start(struct live_run *run, const char *command)
     return status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
 }
 
+/* What keeps a run from starting whatever its instruments say: before any process is started. */
+static int may_start(const struct live_run *run)
+{
+    struct cyc_err err = {0};
+    int status = refuse_latched(run, &err);
+    if (status == CYC_OK) {
+        status = cyc_runs_dir_check(runs_dir(run), &err);
+    }
+    return status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
+}
+
 static int carry_out(struct live_run *run, const char *verb, const char *command)
 {
     int exit_code = cyc_cli_live_open(&run->live, verb, true);
     if (exit_code == CYC_EXIT_OK) {
         exit_code = check(run);
+    }
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = may_start(run);
     }
     if (exit_code == CYC_EXIT_OK) {
         exit_code = start(run, command);

@@ -199,6 +199,14 @@ static void is_known(struct port *port, struct unit *unit, const struct cyc_iden
     tell_link(port, unit, CYC_OK, was_reset ? "; it was switched on or reset" : "");
 }
 
+static void tell_unlike(struct port *port, struct unit *unit, const struct cyc_err *err)
+{
+    char text[192];
+    (void)snprintf(text, sizeof text, "it does not answer as a %.24s does: %.120s",
+                   unit->rig->driver->name, err->text);
+    tell_link(port, unit, err->status, text);
+}
+
 static void identify(struct port *port, struct unit *unit)
 {
     struct cyc_identity identity = {0};
@@ -221,10 +229,7 @@ static void identify(struct port *port, struct unit *unit)
     } else if (status == CYC_E_LOST || status == CYC_E_IO) {
         port_close(port, &err);
     } else {
-        char text[192];
-        (void)snprintf(text, sizeof text, "it does not answer as a %.40s does: %.110s",
-                       unit->rig->driver->name, err.text);
-        tell_link(port, unit, status, text);
+        tell_unlike(port, unit, &err);
     }
 }
 
@@ -263,6 +268,9 @@ void port_failed(struct port *port, struct unit *unit, const struct cyc_err *err
         return;
     }
     unit->failures++;
+    if (unit->state == UNIT_UNKNOWN && !unit->seen) {
+        tell_unlike(port, unit, err);
+    }
     if (unit->failures < 3 || unit->state != UNIT_READY) {
         return;
     }

@@ -234,11 +234,12 @@ static bool concerns(const struct cyc_fault_rule *rule, const struct cyc_unit *u
            (rule->link < 0 || rule->link == (int)unit->link->index);
 }
 
-/* A fault of the instrument that no instrument here has would do nothing. */
+/* A fault of an instrument or its measurement that no instrument here has would do nothing. */
 static int check_rule(const struct cyc_emulation *emulation, const struct cyc_fault_rule *rule,
                       struct cyc_err *err)
 {
-    const bool own = words[rule->word].layer == CYC_FAULT_INSTRUMENT &&
+    const enum cyc_fault_layer layer = words[rule->word].layer;
+    const bool own = (layer == CYC_FAULT_INSTRUMENT || layer == CYC_FAULT_MEASUREMENT) &&
                      rule->word != CYC_FAULTY_RESET && rule->word != CYC_FAULTY_DTR_RESET;
     bool known = !own;
     for (unsigned i = 0; i < emulation->unit_count; i++) {
@@ -246,7 +247,8 @@ static int check_rule(const struct cyc_emulation *emulation, const struct cyc_fa
                           (emulation->units[i]->emulator->faults >> rule->word & 1) != 0);
     }
     if (!known) {
-        return cyc_err_set(err, CYC_E_INPUT, "no instrument here has this fault");
+        return cyc_err_set(err, CYC_E_INPUT,
+                           "no instrument here has this fault, so it would do nothing");
     }
     if (rule->p < 0 || rule->p > 1 || rule->for_ns <= 0 ||
         rule->unit >= (int)emulation->unit_count || rule->link >= (int)emulation->link_count ||

@@ -87,6 +87,15 @@ enum cyc_fault_word {
         CYC_FAULT_WORD_COUNT
 };
 
+/* For the `faults` of an emulator: those of what it measures. */
+#define CYC_FAULT_BIT(id) (UINT64_C(1) << CYC_FAULTY_##id)
+#define CYC_FAULTS_OF_CURRENT                                                                      \
+    (CYC_FAULT_BIT(STUCK_V) | CYC_FAULT_BIT(STUCK_I) | CYC_FAULT_BIT(OFFSET_V) |                   \
+     CYC_FAULT_BIT(OFFSET_I) | CYC_FAULT_BIT(GAIN_V) | CYC_FAULT_BIT(GAIN_I) |                     \
+     CYC_FAULT_BIT(NOISE_V) | CYC_FAULT_BIT(NOISE_I) | CYC_FAULT_BIT(SPIKE))
+#define CYC_FAULTS_OF_TEMPERATURE (CYC_FAULT_BIT(STUCK_T) | CYC_FAULT_BIT(OPEN_T))
+#define CYC_FAULTS_OF_PRESSURE    (CYC_FAULT_BIT(STUCK_P) | CYC_FAULT_BIT(FORCE_DRIFT))
+
 /* A fault that was asked for, and how it stands. All times are of the wire. */
 struct cyc_fault_rule {
     enum cyc_fault_word word;

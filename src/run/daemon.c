@@ -167,13 +167,17 @@ static int loop(struct daemon *daemon, struct cyc_err *err)
         if (count < 0 && errno != EINTR) {
             return cyc_err_set(err, CYC_E_FILE, "the daemon cannot wait: %m");
         }
+        daemon->now_ns = cyc_daemon_now_ns();
+        cyc_daemon_clock_look(daemon); /* before anything is heard that follows from a sleep */
         for (int i = 0; i < count && !daemon->ending; i++) {
             daemon->now_ns = cyc_daemon_now_ns();
             hear(daemon, events[i].data.u64);
         }
-        daemon->now_ns = cyc_daemon_now_ns();
-        tick_channels(daemon);
-        beat(daemon);
+        if (!daemon->ending) {
+            daemon->now_ns = cyc_daemon_now_ns();
+            tick_channels(daemon);
+            beat(daemon);
+        }
     }
     return CYC_OK;
 }

@@ -84,6 +84,16 @@ static void answer_starter(struct channel *channel, struct daemon *daemon, int s
     channel->starter = -1;
 }
 
+/* A run that was in progress for the journal only: its fault had not been kept yet. */
+static void had_failed(struct daemon *daemon, unsigned index, const char *why)
+{
+    struct channel *channel = &daemon->channels[index];
+    channel->fault = true;
+    (void)cyc_copy(channel->end, sizeof channel->end, cyc_finish_name(CYC_FINISH_FAULT));
+    (void)cyc_copy(channel->why, sizeof channel->why, why);
+    cyc_daemon_opener_latch(daemon, index, why);
+}
+
 static void start_failed(struct daemon *daemon, unsigned index, bool again,
                          const struct cyc_err *err)
 {
@@ -228,9 +238,12 @@ static void begin(struct daemon *daemon, unsigned index)
     channel->opener = NULL;
     if (status != CYC_OK) {
         close_run(channel);
-        start_failed(daemon, index, opener->again, &err);
+        if (opener->failed) {
+            had_failed(daemon, index, err.text);
+        } else {
+            start_failed(daemon, index, opener->again, &err);
+        }
     } else {
-        answer_starter(channel, daemon, CYC_OK, channel->run_id);
         cyc_live_start(channel->live, daemon->now_ns);
         cyc_daemon_channel_changed(daemon, index);
     }
@@ -253,8 +266,9 @@ void cyc_daemon_channel_recover(struct daemon *daemon)
 {
     for (unsigned i = 0; i < daemon->rig->channel_count; i++) {
         struct channel *channel = &daemon->channels[i];
-        channel->recovers =
-            cyc_daemon_opener_recall(daemon, i, channel->folder, sizeof channel->folder);
+        channel->fault = cyc_daemon_opener_is_latched(daemon, i, channel);
+        channel->recovers = !channel->fault && cyc_daemon_opener_recall(daemon, i, channel->folder,
+                                                                        sizeof channel->folder);
     }
 }
 
@@ -283,14 +297,27 @@ void cyc_daemon_channel_port_is_there(struct daemon *daemon, unsigned port)
 /* ---- While it runs, and its end --------------------------------------------------------------
  */
 
+static void maybe_answer_starter(struct daemon *daemon, struct channel *channel)
+{
+    struct cyc_live_view view;
+    if (channel->starter >= 0 && channel->live != NULL) {
+        cyc_live_view(channel->live, &view);
+        if (view.begun) {
+            answer_starter(channel, daemon, CYC_OK, channel->run_id);
+        }
+    }
+}
+
 void cyc_daemon_channel_changed(struct daemon *daemon, unsigned index)
 {
     struct channel *channel = &daemon->channels[index];
+    maybe_answer_starter(daemon, channel);
     channel->wake_ns = channel->live != NULL ? cyc_live_wake_ns(channel->live) : INT64_MAX;
     daemon->wake_ns = channel->wake_ns < daemon->wake_ns ? channel->wake_ns : daemon->wake_ns;
 }
 
-/* The folder is closed: the channel is free, or latched. */
+/* The folder is closed: the channel is free, or latched by a fault under which a current may have
+ * flowed. */
 static void end_run(struct daemon *daemon, unsigned index)
 {
     struct channel *channel = &daemon->channels[index];
@@ -298,10 +325,16 @@ static void end_run(struct daemon *daemon, unsigned index)
     cyc_live_view(channel->live, &view);
     (void)cyc_copy(channel->end, sizeof channel->end, cyc_finish_name(view.finish));
     (void)cyc_copy(channel->why, sizeof channel->why, view.why);
-    channel->fault = view.finish == CYC_FINISH_FAULT;
+    const bool failed = view.finish == CYC_FINISH_FAULT;
+    channel->fault = failed && view.energised;
     channel->is_added = false;
     close_run(channel);
-    cyc_daemon_opener_forget(daemon, index);
+    if (channel->fault) {
+        cyc_daemon_opener_latch(daemon, index, channel->why);
+    } else {
+        cyc_daemon_opener_forget(daemon, index);
+    }
+    answer_starter(channel, daemon, failed ? CYC_E_REFUSED : CYC_OK, channel->why);
     cyc_daemon_log(daemon, "channel %s: %s has ended: %s%s%s", name_of(daemon, index),
                    channel->run_id, channel->end, channel->why[0] != '\0' ? ", " : "",
                    channel->why);
@@ -369,6 +402,7 @@ static int acknowledge(struct daemon *daemon, unsigned index)
     struct channel *channel = &daemon->channels[index];
     channel->fault = false;
     channel->why[0] = '\0';
+    cyc_daemon_opener_forget(daemon, index);
     cyc_daemon_log(daemon, "channel %s: the fault is acknowledged", name_of(daemon, index));
     return CYC_OK;
 }
@@ -422,8 +456,8 @@ static enum cyc_channel_state state_of(const struct channel *channel,
 {
     if (channel->live == NULL) {
         return channel->opener != NULL || channel->recovers ? CYC_CHANNEL_STARTING
-               : channel->fault        ? CYC_CHANNEL_FAULT
-                                       : CYC_CHANNEL_FREE;
+               : channel->fault                             ? CYC_CHANNEL_FAULT
+                                                            : CYC_CHANNEL_FREE;
     }
     switch (view->state) {
     case CYC_LIVE_ARMING:
@@ -464,8 +498,7 @@ static void put_progress(const struct channel *channel, const struct cyc_live_vi
     }
 }
 
-static void put_link(const struct daemon *daemon, unsigned index,
-                     struct cyc_channel_status *status)
+static void put_link(const struct daemon *daemon, unsigned index, struct cyc_channel_status *status)
 {
     const struct cyc_rig_channel *const channel = &daemon->rig->channels[index];
     const int instruments[] = {channel->cycler, channel->chamber, channel->press};
@@ -509,9 +542,9 @@ void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
     (void)cyc_copy(status->folder, sizeof status->folder, channel->folder);
     (void)cyc_copy(status->end, sizeof status->end, channel->end);
     (void)cyc_copy(status->why, sizeof status->why,
-                   channel->recovers         ? "waits for its port, then goes on"
+                   channel->recovers       ? "waits for its port, then goes on"
                    : channel->live != NULL ? view.why
-                                             : channel->why);
+                                           : channel->why);
     put_progress(channel, &view, status);
     put_link(daemon, index, status);
 }

@@ -52,6 +52,7 @@ struct opener {
     struct cyc_start start;
     struct cyc_run *run;
     struct cyc_run_tail tail;
+    bool failed;               /* it has ended in a fault; err says which */
     bool again;                /* a run that was in progress, */
     uint64_t epoch;            /* its port process now, */
     struct cyc_resume *resume; /* and where it was; NULL: it had not got anywhere */
@@ -73,11 +74,11 @@ struct channel {
     int starter;           /* client that waits for the start; -1: none */
     struct cyc_live *live; /* owned; NULL: no run */
     struct cyc_live_parts parts;
-    bool is_added; /* the writer has the run */
-    bool recovers; /* a run was in progress; its port is waited for */
+    bool is_added;             /* the writer has the run */
+    bool recovers;             /* a run was in progress; its port is waited for */
     struct cyc_resume *resume; /* owned; while the run returns */
     char *rig_now;             /* owned; as long */
-    bool fault;    /* latched */
+    bool fault;                /* latched */
     char run_id[CYC_RUN_ID_SIZE], folder[CYC_PATH_SIZE];
     char end[16], why[256];
     uint64_t epoch, confirmed; /* readings that are durable */
@@ -115,6 +116,7 @@ struct daemon {
     pid_t alarms[CYC_ALARMS_MAX]; /* 0: none */
     struct cyc_writer *writer;
     int64_t now_ns, beat_ns, wake_ns;
+    int64_t asleep_ns, wall_ns; /* CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, behind the wall */
     bool ending;
 };
 
@@ -156,8 +158,15 @@ int cyc_daemon_opener_new(const struct daemon *daemon, unsigned channel, const c
 /* Waits for its thread. */
 void cyc_daemon_opener_free(struct opener *opener);
 void cyc_daemon_opener_forget(const struct daemon *daemon, unsigned channel); /* the run is over */
+/* Its fault outlives this daemon, until it is forgotten. */
+void cyc_daemon_opener_latch(const struct daemon *daemon, unsigned channel, const char *why);
+bool cyc_daemon_opener_is_latched(const struct daemon *daemon, unsigned index,
+                                  struct channel *channel);
 bool cyc_daemon_opener_recall(const struct daemon *daemon, unsigned channel, char *folder,
                               size_t size);
+
+/* daemon_clock.c: jumps of the wall clock, and the computer's sleep */
+void cyc_daemon_clock_look(struct daemon *daemon);
 
 /* daemon_alarm.c */
 void cyc_daemon_alarm(struct daemon *daemon, const char *text);

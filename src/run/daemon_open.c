@@ -1,7 +1,14 @@
 /* Opening a run folder takes as long as its disk wants, so a thread of its own does it: reads the
  * journal and what the run is started with, opens it for writing, and leaves a marker in the state
  * folder by which the next daemon finds the run. It ends with one count on the daemon's event
- * descriptor. */
+ * descriptor.
+ *
+ *   <state>/run-A1      the folder of the run on channel A1
+ *   <state>/fault-A1    the same file by another name once the run has ended in a fault, with the
+ *                       reason in its second line; until a person acknowledges it
+ *
+ * A name is changed without room on the disk. Only the name counts: a reason that a full disk does
+ * not take is still in the run's folder. */
 #include "run/daemon_int.h"
 
 #include <errno.h>
@@ -11,11 +18,22 @@
 #include <string.h>
 #include <unistd.h>
 
-static int marker_path(const struct daemon *daemon, unsigned channel, char *path, size_t size)
+static int path_of(const struct daemon *daemon, const char *kind, unsigned channel, char *path,
+                   size_t size)
 {
-    const int length = snprintf(path, size, "%s/run-%s", daemon->options->state_dir,
+    const int length = snprintf(path, size, "%s/%s-%s", daemon->options->state_dir, kind,
                                 daemon->rig->channels[channel].name);
     return length > 0 && (size_t)length < size ? CYC_OK : CYC_E_BOUND;
+}
+
+static int marker_path(const struct daemon *daemon, unsigned channel, char *path, size_t size)
+{
+    return path_of(daemon, "run", channel, path, size);
+}
+
+static int latch_path(const struct daemon *daemon, unsigned channel, char *path, size_t size)
+{
+    return path_of(daemon, "fault", channel, path, size);
 }
 
 static int write_marker(const struct opener *opener, struct cyc_err *err)
@@ -72,10 +90,23 @@ static int open_first(struct opener *opener)
     return status;
 }
 
+/* Whether the run had ended in a fault, and its daemon died before it could say so. */
+static void look_for_fault(struct opener *opener)
+{
+    struct cyc_run_info info;
+    if (cyc_run_find("", opener->folder, &info, NULL) == CYC_OK && strcmp(info.end, "fault") == 0) {
+        opener->failed = true;
+        (void)cyc_copy(opener->err.text, sizeof opener->err.text, info.why);
+    }
+}
+
 static void *run(void *context)
 {
     struct opener *opener = context;
     opener->status = opener->again ? open_again(opener) : open_first(opener);
+    if (opener->again && opener->status == CYC_E_INPUT) {
+        look_for_fault(opener);
+    }
     opener->done = true;
     const uint64_t one = 1;
     (void)!write(opener->event_fd, &one, sizeof one);
@@ -146,20 +177,71 @@ void cyc_daemon_opener_forget(const struct daemon *daemon, unsigned channel)
     if (marker_path(daemon, channel, path, sizeof path) == CYC_OK) {
         (void)unlink(path);
     }
+    if (latch_path(daemon, channel, path, sizeof path) == CYC_OK) {
+        (void)unlink(path);
+    }
+}
+
+void cyc_daemon_opener_latch(const struct daemon *daemon, unsigned channel, const char *why)
+{
+    char path[CYC_PATH_SIZE];
+    char latch[CYC_PATH_SIZE];
+    if (marker_path(daemon, channel, path, sizeof path) != CYC_OK ||
+        latch_path(daemon, channel, latch, sizeof latch) != CYC_OK) {
+        return;
+    }
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd >= 0) {
+        if (dprintf(fd, "\n%s", why) < 0) {
+            cyc_daemon_log(daemon, "the fault's reason cannot be kept in %s: %m", path);
+        }
+        (void)close(fd);
+    }
+    if (rename(path, latch) != 0) {
+        cyc_daemon_log(daemon, "the fault cannot be kept in %s: %m", latch);
+    }
+}
+
+/* -1: there is no such file. */
+static ssize_t read_all(const char *path, char *text, size_t size)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t length = fd >= 0 ? read(fd, text, size - 1) : -1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    return fd >= 0 && length < 0 ? 0 : length;
 }
 
 bool cyc_daemon_opener_recall(const struct daemon *daemon, unsigned channel, char *folder,
                               size_t size)
 {
     char path[CYC_PATH_SIZE];
-    if (marker_path(daemon, channel, path, sizeof path) != CYC_OK) {
+    if (marker_path(daemon, channel, path, sizeof path) != CYC_OK ||
+        read_all(path, folder, size) <= 0) {
         return false;
     }
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t length = fd >= 0 ? read(fd, folder, size - 1) : -1;
-    if (fd >= 0) {
-        (void)close(fd);
+    folder[strcspn(folder, "\n")] = '\0';
+    return folder[0] != '\0';
+}
+
+bool cyc_daemon_opener_is_latched(const struct daemon *daemon, unsigned index,
+                                  struct channel *channel)
+{
+    char path[CYC_PATH_SIZE];
+    char text[CYC_PATH_SIZE + sizeof channel->why];
+    if (latch_path(daemon, index, path, sizeof path) != CYC_OK ||
+        read_all(path, text, sizeof text) < 0) {
+        return false;
     }
-    folder[length > 0 ? length : 0] = '\0';
-    return length > 0;
+    char *why = text;
+    const char *const folder = strsep(&why, "\n");
+    const char *const slash = strrchr(folder, '/');
+    (void)cyc_copy(channel->folder, sizeof channel->folder, folder);
+    (void)cyc_copy(channel->run_id, sizeof channel->run_id, slash != NULL ? slash + 1 : folder);
+    (void)cyc_copy(channel->end, sizeof channel->end, cyc_finish_name(CYC_FINISH_FAULT));
+    (void)cyc_copy(channel->why, sizeof channel->why,
+                   why != NULL ? why : "its run's folder says why");
+    return true;
 }

@@ -111,6 +111,9 @@ void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns);
 void cyc_live_source(struct cyc_live *live, int64_t now_ns);
 /* All of the store's tickets up to this one are durable. */
 void cyc_live_durable(struct cyc_live *live, uint64_t ticket, int64_t now_ns);
+/* Something happened to the computer's clocks, for the run's events. `slept`: nobody was master of
+ * the outputs until now. */
+void cyc_live_clock(struct cyc_live *live, const char *text, bool slept, int64_t now_ns);
 void cyc_live_disk_failed(struct cyc_live *live, const char *why, int64_t now_ns);
 /* Time has passed; to be called at cyc_live_wake_ns(). */
 void cyc_live_tick(struct cyc_live *live, int64_t now_ns);
@@ -129,7 +132,9 @@ struct cyc_live_view {
     bool resting; /* the next step is waited for with the circuit open */
     bool held;    /* after an interruption: waits for an instrument or an operator, see `why` */
     struct cyc_progress progress;
-    char why[256]; /* of the end, or of being held */
+    bool begun;     /* the first step runs: what it asks for has been carried out */
+    bool energised; /* a current may have flowed */
+    char why[256];  /* of the end, or of being held */
     enum cyc_finish finish;
 };
 void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view);

@@ -97,6 +97,7 @@ static void apply(struct cyc_live *live, const struct cyc_setpoint *setpoint)
         live->in_flight = true;
         live->sent = *setpoint;
         live->sent_ns = live->now_ns;
+        live->energised = live->energised || setpoint->control != CYC_CONTROL_OPEN;
     }
 }
 

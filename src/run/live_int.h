@@ -66,6 +66,8 @@ struct cyc_live {
     struct cyc_setpoint force; /* the last one applied */
     int64_t force_ns;          /* when */
     bool resting;              /* circuit open by us, not by the executor */
+    bool energised;            /* a setpoint that is not open went out */
+    int64_t awake_ns;          /* the computer had slept until then; 0: it has not */
     int64_t awaited_ns;        /* a next setpoint is awaited since; 0: none */
     bool environment_wanted;
     struct cyc_environment environment;

@@ -52,18 +52,16 @@ struct cyc_session_source cyc_live_parts_source(struct cyc_live_parts *parts)
 
 /* ---- Store ----------------------------------------------------------------------------------- */
 
-static int posted(uint64_t ticket, struct cyc_err *err)
+static int posted(const struct cyc_live_parts *parts, uint64_t ticket, struct cyc_err *err)
 {
-    return ticket != 0 ? CYC_OK
-                       : cyc_err_set(err, CYC_E_NO_SPACE,
-                                     "the queue to the disk is full, or the disk has failed");
+    return ticket != 0 ? CYC_OK : cyc_writer_why(parts->writer, parts->slot, err);
 }
 
 static int row(void *context, const struct cyc_record *record, const char *step_type,
                struct cyc_err *err)
 {
     const struct cyc_live_parts *parts = context;
-    return posted(cyc_writer_row(parts->writer, parts->slot, record, step_type), err);
+    return posted(parts, cyc_writer_row(parts->writer, parts->slot, record, step_type), err);
 }
 
 /* What was posted is known to the executor as it is now. */
@@ -75,7 +73,8 @@ static int commit(void *context, struct cyc_err *err)
     struct cyc_writer_place place = {.host = &host};
     cyc_live_remember(parts->live, &host);
     place.reading_number = cyc_live_reading_number(parts->live, &place.epoch);
-    return posted(cyc_writer_state(parts->writer, parts->slot,
+    return posted(parts,
+                  cyc_writer_state(parts->writer, parts->slot,
                                    cyc_session_core(cyc_live_session(parts->live)), &place),
                   err);
 }
@@ -101,20 +100,20 @@ static int step_begin(void *context, const struct cyc_step *step, uint32_t step_
     const uint64_t ticket =
         cyc_writer_step_begin(parts->writer, parts->slot, step, step_count, t_ns);
     parts->intent = ticket != 0 ? ticket : UINT64_MAX;
-    return posted(ticket, err);
+    return posted(parts, ticket, err);
 }
 
 static int step_end(void *context, const struct cyc_step *step, const struct cyc_result *result,
                     struct cyc_err *err)
 {
     const struct cyc_live_parts *parts = context;
-    return posted(cyc_writer_step_end(parts->writer, parts->slot, step, result), err);
+    return posted(parts, cyc_writer_step_end(parts->writer, parts->slot, step, result), err);
 }
 
 static int cycle(void *context, const struct cyc_cycle *ended, struct cyc_err *err)
 {
     const struct cyc_live_parts *parts = context;
-    return posted(cyc_writer_cycle(parts->writer, parts->slot, ended), err);
+    return posted(parts, cyc_writer_cycle(parts->writer, parts->slot, ended), err);
 }
 
 static int event(void *context, int64_t t_ns, const char *who, const char *what, const char *why,
@@ -122,13 +121,13 @@ static int event(void *context, int64_t t_ns, const char *who, const char *what,
 {
     struct cyc_live_parts *parts = context;
     parts->posted = cyc_writer_event(parts->writer, parts->slot, t_ns, who, what, why);
-    return posted(parts->posted, err);
+    return posted(parts, parts->posted, err);
 }
 
 static int expectation(void *context, const struct cyc_expectation *expected, struct cyc_err *err)
 {
     const struct cyc_live_parts *parts = context;
-    return posted(cyc_writer_expectation(parts->writer, parts->slot, expected), err);
+    return posted(parts, cyc_writer_expectation(parts->writer, parts->slot, expected), err);
 }
 
 void cyc_live_parts_gap(void *context, const struct cyc_gap *gap)
@@ -151,7 +150,7 @@ static int finish(void *context, const char *end, const char *why, int64_t t_ns,
 {
     struct cyc_live_parts *parts = context;
     parts->finish = cyc_writer_finish(parts->writer, parts->slot, end, why, t_ns);
-    return posted(parts->finish, err);
+    return posted(parts, parts->finish, err);
 }
 
 struct cyc_session_store cyc_live_parts_store(struct cyc_live_parts *parts)

@@ -45,6 +45,7 @@ void cyc_live_remember(const struct cyc_live *live, struct cyc_resume_host *host
                                      .time_ns = live->options.time_ns,
                                      .settle_number = live->force.number,
                                      .settle_ns = live->force_ns,
+                                     .awake_ns = live->awake_ns,
                                      .cycler = merge->cycler};
     memcpy(host->values, merge->values, sizeof host->values);
     memcpy(host->times_ns, merge->times_ns, sizeof host->times_ns);
@@ -288,17 +289,39 @@ void cyc_live_past_stray(struct cyc_live *live, const char *why)
 
 /* ---- Messages and time ----------------------------------------------------------------------- */
 
+/* The latest time at which the output can have gone off: seen; else when the lease was over. While
+ * the computer slept nobody's lease ended, and when it was switched off only an instrument's own
+ * watchdog or cutoff can have done it before this program came back. */
+static int64_t off_latest_ns(const struct cyc_live *live, int64_t last_ns, int64_t now_ns)
+{
+    const struct cyc_live_past *past = live->past;
+    const struct cyc_resume *resume = live->options.resume;
+    const struct cyc_capabilities *can =
+        &live->rig->instruments[channel_of(live)->cycler].capabilities;
+    const bool ends_itself =
+        can->watchdog != CYC_WATCHDOG_NONE || (can->traits & CYC_TRAIT_OWN_CUTOFF) != 0;
+    if (past->off_seen) {
+        return past->off.t_ns;
+    }
+    if (resume->kind == CYC_ABSENCE_MACHINE && !ends_itself) {
+        return now_ns;
+    }
+    const int64_t awake_ns =
+        resume->host.awake_ns > 0 ? cyc_live_run_time_ns(live, resume->host.awake_ns) : last_ns;
+    return (awake_ns > last_ns ? awake_ns : last_ns) + scaled(live, SAFE_NS);
+}
+
 /* All readings are in: what was the run's own goes through the session, the rest is a gap. */
 static void interrupt(struct cyc_live *live)
 {
-    const struct cyc_live_past *past = live->past;
     replay(live);
     if (cyc_session_is_over(live->session)) {
         return;
     }
     const struct cyc_sample *last = cyc_core_last(cyc_session_core(live->session));
-    const int64_t last_ns = last != NULL ? last->t_ns : cyc_live_run_time_ns(live, live->now_ns);
-    cyc_live_interrupt(live, past->off_seen ? past->off.t_ns : last_ns + scaled(live, SAFE_NS));
+    const int64_t now_ns = cyc_live_run_time_ns(live, live->now_ns);
+    const int64_t last_ns = last != NULL ? last->t_ns : now_ns;
+    cyc_live_interrupt(live, off_latest_ns(live, last_ns, now_ns));
 }
 
 static void take_reading(struct cyc_live *live, const struct cyc_message *message)

@@ -37,6 +37,7 @@ void cyc_resume_host_save(const struct cyc_resume_host *host, struct cyc_text *t
                     (long long)host->time_ns);
     cyc_text_format(text, "settle_number %lu\nsettle_ns %lld\n", (unsigned long)host->settle_number,
                     (long long)host->settle_ns);
+    cyc_text_format(text, "awake_ns %lld\n", (long long)host->awake_ns);
     cyc_text_format(text, "power_on %d\n", host->cycler.power_on ? 1 : 0);
     put_word(text, "maker ", host->cycler.maker);
     put_word(text, "model ", host->cycler.model);
@@ -132,6 +133,7 @@ int cyc_resume_host_load(struct cyc_resume_host *host, const char *text, struct 
         take_integer(&at, "time_ns ", &host->time_ns) &&
         take_integer(&at, "settle_number ", &number) &&
         take_integer(&at, "settle_ns ", &host->settle_ns) &&
+        take_integer(&at, "awake_ns ", &host->awake_ns) &&
         take_integer(&at, "power_on ", &power_on) &&
         take_word(&at, "maker ", who->maker, sizeof who->maker) &&
         take_word(&at, "model ", who->model, sizeof who->model) &&

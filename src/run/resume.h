@@ -86,7 +86,8 @@ struct cyc_resume_host {
     int64_t time_ns;        /* … this */
     uint32_t settle_number; /* the host's own: what it needs to call a sample settled */
     int64_t settle_ns;
-    struct cyc_identity cycler;        /* that was armed; the texts and power_on */
+    int64_t awake_ns;           /* CLOCK_BOOTTIME when the computer had slept; 0: it has not */
+    struct cyc_identity cycler; /* that was armed; the texts and power_on */
     double values[CYC_RESUME_SENSORS]; /* the latest of each sensor, and when */
     int64_t times_ns[CYC_RESUME_SENSORS];
 };

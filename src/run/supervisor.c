@@ -248,8 +248,29 @@ static void wait_for_news(struct supervisor *supervisor)
     (void)ppoll(fds, count, &time, NULL);
 }
 
+/* A computer that sleeps stops everybody: nobody was silent. Their outputs have had no master, and
+ * the ports see to that by themselves. */
+static void forgive_sleep(struct supervisor *supervisor)
+{
+    const int64_t asleep_ns = supervisor_now_ns() - supervisor_awake_ns();
+    const int64_t slept_ns = asleep_ns - supervisor->asleep_ns;
+    supervisor->asleep_ns = asleep_ns;
+    if (slept_ns < CYC_HEARTBEAT_NS) {
+        return;
+    }
+    supervisor_log(supervisor, "the computer slept for %lld s", (long long)(slept_ns / CYC_S_NS));
+    for (unsigned i = 0; i < supervisor->child_count; i++) {
+        struct child *const child = &supervisor->children[i];
+        child->until_ns += slept_ns;
+        child->safe_ns += slept_ns;
+        child->since_ns += slept_ns;
+        child->beat_ns = 0;
+    }
+}
+
 static void pass(struct supervisor *supervisor)
 {
+    forgive_sleep(supervisor);
     take_signal_news(supervisor);
     supervisor_answer_calls(supervisor);
     for (unsigned i = 0; i < supervisor->child_count; i++) {
@@ -313,8 +334,12 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
     if (supervisor == NULL) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the supervisor");
     }
-    *supervisor = (struct supervisor){
-        .options = options, .signals = -1, .listener = -1, .lock = -1, .log = -1};
+    *supervisor = (struct supervisor){.options = options,
+                                      .signals = -1,
+                                      .listener = -1,
+                                      .lock = -1,
+                                      .log = -1,
+                                      .asleep_ns = supervisor_now_ns() - supervisor_awake_ns()};
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         supervisor->callers[i] = -1;
     }

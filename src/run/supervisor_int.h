@@ -66,6 +66,7 @@ struct child {
 
 struct supervisor {
     const struct cyc_supervisor_options *options;
+    int64_t asleep_ns; /* how long this computer has slept since it was started */
     struct child children[SUPERVISOR_CHILDREN_MAX];
     unsigned child_count;
     int signals, listener, lock, log; /* -1 */
@@ -81,6 +82,13 @@ static inline int64_t supervisor_now_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
+static inline int64_t supervisor_awake_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
 }
 

@@ -297,6 +297,9 @@ static enum turn whose_turn(struct cyc_writer *writer, struct slot **who, int64_
             *who = slot;
             return SERVE;
         }
+        /* Rows and states come without a word. */
+        const int64_t look_ns = waits_for_nothing(slot) ? now + PUSH_NS : slot->push_at_ns;
+        *until_ns = look_ns < *until_ns ? look_ns : *until_ns;
         if (!has_done(slot)) {
             continue;
         }
@@ -308,8 +311,6 @@ static enum turn whose_turn(struct cyc_writer *writer, struct slot **who, int64_
             *who = slot;
         }
         *until_ns = slot->sync_at_ns < *until_ns ? slot->sync_at_ns : *until_ns;
-        *until_ns =
-            slot->push_at_ns < *until_ns && !waits_for_nothing(slot) ? slot->push_at_ns : *until_ns;
     }
     return turn;
 }

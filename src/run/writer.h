@@ -36,6 +36,8 @@ bool cyc_writer_poll(struct cyc_writer *writer, struct cyc_writer_news *news);
 /* Hands a run over; *slot names it from now on. The writer ends it with cyc_writer_finish(). */
 int cyc_writer_add(struct cyc_writer *writer, struct cyc_run *run, unsigned *slot,
                    struct cyc_err *err);
+/* Why the last post got no ticket: what the disk said, or that the queue is full. */
+int cyc_writer_why(struct cyc_writer *writer, unsigned slot, struct cyc_err *err);
 /* Posts; each returns a ticket, 0 when the queue is full (a defined fault: reason `disk`) or the
  * run takes no more. Everything is copied. A step's begin and end are made durable at once, the
  * rest when the interval is over. */

@@ -69,6 +69,19 @@ static uint64_t posted(struct cyc_writer *writer, unsigned index, struct node *n
     return ticket;
 }
 
+int cyc_writer_why(struct cyc_writer *writer, unsigned index, struct cyc_err *err)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    const struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
+    const int status = slot != NULL && slot->status != CYC_OK
+                           ? cyc_err_set(err, slot->status, "%s", slot->news.text)
+                           : cyc_err_set(err, CYC_E_NO_SPACE,
+                                         "the disk is too slow: %d rows and events wait for it",
+                                         CYC_WRITER_NODES_MAX);
+    (void)pthread_mutex_unlock(&writer->lock);
+    return status;
+}
+
 uint64_t cyc_writer_row(struct cyc_writer *writer, unsigned slot, const struct cyc_record *record,
                         const char *step_type)
 {

@@ -18,6 +18,11 @@ int cyc_file_failed(struct cyc_err *err, const char *what, const char *path, int
                            "readable, free some space and start again",
                            what, path);
     }
+    if (error_number == EIO) {
+        return cyc_err_set(err, CYC_E_FILE,
+                           "cannot %s %s: %s; look after the disk before anything is started again",
+                           what, path, why);
+    }
     if (error_number == ENOMEM) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "cannot %s %s: out of memory", what, path);
     }

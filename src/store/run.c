@@ -64,7 +64,7 @@ int cyc_run_lock(struct cyc_run *run, struct cyc_err *err)
     return cyc_file_failed(err, "lock", run->folder, errno);
 }
 
-/* Its place, else the last part of the author's path; the number keeps two of the same name apart. */
+/* Its place, else the last part of the author's path; a number keeps two of the same name apart. */
 static void stored_name(char *stored, size_t size, const struct cyc_run_file *file, unsigned index,
                         const struct cyc_run_file *files)
 {
@@ -177,6 +177,15 @@ static int refuse_network(const char *runs_dir, struct cyc_err *err)
     return CYC_OK;
 }
 
+int cyc_runs_dir_check(const char *runs_dir, struct cyc_err *err)
+{
+    int status = cyc_folder_make(runs_dir, err);
+    if (status == CYC_OK) {
+        status = refuse_network(runs_dir, err);
+    }
+    return status == CYC_OK ? cyc_reserve_make(runs_dir, err) : status;
+}
+
 static int fill_folder(struct cyc_run *run, const char *runs_dir,
                        const struct cyc_run_identity *identity, struct cyc_err *err)
 {
@@ -187,10 +196,8 @@ static int fill_folder(struct cyc_run *run, const char *runs_dir,
     cyc_name_safe(institution, sizeof institution,
                   identity->institution != NULL ? identity->institution : "LAB");
     (void)snprintf(stem, sizeof stem, "%s__%s__%s", institution, cell, date);
-    int status = cyc_folder_make(runs_dir, err);
-    if (status == CYC_OK && identity->sync) {
-        status = refuse_network(runs_dir, err);
-    }
+    int status =
+        identity->sync ? cyc_runs_dir_check(runs_dir, err) : cyc_folder_make(runs_dir, err);
     if (status == CYC_OK) {
         status = make_folder(run, runs_dir, date, cell, &number, err);
     }

@@ -61,6 +61,9 @@ struct cyc_run; /* a run that is being written */
  * cyc_run_finish(); NULL after an error. */
 int cyc_run_create(const char *runs_dir, const struct cyc_run_identity *identity,
                    struct cyc_run **run, struct cyc_err *err);
+/* Makes the folder of runs where it is missing; refuses one that is no place for a live run: on a
+ * network file system, or without room for the reserve. */
+int cyc_runs_dir_check(const char *runs_dir, struct cyc_err *err);
 const char *cyc_run_id(const struct cyc_run *run);
 const char *cyc_run_folder(const struct cyc_run *run);
 const char *cyc_run_data_path(const struct cyc_run *run);

@@ -10,7 +10,7 @@
  *     sync=hang      they take 5 s
  *     statfs=nfs     the folder is on a network file system
  *     wall=S         the wall clock is S seconds off
- *     sleep=S        the computer slept for S seconds: CLOCK_BOOTTIME went on, CLOCK_MONOTONIC not
+ *     sleep=S        the computer slept for S seconds: all clocks but CLOCK_MONOTONIC went on
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,7 +36,8 @@ static bool control(const char *word, char *value, size_t size)
     const char *path = getenv("CYC_SHIM");
     char text[1024];
     const int before = errno;
-    const int fd = path != NULL ? (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC) : -1;
+    const int fd =
+        path != NULL ? (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC) : -1;
     const ssize_t length = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
     bool found = false;
     if (fd >= 0) {
@@ -166,8 +167,12 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 {
     char value[64];
     const int result = (int)syscall(SYS_clock_gettime, clock, time);
-    const char *word = clock == CLOCK_REALTIME ? "wall" : clock == CLOCK_BOOTTIME ? "sleep" : NULL;
-    if (result == 0 && word != NULL && control(word, value, sizeof value)) {
+    const bool is_wall = clock == CLOCK_REALTIME;
+    if (result == 0 && is_wall && control("wall", value, sizeof value)) {
+        time->tv_sec += strtol(value, NULL, 10);
+    }
+    if (result == 0 && (is_wall || clock == CLOCK_BOOTTIME) &&
+        control("sleep", value, sizeof value)) {
         time->tv_sec += strtol(value, NULL, 10);
     }
     return result;
