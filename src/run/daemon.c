@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -265,12 +266,23 @@ static void close_all(struct daemon *daemon)
     free(daemon->user_list);
 }
 
+/* A run holds half a dozen descriptors; the usual soft limit of 1,024 would be less than 200. */
+static void allow_many_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int cyc_daemon_run(const struct cyc_daemon_options *options, struct cyc_err *err)
 {
     struct daemon *daemon = calloc(1, sizeof *daemon);
     if (daemon == NULL) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the daemon");
     }
+    allow_many_files();
     (void)mallopt(M_ARENA_MAX, 2); /* else each thread that opens a run leaves its own behind */
     daemon->options = options;
     daemon->rig = options->rig;
