@@ -82,6 +82,16 @@ static void map_disk(struct whole *whole)
     (void)close(fd);
 }
 
+static void to_log(const struct whole *whole)
+{
+    char log[600];
+    (void)snprintf(log, sizeof log, "%s/log", whole->folder);
+    const int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) {
+        _exit(1);
+    }
+}
+
 static void start_supervisor(struct whole *whole)
 {
     struct cyc_err err = {0};
@@ -94,12 +104,8 @@ static void start_supervisor(struct whole *whole)
     if (whole->supervisor != 0) {
         return;
     }
-    char log[600];
-    (void)snprintf(log, sizeof log, "%s/log", whole->folder);
-    const int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    to_log(whole);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    (void)dup2(fd, STDOUT_FILENO);
-    (void)dup2(fd, STDERR_FILENO);
     (void)setenv("LD_PRELOAD", whole->shim, 1);
     (void)setenv(DISK_VARIABLE, whole->disk_path, 1);
     (void)execl(whole->program, whole->program, "supervise", "--rig", whole->rig, "--state",
@@ -125,9 +131,7 @@ static pid_t start_run(const struct whole *whole, unsigned channel)
     }
     char name[16];
     (void)snprintf(name, sizeof name, "c%u", channel);
-    if (freopen("/dev/null", "w", stdout) == NULL) {
-        _exit(1);
-    }
+    to_log(whole);
     (void)execl(whole->program, whole->program, "run", whole->protocol, "--rig", whole->rig,
                 "--channel", name, "--cell", whole->cell, "--runs", whole->runs, "--detach",
                 "--quiet", (char *)NULL);
