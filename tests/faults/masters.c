@@ -5,6 +5,7 @@
  *   readings     are numbered, kept until they are confirmed, and sent again as they were
  *   restarts     three in ten minutes; then that process stays down, safe, and `status` says so
  *   a flood      of calls does not fill the log
+ *   proof        kills a port process and is told that the output was made safe
  */
 #include "faults/bench.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_NS (5 * CYC_S_NS)
@@ -303,10 +305,87 @@ static void test_flood(void)
     (void)snprintf(path, sizeof path, "%s/events.log", bench.state);
     const unsigned lines = count_lines(path);
     (void)printf("        %u lines in the log\n", lines);
-    expect(bench_file_has(path, "another daemon has called"), "calls that end others are logged");
+    expect(bench_file_has(path, "outputs off"), "calls that end others are logged");
     expect(lines < LINES_MAX, "a daemon that calls again and again does not fill the log");
     expect(!bench_file_has(path, "no sign of life"), "and keeps nobody from his work");
     bench_end(&bench);
+}
+
+/* ---- Proof
+ * ---------------------------------------------------------------------------------------
+ */
+
+/* As if the channel had been proved so many days ago. */
+static void prove_days_ago(const struct bench *bench, int days)
+{
+    const time_t then = time(NULL) - (time_t)days * 86400 - 60;
+    struct tm parts;
+    char path[440];
+    char when[40];
+    (void)gmtime_r(&then, &parts);
+    (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    (void)snprintf(path, sizeof path, "%s/proof.jsonl", bench->state);
+    FILE *const file = fopen(path, "ae");
+    if (file != NULL) {
+        (void)fprintf(file, "{\"time\":\"%s\",\"channel\":\"A1\",\"result\":\"off\"}\n", when);
+        (void)fclose(file);
+    }
+}
+
+/* A run, and what it says of the last proof; NULL: nothing. */
+static void test_reminder(int days, const char *said)
+{
+    struct bench bench;
+    char path[440];
+    char what[120];
+    begin(&bench, 4, fast_rig);
+    bench_start_run(&bench, protocol, true);
+    if (days >= 0) {
+        prove_days_ago(&bench, days);
+    }
+    for (int64_t until_ns = bench_now_ns() + 3 * PATIENCE_NS;
+         !bench.is_on && bench_now_ns() < until_ns;) {
+        bench_submit(&bench);
+        bench_look(&bench);
+        bench_sleep_ns(20 * CYC_MS_NS);
+    }
+    (void)snprintf(path, sizeof path, "%s/run.txt", bench.folder);
+    (void)snprintf(what, sizeof what, "a run says of the last proof: %s",
+                   said != NULL ? said : "nothing");
+    expect(bench.is_on &&
+               bench_file_has(path, said != NULL ? said : "was last shown") == (said != NULL),
+           what);
+    const char *const proof[] = {bench_cyclostat, "proof", "--kill", bench.rig, NULL};
+    const bool refused = bench_run(&bench, proof) != 0;
+    bench_look(&bench);
+    (void)snprintf(path, sizeof path, "%s/out.txt", bench.folder);
+    expect(refused && bench.is_on && bench_file_has(path, "a run is on channel A1"),
+           "no process is killed under a run");
+    bench_end(&bench);
+}
+
+static void test_proof(void)
+{
+    struct bench bench;
+    char path[440];
+    begin(&bench, 3, fast_rig);
+    const char *const proof[] = {bench_cyclostat, "proof", "--kill", bench.rig, NULL};
+    (void)setenv("CYCLOSTAT_STATE", bench.state, 1);
+    const bool shown = bench_run(&bench, proof) == 0;
+    struct cyc_err err = {0};
+    (void)cyc_state_dir(bench.rig, bench.state, sizeof bench.state, &err);
+    (void)snprintf(path, sizeof path, "%s/proof.jsonl", bench.state);
+    expect(shown && bench_file_has(path, "\"result\":\"off\",\"how\":\"process killed\""),
+           "a port process is killed, and the output made safe and written down");
+    (void)snprintf(path, sizeof path, "%s/events.log", bench.state);
+    expect(bench_file_has(path, "ended by signal 9") &&
+               bench_file_has(path, "made safe from outside: off"),
+           "it was the supervisor who did it");
+    expect(bench_holder(&bench, "supervisor") == 0, "who was started for it has ended");
+    bench_end(&bench);
+    test_reminder(-1, "never");
+    test_reminder(40, "40 days ago");
+    test_reminder(29, NULL);
 }
 
 int main(int argc, char **argv)
@@ -321,5 +400,6 @@ int main(int argc, char **argv)
     test_budget("port", "port smu");
     test_budget("daemon", "daemon");
     test_flood();
+    test_proof();
     return broken == 0 ? 0 : 1;
 }

@@ -35,11 +35,16 @@ static const char rig[] =
     "channels:\n"
     "  A1: {cycler: smu1, limits: {voltage: [2 V, 4.9 V], current: 100 mA}}\n";
 
-static const char charge[] =
-    "cyclostat: 1\n"
-    "name: matrix\n"
-    "limits: {voltage: [2.1 V, 4.8 V], current: 50 mA}\n"
+#define YAML_HEAD                                                                                  \
+    "cyclostat: 1\n"                                                                               \
+    "name: matrix\n"                                                                               \
+    "limits: {voltage: [2.1 V, 4.8 V], current: 50 mA}\n"                                          \
     "method:\n"
+/* After an interruption it waits for a person … */
+static const char charge[] =
+    YAML_HEAD "  - {charge: 1 mA, cutoff: [4.5 V, 1 h], after_interruption: hold}\n";
+/* … or goes on by itself. */
+static const char charge_on[] = YAML_HEAD
     "  - {charge: 1 mA, cutoff: [4.5 V, 1 h], after_interruption: continue, max_gap: 1 h}\n";
 
 #define LUA_HEAD                                                                                   \
@@ -71,9 +76,9 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {"scheduler crash", "lease (its socket closes)", charge, DAEMON, SIGKILL, NULL, 0, CRASH_NS,
+    {"scheduler crash", "lease (its socket closes)", charge_on, DAEMON, SIGKILL, NULL, 0, CRASH_NS,
      true},
-    {"scheduler hang", "lease, then the supervisor", charge, DAEMON, SIGSTOP, NULL, 0, HANG_NS,
+    {"scheduler hang", "lease, then the supervisor", charge_on, DAEMON, SIGSTOP, NULL, 0, HANG_NS,
      true},
     {"Lua loop", "the step's own end; no next step: rest, fault", lua_loop, SOURCE, 0, NULL, 0,
      3 * CYC_S_NS + CYC_S_NS, false},
