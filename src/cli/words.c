@@ -169,6 +169,24 @@ static void put_sums(struct cyc_json *json, const struct cyc_sums *sums)
     cyc_cli_key_number(json, "discharge_energy_Wh", sums->discharge_Wh);
 }
 
+/* Named sensors at the end, in the order in which cell or rig names them; none: no key. */
+static void put_sensors(struct cyc_json *json, const struct cyc_result *result)
+{
+    unsigned count = CYC_AUX_MAX;
+    while (count > 0 && isnan(result->aux[count - 1])) {
+        count--;
+    }
+    if (count == 0) {
+        return;
+    }
+    cyc_json_key(json, "sensors");
+    cyc_json_open(json, '[');
+    for (unsigned i = 0; i < count; i++) {
+        cyc_json_number(json, result->aux[i]);
+    }
+    cyc_json_close(json, ']');
+}
+
 void cyc_cli_result_json(struct cyc_json *json, const struct cyc_result *result)
 {
     cyc_cli_key_number(json, "end_s", (double)result->end_ns * 1e-9);
@@ -186,6 +204,7 @@ void cyc_cli_result_json(struct cyc_json *json, const struct cyc_result *result)
     cyc_cli_key_number(json, "current_A", result->current_A);
     cyc_cli_key_number(json, "temperature_degC", result->temperature_degC);
     cyc_cli_key_number(json, "pressure_Pa", result->pressure_Pa);
+    put_sensors(json, result);
     cyc_json_key(json, "resistances_ohm");
     cyc_json_open(json, '[');
     for (unsigned i = 0; i < result->resistance_count; i++) {
