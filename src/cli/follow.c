@@ -60,6 +60,10 @@ static void put_line(struct cyc_text *line, const struct cyc_channel_status *sta
                         status->step_name[0] != '\0' ? " " : "", status->step_name,
                         cyc_duration_text(time, status->t_ns / CYC_S_NS * CYC_S_NS));
     }
+    if (status->left_ns != CYC_NEVER) {
+        cyc_text_format(line, " (%s left)",
+                        cyc_duration_text(time, status->left_ns / CYC_S_NS * CYC_S_NS));
+    }
     if (status->age_ns > 3 * CYC_S_NS) {
         cyc_text_append(line, "  (no fresh reading)");
     }

@@ -162,7 +162,12 @@ static void status_json(struct cyc_json *json, const struct cyc_channel_status *
     cyc_cli_key_number(json, "ambient_degC", status->ambient_degC);
     cyc_cli_key_number(json, "pressure_Pa", status->pressure_Pa);
     cyc_cli_key_number(json, "step_capacity_Ah", status->step_capacity_Ah);
+    cyc_cli_key_number(json, "step_left_s",
+                       status->left_ns == CYC_NEVER ? (double)NAN : (double)status->left_ns * 1e-9);
     cyc_cli_key_number(json, "rate", status->rate);
+    cyc_cli_key_number(json, "daemon_turns", (double)status->loops);
+    cyc_cli_key_number(json, "daemon_turns_over_1_ms", (double)status->slow_loops);
+    cyc_cli_key_number(json, "daemon_longest_turn_ms", (double)status->slowest_loop_ns * 1e-6);
     cyc_cli_key_string(json, "end", status->end[0] != '\0' ? status->end : NULL);
     cyc_cli_key_string(json, "why", status->why);
     cyc_json_close(json, '}');

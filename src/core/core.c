@@ -90,6 +90,11 @@ const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core)
     return &core->setpoint;
 }
 
+int64_t cyc_core_step_time_ns(const struct cyc_core *core)
+{
+    return core->step_time_ns;
+}
+
 uint32_t cyc_core_step_count(const struct cyc_core *core)
 {
     return core->step_count;

@@ -192,6 +192,8 @@ const struct cyc_sample *cyc_core_last(const struct cyc_core *core);
 /* Voltage and current of the latest sample in which both were numbers; NaN: there was none. */
 void cyc_core_known(const struct cyc_core *core, double *voltage_V, double *current_A);
 const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core);
+/* The step's own time: under its own setpoint. */
+int64_t cyc_core_step_time_ns(const struct cyc_core *core);
 uint32_t cyc_core_step_count(const struct cyc_core *core);
 const struct cyc_sums *cyc_core_sums(const struct cyc_core *core, unsigned scope);
 

@@ -12,11 +12,11 @@
 #include "device/rig.h"
 #include "store/store.h"
 
-#define CYC_CONTROL_VERSION 1
+#define CYC_CONTROL_VERSION 2
 
 enum cyc_request_kind {
     CYC_REQUEST_STATUS = 1, /* of a channel, or of all */
-    CYC_REQUEST_START, /* the run in `folder`, on a channel; DONE when its first step runs */
+    CYC_REQUEST_START,      /* the run in `folder`, on a channel; DONE when its first step runs */
     CYC_REQUEST_WATCH,      /* a channel's state several times a second, and what happens */
     CYC_REQUEST_PAUSE,
     CYC_REQUEST_RESUME,
@@ -58,6 +58,9 @@ struct cyc_channel_status {
     int64_t age_ns;
     double voltage_V, current_A, temperature_degC, ambient_degC, pressure_Pa; /* NaN: none */
     double step_capacity_Ah;
+    int64_t left_ns;            /* of the step, in run time; CYC_NEVER: not known */
+    uint64_t loops, slow_loops; /* turns of the daemon; those that took over 1 ms */
+    int64_t slowest_loop_ns;
     double rate;
     char end[16]; /* how the last run ended */
     char why[256];

@@ -25,8 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 256
-#define SCAN_NS    (2 * CYC_MS_NS) /* at most so often all channels are looked at */
+#define EVENTS_MAX  256
+#define LOOP_MAX_NS CYC_MS_NS       /* of one thing that came, or of all that is due */
+#define SCAN_NS     (2 * CYC_MS_NS) /* at most so often all channels are looked at */
 
 int64_t cyc_daemon_now_ns(void)
 {
@@ -160,6 +161,17 @@ static int wait_ms(const struct daemon *daemon)
     return left_ns <= 0 ? 0 : (int)((left_ns + CYC_MS_NS - 1) / CYC_MS_NS);
 }
 
+/* No turn may take long: whoever decides for all waits for nobody. What the scheduler took away
+ * while it ran is counted too. */
+static void count_turn(struct daemon *daemon, int64_t since_ns)
+{
+    const int64_t taken_ns = cyc_daemon_now_ns() - since_ns;
+    daemon->loops++;
+    daemon->slow_loops += taken_ns > LOOP_MAX_NS ? 1 : 0;
+    daemon->slowest_loop_ns =
+        taken_ns > daemon->slowest_loop_ns ? taken_ns : daemon->slowest_loop_ns;
+}
+
 static int loop(struct daemon *daemon, struct cyc_err *err)
 {
     while (!daemon->ending) {
@@ -173,11 +185,13 @@ static int loop(struct daemon *daemon, struct cyc_err *err)
         for (int i = 0; i < count && !daemon->ending; i++) {
             daemon->now_ns = cyc_daemon_now_ns();
             hear(daemon, events[i].data.u64);
+            count_turn(daemon, daemon->now_ns);
         }
         if (!daemon->ending) {
             daemon->now_ns = cyc_daemon_now_ns();
             tick_channels(daemon);
             beat(daemon);
+            count_turn(daemon, daemon->now_ns);
         }
     }
     return CYC_OK;

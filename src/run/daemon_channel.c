@@ -484,6 +484,7 @@ static void put_progress(const struct channel *channel, const struct cyc_live_vi
                          struct cyc_channel_status *status)
 {
     const struct cyc_progress *progress = &view->progress;
+    status->left_ns = channel->live != NULL ? view->left_ns : CYC_NEVER;
     if (channel->live == NULL) {
         return;
     }
@@ -536,6 +537,9 @@ void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
         .ambient_degC = sample.ambient_degC,
         .pressure_Pa = sample.pressure_Pa,
         .rate = daemon->options->rate,
+        .loops = daemon->loops,
+        .slow_loops = daemon->slow_loops,
+        .slowest_loop_ns = daemon->slowest_loop_ns,
     };
     (void)cyc_copy(status->channel, sizeof status->channel, name_of(daemon, index));
     (void)cyc_copy(status->run_id, sizeof status->run_id, channel->run_id);

@@ -116,6 +116,8 @@ struct daemon {
     pid_t alarms[CYC_ALARMS_MAX]; /* 0: none */
     struct cyc_writer *writer;
     int64_t now_ns, beat_ns, wake_ns;
+    uint64_t loops, slow_loops; /* turns of the loop; those that took over LOOP_MAX_NS */
+    int64_t slowest_loop_ns;
     int64_t asleep_ns, wall_ns; /* CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, behind the wall */
     bool ending;
 };

@@ -691,6 +691,7 @@ void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view)
     cyc_session_outcome(live->session, 0, &outcome);
     view->finish = outcome.finish;
     cyc_session_progress(live->session, &view->progress);
+    view->left_ns = cyc_live_left_ns(live);
     view->progress.t_ns = cyc_live_run_time_ns(live, live->now_ns);
     const bool shown = view->held || live->state == CYC_LIVE_ENDED;
     (void)cyc_copy(view->why, sizeof view->why, shown ? live->why : "");

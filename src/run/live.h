@@ -132,9 +132,10 @@ struct cyc_live_view {
     bool resting; /* the next step is waited for with the circuit open */
     bool held;    /* after an interruption: waits for an instrument or an operator, see `why` */
     struct cyc_progress progress;
-    bool begun;     /* the first step runs: what it asks for has been carried out */
-    bool energised; /* a current may have flowed */
-    char why[256];  /* of the end, or of being held */
+    int64_t left_ns; /* of the step; CYC_NEVER: not known */
+    bool begun;      /* the first step runs: what it asks for has been carried out */
+    bool energised;  /* a current may have flowed */
+    char why[256];   /* of the end, or of being held */
     enum cyc_finish finish;
 };
 void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view);

@@ -129,6 +129,9 @@ const char *cyc_live_away_resume(struct cyc_live *live);
 /* The run is to end while the instrument is away. */
 void cyc_live_away_close(struct cyc_live *live);
 
+/* live_left.c: of the step; CYC_NEVER: not known */
+int64_t cyc_live_left_ns(const struct cyc_live *live);
+
 /* live_judge.c: both */
 /* From the last sample on it is a gap; the output was off by then (run time). */
 void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns);
