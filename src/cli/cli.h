@@ -50,6 +50,7 @@ int cyc_cli_resume(int argc, char **argv);
 int cyc_cli_skip(int argc, char **argv);
 int cyc_cli_stop(int argc, char **argv);
 int cyc_cli_restart(int argc, char **argv);
+int cyc_cli_replay(int argc, char **argv);
 int cyc_cli_daemon(int argc, char **argv);    /* hidden */
 int cyc_cli_port(int argc, char **argv);      /* hidden */
 int cyc_cli_supervise(int argc, char **argv); /* hidden */

@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
     {"runs", cyc_cli_runs, "list the runs"},
     {"show", cyc_cli_show, "show one run: identity, end, steps, events"},
     {"cycles", cyc_cli_cycles, "the table of cycles of a run"},
+    {"replay", cyc_cli_replay, "decide a run again and compare"},
     {"cells", cyc_cli_cells, "the simulated cells that come with the program"},
     {"emulate", cyc_cli_emulate, "an instrument that is not there, with a simulated cell"},
     {"schema", cyc_cli_schema, "the JSON Schema of protocols, for editors"},

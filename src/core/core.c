@@ -63,6 +63,11 @@ void cyc_core_set_patience(struct cyc_core *core, const struct cyc_patience *pat
     core->patience.pressure_ns = at_least(patience->pressure_ns);
 }
 
+void cyc_core_patience(const struct cyc_core *core, struct cyc_patience *patience)
+{
+    *patience = core->patience;
+}
+
 enum cyc_state cyc_core_state(const struct cyc_core *core)
 {
     return core->state;

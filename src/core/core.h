@@ -171,6 +171,7 @@ struct cyc_patience {
     int64_t sample_ns, temperature_ns, pressure_ns;
 };
 void cyc_core_set_patience(struct cyc_core *core, const struct cyc_patience *patience);
+void cyc_core_patience(const struct cyc_core *core, struct cyc_patience *patience);
 void cyc_core_handle(struct cyc_core *core, const struct cyc_step *step,
                      const struct cyc_event *event, struct cyc_actions *actions);
 

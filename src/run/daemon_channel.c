@@ -183,6 +183,7 @@ static int open_live(struct daemon *daemon, unsigned index, const struct opener 
         .rig_now = channel->rig_now,
         .gap = cyc_live_parts_gap,
         .intend = cyc_live_parts_intend,
+        .ending = cyc_live_parts_ending,
     };
     const int status = cyc_live_open(&options, &channel->live, err);
     channel->parts.live = channel->live;

@@ -220,6 +220,7 @@ void cyc_live_scale_patience(struct cyc_live *live)
     patience.temperature_ns = scaled(live, patience.temperature_ns);
     patience.pressure_ns = scaled(live, patience.pressure_ns);
     cyc_core_set_patience(cyc_session_core(live->session), &patience);
+    cyc_session_anchor(live->session);
 }
 
 static void on_note(void *context, int64_t t_ns, const char *text)
@@ -241,6 +242,7 @@ static int open_parts(struct cyc_live *live, struct cyc_err *err)
         .listener = &listener,
         .sensors = &sensors,
         .trace_path = live->options.trace_path,
+        .ending = live->options.ending,
     };
     live->plausible = calloc(1, cyc_plausible_size());
     if (live->plausible == NULL) {

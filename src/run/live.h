@@ -80,6 +80,7 @@ struct cyc_live_options {
     struct cyc_run_tail tail; /* rows that were kept */
     const char *rig_now;      /* cyc_rig_channel_json(); borrowed as long */
     void (*gap)(void *context, const struct cyc_gap *gap); /* for the journal; of store.context */
+    void (*ending)(void *context, uint32_t step_count, struct cyc_ending *ending); /* session.h */
 };
 
 enum cyc_live_state {

@@ -136,6 +136,12 @@ void cyc_live_parts_gap(void *context, const struct cyc_gap *gap)
     parts->posted = cyc_writer_gap(parts->writer, parts->slot, gap);
 }
 
+void cyc_live_parts_ending(void *context, uint32_t step_count, struct cyc_ending *ending)
+{
+    const struct cyc_live_parts *parts = context;
+    (void)cyc_writer_ending(parts->writer, parts->slot, step_count, ending);
+}
+
 void cyc_live_parts_intend(void *context)
 {
     struct cyc_live_parts *parts = context;

@@ -32,9 +32,12 @@ struct cyc_session {
     struct cyc_host host;
     struct cyc_session_source source;
     struct cyc_session_store store;
-    bool kept;                   /* there is a store */
-    struct cyc_core *core;       /* owned */
-    struct cyc_trace *trace;     /* owned; NULL: none */
+    bool kept;                 /* there is a store */
+    struct cyc_core *core;     /* owned */
+    struct cyc_trace *trace;   /* owned; NULL: none */
+    bool anchor;               /* the executor's state is to go into the trace */
+    struct cyc_ending *ending; /* owned; NULL: not kept, or no memory */
+    void (*take_ending)(void *context, uint32_t step_count, struct cyc_ending *ending);
     const struct cyc_step *step; /* of the source; NULL between steps */
     const char *question;        /* of an ASK step, the source's; NULL: none */
     struct cyc_actions actions;
@@ -73,6 +76,7 @@ int cyc_session_open(const struct cyc_session_options *options, struct cyc_sessi
     if (options->sensors != NULL) {
         opened->sensors = *options->sensors;
     }
+    opened->take_ending = options->store != NULL ? options->ending : NULL;
     opened->host = *options->host;
     opened->source = *options->source;
     opened->kept = options->store != NULL;
@@ -104,6 +108,7 @@ void cyc_session_close(struct cyc_session *session)
         return;
     }
     (void)cyc_trace_close(session->trace, NULL);
+    cyc_ending_free(session->ending);
     free(session->core);
     free(session);
 }
@@ -176,6 +181,20 @@ static int log_fault(struct cyc_session *session, const struct cyc_fault *fault,
     return status;
 }
 
+static void hand_ending_over(struct cyc_session *session, const struct cyc_step *step)
+{
+    struct cyc_ending *ending = session->ending;
+    if (ending == NULL) {
+        return;
+    }
+    session->ending = NULL;
+    if (cyc_ending_detach(ending, step, &session->actions)) {
+        session->take_ending(session->store.context, session->actions.result.step_count, ending);
+    } else {
+        cyc_ending_free(ending);
+    }
+}
+
 static int end_step(struct cyc_session *session, struct cyc_err *err)
 {
     const struct cyc_step *step = session->step;
@@ -186,6 +205,7 @@ static int end_step(struct cyc_session *session, struct cyc_err *err)
     int status = CYC_OK;
     if (session->kept) {
         status = session->store.step_end(session->store.context, step, result, err);
+        hand_ending_over(session, step);
     }
     if (status == CYC_OK && (result->flags & CYC_RESULT_AT_ENTRY) != 0) {
         status = log_entry(session, step, result, err);
@@ -239,12 +259,38 @@ static int carry_out(struct cyc_session *session, int64_t t_ns, const struct cyc
     return cyc_err_set(err, CYC_E_BUG, "the executor gave an action that does not exist");
 }
 
+void cyc_session_anchor(struct cyc_session *session)
+{
+    session->anchor = true;
+    if (session->ending != NULL) {
+        cyc_ending_clear(session->ending);
+    }
+}
+
+/* For those who decide it again. */
+static void look_before(struct cyc_session *session, const struct cyc_event *event)
+{
+    const struct cyc_step *step = session->step;
+    if (session->trace != NULL) {
+        if (session->anchor) {
+            cyc_trace_state(session->trace, session->core,
+                            event->kind != CYC_EVENT_STEP ? step : NULL);
+        }
+        cyc_trace_event(session->trace, step, event);
+    }
+    session->anchor = false;
+    if (session->take_ending != NULL && session->ending == NULL) {
+        session->ending = cyc_ending_new();
+    }
+    if (session->ending != NULL) {
+        cyc_ending_event(session->ending, session->core, step, event);
+    }
+}
+
 /* One event to the executor, and all it answers with. */
 static int feed(struct cyc_session *session, const struct cyc_event *event, struct cyc_err *err)
 {
-    if (session->trace != NULL) {
-        cyc_trace_event(session->trace, session->step, event);
-    }
+    look_before(session, event);
     const bool faulty = cyc_core_state(session->core) == CYC_STATE_FAULT;
     cyc_core_handle(session->core, session->step, event, &session->actions);
     if (session->trace != NULL) {
@@ -278,7 +324,9 @@ static int return_to(struct cyc_session *session, const struct cyc_step *step, s
         return status;
     }
     if (past->in_step) {
-        return past->restore(past->context, step, session->core, err);
+        const int restored = past->restore(past->context, step, session->core, err);
+        cyc_session_anchor(session);
+        return restored;
     }
     const struct cyc_event event = {.kind = CYC_EVENT_STEP, .t_ns = past->start_ns};
     return feed(session, &event, err);

@@ -15,6 +15,7 @@
 #ifndef CYC_RUN_SESSION_H
 #define CYC_RUN_SESSION_H
 
+#include "run/ending.h"
 #include "run/run.h"
 #include "run/trace.h"
 
@@ -65,6 +66,9 @@ struct cyc_session_options {
     const struct cyc_dry_listener *listener; /* NULL: nobody listens */
     const struct cyc_sensors *sensors;       /* for their names in messages; NULL: none; copied */
     const char *trace_path;                  /* NULL: none */
+    /* Of store.context: the last events before the end of each step (ending.h), transferred. NULL:
+     * they are not kept. */
+    void (*ending)(void *context, uint32_t step_count, struct cyc_ending *ending);
 };
 
 struct cyc_session;
@@ -76,6 +80,8 @@ int cyc_session_open(const struct cyc_session_options *options, struct cyc_sessi
 /* Frees. What became of the store is its owner's business. */
 void cyc_session_close(struct cyc_session *session);
 
+/* The host has set the executor up: how patient it is, a state to go on from. Into the trace. */
+void cyc_session_anchor(struct cyc_session *session);
 /* Asks the source for the first step at run time t_ns. */
 int cyc_session_start(struct cyc_session *session, int64_t t_ns, struct cyc_err *err);
 /* Hands an event to the executor and carries out the actions, as often as steps follow each other

@@ -1,6 +1,7 @@
 #include "run/trace.h"
 
 #include "base/text.h"
+#include "store/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -71,7 +72,7 @@ int cyc_trace_open(const char *path, struct cyc_trace **trace, struct cyc_err *e
                            strerror(reason));
     }
     (void)setvbuf(opened->file, NULL, _IOFBF, TRACE_BUFFER_SIZE);
-    cyc_text_append(&opened->line, "cyclostat trace 1\n");
+    cyc_text_append(&opened->line, CYC_TRACE_HEADING);
     *trace = opened;
     return CYC_OK;
 }
@@ -247,10 +248,17 @@ static void put_sample(struct cyc_text *line, const struct cyc_sample *sample)
     cyc_text_append(line, "\n");
 }
 
-void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
-                     const struct cyc_event *event)
+static void put_absence(struct cyc_text *line, const struct cyc_absence *absence)
 {
-    struct cyc_text *line = &trace->line;
+    if (absence != NULL) {
+        cyc_text_format(line, " records %" PRIu64, absence->record_count);
+        put_sums(line, &absence->passed);
+    }
+}
+
+void cyc_trace_put_event(struct cyc_text *line, const struct cyc_step *step,
+                         const struct cyc_event *event)
+{
     cyc_text_format(line, "> %" PRId64 " ", event->t_ns);
     switch (event->kind) {
     case CYC_EVENT_STEP:
@@ -268,12 +276,42 @@ void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
         cyc_text_format(line, "reply %s\n", reply_name(event->reply));
         break;
     case CYC_EVENT_OPERATOR:
-        cyc_text_format(line, "operator %s\n", operator_name(event->operator_word));
+        cyc_text_format(line, "operator %s", operator_name(event->operator_word));
+        put_absence(line, event->absence);
+        cyc_text_append(line, "\n");
         break;
     case CYC_EVENT_END:
         cyc_text_format(line, "end %s\n", cyc_finish_name(event->finish));
         break;
     }
+}
+
+void cyc_trace_put_state(struct cyc_text *text, const struct cyc_core *core,
+                         const struct cyc_step *step)
+{
+    struct cyc_patience patience;
+    cyc_core_patience(core, &patience);
+    cyc_text_format(text, "@ patience %" PRId64 " %" PRId64 " %" PRId64 "\n", patience.sample_ns,
+                    patience.temperature_ns, patience.pressure_ns);
+    if (step != NULL) {
+        cyc_text_append(text, "@ step");
+        put_step(text, step);
+    }
+    cyc_text_append(text, "@ state\n");
+    cyc_state_save(core, text);
+}
+
+void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
+                     const struct cyc_event *event)
+{
+    cyc_trace_put_event(&trace->line, step, event);
+    put_line(trace);
+}
+
+void cyc_trace_state(struct cyc_trace *trace, const struct cyc_core *core,
+                     const struct cyc_step *step)
+{
+    cyc_trace_put_state(&trace->line, core, step);
     put_line(trace);
 }
 
@@ -359,9 +397,8 @@ static void put_action(struct cyc_text *line, const struct cyc_action *action,
     }
 }
 
-void cyc_trace_actions(struct cyc_trace *trace, const struct cyc_actions *actions)
+void cyc_trace_put_actions(struct cyc_text *line, const struct cyc_actions *actions)
 {
-    struct cyc_text *line = &trace->line;
     for (unsigned i = 0; i < actions->count; i++) {
         put_action(line, &actions->items[i], actions);
     }
@@ -376,6 +413,11 @@ void cyc_trace_actions(struct cyc_trace *trace, const struct cyc_actions *action
         put(line, cyc_signal_name(watch->signal), watch->value);
     }
     cyc_text_append(line, "\n");
+}
+
+void cyc_trace_actions(struct cyc_trace *trace, const struct cyc_actions *actions)
+{
+    cyc_trace_put_actions(&trace->line, actions);
     put_line(trace);
 }
 

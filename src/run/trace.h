@@ -11,12 +11,20 @@
  *     = until 60000000000 watch voltage 3.01 ...             when the executor wants to be called
  *     > 60000000000 sample ...
  *
- * A value that is not known is written `nan`, no deadline `never`.
+ * A value that is not known is written `nan`, no deadline `never`. Where a host has set the
+ * executor up by itself (how patient it is; a state to go on from), that stands there too:
+ *
+ *     @ patience 3000000000 3000000000 3000000000
+ *     @ step id 1 ...                                         the step in force; not between two
+ *     @ state                                                 cyc_state_save(), line by line
+ *     executor 2
+ *     ...
  */
 #ifndef CYC_RUN_TRACE_H
 #define CYC_RUN_TRACE_H
 
 #include "base/status.h"
+#include "base/text.h"
 #include "core/core.h"
 
 struct cyc_trace;
@@ -27,7 +35,18 @@ int cyc_trace_open(const char *path, struct cyc_trace **trace, struct cyc_err *e
 void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
                      const struct cyc_event *event);
 void cyc_trace_actions(struct cyc_trace *trace, const struct cyc_actions *actions);
+/* The executor as somebody has set it: what follows was decided from there on. */
+void cyc_trace_state(struct cyc_trace *trace, const struct cyc_core *core,
+                     const struct cyc_step *step);
 /* Closes and frees in any case; CYC_E_FILE when something could not be written. */
 int cyc_trace_close(struct cyc_trace *trace, struct cyc_err *err);
+
+/* The same lines into a text. */
+#define CYC_TRACE_HEADING "cyclostat trace 1\n"
+void cyc_trace_put_event(struct cyc_text *text, const struct cyc_step *step,
+                         const struct cyc_event *event);
+void cyc_trace_put_actions(struct cyc_text *text, const struct cyc_actions *actions);
+void cyc_trace_put_state(struct cyc_text *text, const struct cyc_core *core,
+                         const struct cyc_step *step);
 
 #endif

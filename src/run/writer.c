@@ -44,6 +44,17 @@ static int64_t now_ns(void)
 
 /* ---- The thread: one service of one run ------------------------------------------------------ */
 
+static int write_ending(struct cyc_run *run, const struct ended *ended, struct cyc_err *err)
+{
+    struct cyc_text text = {0};
+    cyc_ending_text(ended->ending, &text);
+    const int status = text.failed ? CYC_OK /* it is not worth a run */
+                                   : cyc_run_ending(run, ended->step_count, text.data, err);
+    cyc_text_release(&text);
+    cyc_ending_free(ended->ending);
+    return status;
+}
+
 static int write_node(struct slot *slot, struct node *node, struct cyc_err *err)
 {
     struct cyc_run *run = slot->run;
@@ -73,6 +84,8 @@ static int write_node(struct slot *slot, struct node *node, struct cyc_err *err)
         gap->gap.cause = gap->cause;
         gap->gap.verdict = gap->verdict;
         return cyc_run_gap(run, &gap->gap, err);
+    case ENDING:
+        return write_ending(run, &node->as.ending, err);
     case EXPECTATION:
         return cyc_run_expectation(run, row->name, row->unit, row->value, row->is, row->tolerance,
                                    row->source, err);
@@ -137,6 +150,8 @@ static void drop_waiting(struct cyc_writer *writer, struct slot *slot)
         slot->head = node->next;
         if (node->kind == STEP_BEGIN) {
             free(node->as.begin.step);
+        } else if (node->kind == ENDING) {
+            cyc_ending_free(node->as.ending.ending);
         }
         cyc_writer_give_node(writer, node);
     }

@@ -53,6 +53,9 @@ uint64_t cyc_writer_event(struct cyc_writer *writer, unsigned slot, int64_t t_ns
 /* See cyc_run_anchor(). */
 uint64_t cyc_writer_anchor(struct cyc_writer *writer, unsigned slot, int64_t unix_ns);
 uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct cyc_gap *gap);
+/* `ending` is transferred, also when there is no ticket. */
+uint64_t cyc_writer_ending(struct cyc_writer *writer, unsigned slot, uint32_t step_count,
+                           struct cyc_ending *ending);
 uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
                                 const struct cyc_expectation *row);
 /* The executor's state that belongs to everything posted so far; goes into the next mark. To be

@@ -12,7 +12,7 @@
 #define WHO_SIZE             24
 #define WHY_SIZE             448
 
-enum kind { ROW, STEP_BEGIN, STEP_END, CYCLE, EVENT, GAP, EXPECTATION, ANCHOR, FINISH };
+enum kind { ROW, STEP_BEGIN, STEP_END, CYCLE, EVENT, GAP, ENDING, EXPECTATION, ANCHOR, FINISH };
 
 struct row {
     struct cyc_record record;
@@ -31,6 +31,10 @@ struct begin {
     uint32_t step_count;
     int64_t t_ns;
 };
+struct ended {
+    struct cyc_ending *ending; /* owned */
+    uint32_t step_count;
+};
 struct expected {
     double value, is, tolerance;
     char name[160], unit[24], source[160];
@@ -47,6 +51,7 @@ struct node {
         struct cyc_result result;
         struct cyc_cycle cycle;
         struct gap gap;
+        struct ended ending;
         struct expected expected;
         int64_t unix_ns;
     } as;

@@ -184,6 +184,18 @@ uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct c
     return posted(writer, slot, node, true);
 }
 
+uint64_t cyc_writer_ending(struct cyc_writer *writer, unsigned slot, uint32_t step_count,
+                           struct cyc_ending *ending)
+{
+    struct node *node = post(writer, slot, ENDING);
+    if (node != NULL) {
+        node->as.ending = (struct ended){ending, step_count};
+    } else {
+        cyc_ending_free(ending);
+    }
+    return posted(writer, slot, node, false);
+}
+
 uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
                                 const struct cyc_expectation *row)
 {

@@ -12,6 +12,7 @@
  *   step          one row per execution, with its result; result columns NULL: still running
  *   step_value    the rest of a result: named sensors, slopes, resistances
  *   cycle, event, expectation
+ *   ending        of a live run, the last events before the end of each step, as a trace
  *   gap           what a live run did not see: from when to when, an estimate of the charge that
  *                 passed and a bound of it, and how the run went on
  *   mark          one row; of a live run also the executor's state and the last reading in it
@@ -67,6 +68,7 @@ static const char schema[] =
     "CREATE TABLE gap(id INTEGER PRIMARY KEY, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
     " step INTEGER NOT NULL, cause TEXT NOT NULL, estimate_Ah REAL NOT NULL,"
     " bound_Ah REAL NOT NULL, verdict TEXT NOT NULL) STRICT;"
+    "CREATE TABLE ending(step INTEGER PRIMARY KEY, events TEXT NOT NULL) STRICT;"
     "CREATE TABLE mark(one INTEGER PRIMARY KEY CHECK (one = 1), data_file TEXT NOT NULL,"
     " length INTEGER NOT NULL, xxh64 TEXT NOT NULL, row_count INTEGER NOT NULL,"
     " t_ns INTEGER NOT NULL, unix_ns INTEGER NOT NULL, boot_id TEXT NOT NULL, state TEXT,"
@@ -86,6 +88,7 @@ static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
     [CYC_STATEMENT_MARK] = "INSERT OR REPLACE INTO mark VALUES(1,?,?,?,?,?,?,?,?,?,?,?)",
     [CYC_STATEMENT_ANCHOR] = "UPDATE run SET start_unix_ns = ?",
     [CYC_STATEMENT_GAP] = "INSERT INTO gap VALUES(NULL,?,?,?,?,?,?,?)",
+    [CYC_STATEMENT_ENDING] = "INSERT OR REPLACE INTO ending VALUES(?,?)",
     [CYC_STATEMENT_END] = "UPDATE run SET outcome = ?, why = ?, end_t_ns = ?",
 };
 

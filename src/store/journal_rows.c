@@ -299,6 +299,19 @@ int cyc_journal_gap(struct cyc_journal *journal, const struct cyc_gap *gap, stru
     return cyc_journal_execute(journal, &bind, err);
 }
 
+int cyc_journal_ending(struct cyc_journal *journal, uint32_t step_count, const char *text,
+                       struct cyc_err *err)
+{
+    struct cyc_bind bind;
+    const int status = cyc_journal_begin(journal, CYC_STATEMENT_ENDING, &bind, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    cyc_bind_integer(&bind, step_count);
+    cyc_bind_text(&bind, text);
+    return cyc_journal_execute(journal, &bind, err);
+}
+
 int cyc_journal_state(struct cyc_journal *journal, const struct cyc_run_state *state,
                       struct cyc_err *err)
 {

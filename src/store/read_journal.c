@@ -182,6 +182,7 @@ struct walk {
         cyc_run_cycle_fn cycle;
         cyc_run_step_fn step;
         cyc_run_event_fn event;
+        cyc_run_ending_fn ending;
         cyc_run_expectation_fn expectation;
     } fn;
 };
@@ -257,6 +258,21 @@ int cyc_run_each_event(const char *folder, cyc_run_event_fn fn, void *context, s
 {
     struct walk walk = {.context = context, .row = event_row, .fn.event = fn};
     return walk_folder(&walk, folder, "SELECT t_ns, who, what, why FROM event ORDER BY id", err);
+}
+
+static int ending_row(struct walk *walk)
+{
+    struct cyc_columns *columns = &walk->columns;
+    const uint32_t step_count = (uint32_t)cyc_column_integer(columns);
+    const char *text = cyc_column_text(columns);
+    return walk->fn.ending(walk->context, step_count, text, strlen(text));
+}
+
+int cyc_run_each_ending(const char *folder, cyc_run_ending_fn fn, void *context,
+                        struct cyc_err *err)
+{
+    struct walk walk = {.context = context, .row = ending_row, .fn.ending = fn};
+    return walk_folder(&walk, folder, "SELECT step, events FROM ending ORDER BY step", err);
 }
 
 static int expectation_row(struct walk *walk)

@@ -334,6 +334,11 @@ int cyc_run_gap(struct cyc_run *run, const struct cyc_gap *gap, struct cyc_err *
     return cyc_journal_gap(&run->journal, gap, err);
 }
 
+int cyc_run_ending(struct cyc_run *run, uint32_t step_count, const char *text, struct cyc_err *err)
+{
+    return cyc_journal_ending(&run->journal, step_count, text, err);
+}
+
 int cyc_run_push(struct cyc_run *run, struct cyc_err *err)
 {
     return cyc_data_push(&run->data, err);

@@ -22,8 +22,9 @@
 
 #include <stddef.h>
 
-#define CYC_RUN_ID_SIZE 96
-#define CYC_PATH_SIZE   1024
+#define CYC_RUN_ID_SIZE    96
+#define CYC_PATH_SIZE      1024
+#define CYC_RUN_TRACE_NAME "trace.txt" /* where there is one: every event and action */
 
 struct cyc_run_file { /* to be copied into the folder */
     const char *name;
@@ -109,6 +110,8 @@ struct cyc_gap {
     const char *verdict; /* "continue", "restart", "hold: why" */
 };
 int cyc_run_gap(struct cyc_run *run, const struct cyc_gap *gap, struct cyc_err *err);
+/* The last events before the end of a step, as a trace of their own. */
+int cyc_run_ending(struct cyc_run *run, uint32_t step_count, const char *text, struct cyc_err *err);
 /* Gives the rows so far to the kernel, without syncing: others see them, no mark covers them. */
 int cyc_run_push(struct cyc_run *run, struct cyc_err *err);
 /* Flushes rows and commits the journal with the mark. */
@@ -210,6 +213,9 @@ int cyc_run_find(const char *runs_dir, const char *word, struct cyc_run_info *in
 /* In order. All strings are borrowed for the callback. */
 int cyc_run_each_cycle(const char *folder, cyc_run_cycle_fn fn, void *context, struct cyc_err *err);
 int cyc_run_each_step(const char *folder, cyc_run_step_fn fn, void *context, struct cyc_err *err);
+typedef int (*cyc_run_ending_fn)(void *context, uint32_t step_count, const char *text, size_t size);
+int cyc_run_each_ending(const char *folder, cyc_run_ending_fn fn, void *context,
+                        struct cyc_err *err);
 int cyc_run_each_event(const char *folder, cyc_run_event_fn fn, void *context, struct cyc_err *err);
 int cyc_run_each_expectation(const char *folder, cyc_run_expectation_fn fn, void *context,
                              struct cyc_err *err);

@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#define CYC_SCHEMA_VERSION   2
+#define CYC_SCHEMA_VERSION   3
 #define CYC_APPLICATION_ID   0x43594353 /* "CYCS", in the header of journal.sqlite */
 #define CYC_JOURNAL_NAME     "journal.sqlite"
 #define CYC_PROTOCOL_FOLDER  "protocol"
@@ -156,6 +156,7 @@ enum cyc_statement {
     CYC_STATEMENT_EXPECTATION,
     CYC_STATEMENT_MARK,
     CYC_STATEMENT_GAP,
+    CYC_STATEMENT_ENDING,
     CYC_STATEMENT_ANCHOR,
     CYC_STATEMENT_END,
     CYC_STATEMENT_COUNT
@@ -226,6 +227,8 @@ int cyc_journal_expectation(struct cyc_journal *journal, const char *name, const
                             struct cyc_err *err);
 int cyc_journal_anchor(struct cyc_journal *journal, int64_t unix_ns, struct cyc_err *err);
 int cyc_journal_gap(struct cyc_journal *journal, const struct cyc_gap *gap, struct cyc_err *err);
+int cyc_journal_ending(struct cyc_journal *journal, uint32_t step_count, const char *text,
+                       struct cyc_err *err);
 int cyc_journal_state(struct cyc_journal *journal, const struct cyc_run_state *state,
                       struct cyc_err *err);
 int cyc_journal_end(struct cyc_journal *journal, const char *end, const char *why, int64_t t_ns,

@@ -541,6 +541,24 @@ static void judge_charge(struct crash *crash, unsigned channel)
     free(steps.bytes);
 }
 
+/* ---- Judging: each end of a step, decided again ----------------------------------------------
+ */
+
+static void judge_ends(const struct crash *crash, unsigned channel)
+{
+    char runs[400], path[400];
+    (void)snprintf(runs, sizeof runs, "%s/runs%u", crash->bench.folder, channel);
+    (void)snprintf(path, sizeof path, "%s/out.txt", crash->bench.folder);
+    const char *const arguments[] = {bench_cyclostat, "replay", "last", "--runs", runs, NULL};
+    const bool same = bench_run(&crash->bench, arguments) == 0 &&
+                      ask_number(&crash->runs[channel],
+                                 "SELECT count(*) = (SELECT count(*) FROM ending) FROM step") > 0;
+    if (!same) {
+        bench_print_file(path);
+        fail(crash, "decided again, a step ends otherwise", runs);
+    }
+}
+
 /* ---- Together ---------------------------------------------------------------------------------
  */
 
@@ -576,6 +594,7 @@ static void run_rig(struct crash *crash, unsigned cycles, const char *base)
     for (unsigned i = 0; i < crash->channels; i++) {
         judge_rows(crash, &crash->runs[i]);
         judge_charge(crash, i);
+        judge_ends(crash, i);
         (void)snprintf(name, sizeof name, "steps.%u.%u", crash->number, i);
         leave_steps(crash, &crash->runs[i], base, name);
     }

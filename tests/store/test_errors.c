@@ -90,7 +90,7 @@ static void a_journal_of_a_newer_schema_is_told(void)
     make_run();
     change("PRAGMA user_version = 7");
     check_unreadable(CYC_E_JOURNAL, "%s was written by a newer cyclostat (schema 7; this one reads "
-                                    "up to 2); read it with that one");
+                                    "up to 3); read it with that one");
     maker_remove();
 }
 
