@@ -312,10 +312,8 @@ static enum turn whose_turn(struct cyc_writer *writer, struct slot **who, int64_
             *who = slot;
             return SERVE;
         }
-        /* Rows and states come without a word. */
-        const int64_t look_ns = waits_for_nothing(slot) ? now + PUSH_NS : slot->push_at_ns;
-        *until_ns = look_ns < *until_ns ? look_ns : *until_ns;
-        if (!has_done(slot)) {
+        if (!has_done(slot)) { /* rows and states come without a word: they are looked for */
+            *until_ns = now + PUSH_NS < *until_ns ? now + PUSH_NS : *until_ns;
             continue;
         }
         if (turn == NOBODY && slot->sync_at_ns <= now) {
@@ -326,6 +324,8 @@ static enum turn whose_turn(struct cyc_writer *writer, struct slot **who, int64_
             *who = slot;
         }
         *until_ns = slot->sync_at_ns < *until_ns ? slot->sync_at_ns : *until_ns;
+        *until_ns =
+            slot->push_at_ns < *until_ns && !waits_for_nothing(slot) ? slot->push_at_ns : *until_ns;
     }
     return turn;
 }

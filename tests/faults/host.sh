@@ -146,7 +146,7 @@ now_ms() { awk '{printf "%d", $1 * 1000}' /proc/uptime; }
 # off_within <ms> <port> <since, ms>: that its output went off in this time, for good
 off_within() {
     local ms
-    within 8 is_off "$2" || { output_at "$2" | tail -n 3; return 1; }
+    within 13 is_off "$2" || { output_at "$2" | tail -n 3; return 1; }
     ms=$(output_at "$2" | awk -v from="$3" '{on = !/open/} on {last = 0} !on && !last {last = $1 / 1e6}
         END {printf "%d", last - from}')
     echo "$case: $2 off after $ms ms" >> "$folder/times"
@@ -269,7 +269,8 @@ acknowledged() {
     size=$(sqlite3 -readonly "$run/journal.sqlite" 'SELECT length FROM mark')
     head -c "$size" "$run"/*.bdf.csv
 }
-# bad_disk <how>: A1 writes to a disk that fails in the midst of a step, A2 to another
+# bad_disk <how> <protocol> <ms> <words>: A1 writes to a disk that fails in the midst of a step, A2 to
+# another. Rows are written every 10 s, steps at once; that is when a disk is seen to fail.
 bad_disk() {
     run A2 long --detach
     expect "it runs" is $? 0
@@ -304,7 +305,7 @@ bad_disk() {
 }
 full_disk() {
     begin full_disk
-    bad_disk write=full long 2500 "full.*free some space"
+    bad_disk write=full long 12000 "full.*free some space"
 }
 failed_sync() {
     begin failed_sync
