@@ -320,5 +320,6 @@ const struct cyc_emulator cyc_emulator_alicat_pc = {
     .receive = receive,
     .tick = tick,
     .reset = power_on,
-    .faults = CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_PRESSURE,
+    .faults =
+        CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_PRESSURE | CYC_FAULT_BIT(NAN) | CYC_FAULT_BIT(OVLD),
 };

@@ -172,5 +172,6 @@ const struct cyc_emulator cyc_emulator_bongshin_bs205 = {
     .receive = receive,
     .tick = tick,
     .reset = power_on,
-    .faults = CYC_FAULTS_OF_PRESSURE | CYC_FAULT_BIT(FORCE_LOST),
+    .faults = CYC_FAULTS_OF_PRESSURE | CYC_FAULT_BIT(FORCE_LOST) | CYC_FAULT_BIT(NAN) |
+              CYC_FAULT_BIT(OVLD),
 };

@@ -352,5 +352,6 @@ const struct cyc_emulator cyc_emulator_espec_p300 = {
     .init = init,
     .receive = receive,
     .reset = power_on,
-    .faults = CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_TEMPERATURE,
+    .faults = CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_TEMPERATURE | CYC_FAULT_BIT(NAN) |
+              CYC_FAULT_BIT(OVLD),
 };

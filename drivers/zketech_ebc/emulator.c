@@ -400,5 +400,6 @@ const struct cyc_emulator cyc_emulator_zketech_ebc = {
     .receive = receive,
     .tick = tick,
     .reset = power_on,
-    .faults = CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_CURRENT,
+    .faults =
+        CYC_FAULT_BIT(IGNORE) | CYC_FAULTS_OF_CURRENT | CYC_FAULT_BIT(NAN) | CYC_FAULT_BIT(OVLD),
 };
