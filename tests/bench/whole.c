@@ -192,7 +192,7 @@ static bool is_verb(pid_t pid, const char *verb)
     return first < size && strcmp(line + first, verb) == 0;
 }
 
-static void find_family(struct whole *whole)
+static bool look_for_family(struct whole *whole)
 {
     static pid_t children[CHILDREN_MAX];
     struct family *const family = &whole->family;
@@ -206,10 +206,22 @@ static void find_family(struct whole *whole)
         }
     }
     if (family->daemon < 0 || family->port_count != whole->far.ports) {
-        (void)fprintf(stderr, "bench: not all processes are there\n");
-        exit(1);
+        return false;
     }
     family->source_count = children_of(family->daemon, family->sources);
+    return true;
+}
+
+static void find_family(struct whole *whole)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        if (look_for_family(whole)) {
+            return;
+        }
+        nap_ms(50);
+    }
+    (void)fprintf(stderr, "bench: not all processes are there\n");
+    exit(1);
 }
 
 struct used { /* s on a processor */
