@@ -174,7 +174,7 @@ static void is_wrong(struct port *port, struct unit *unit, const char *text)
 {
     unit->state = UNIT_WRONG;
     unit->proved = false;
-    unit->identify_ns = port_now_ns() + 4 * PORT_REOPEN_NS;
+    unit->identify_ns = port_now_ns() + 2 * PORT_REOPEN_NS;
     lose_outputs(port, unit);
     tell_link(port, unit, CYC_E_IDENTITY, text);
 }

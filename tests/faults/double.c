@@ -5,6 +5,7 @@
  *   double daemon …                        behaves as $DOUBLE says:
  *
  *     steady       arms every channel, applies $DOUBLE_A ampere, renews the lease
+ *     eager        as steady, and arms again whenever an instrument is there again
  *     forgetful    as steady, but renews no lease after two seconds, though it lives and talks
  *     hostile      ignores every limit: huge setpoints, no numbers, wrong indexes, floods, mangled
  *                  messages, and between them $DOUBLE_A, for ever
@@ -197,6 +198,11 @@ static void hear(struct double_daemon *self, unsigned port)
         }
         if (message.kind == CYC_MESSAGE_TRIPPED && message.channel >= 0) {
             self->refused[message.channel] = true;
+        }
+        const bool back = message.kind == CYC_MESSAGE_LINK && message.status == CYC_OK;
+        for (unsigned i = 0; back && i < self->rig->channel_count; i++) {
+            const bool its = self->rig->channels[i].cycler == message.instrument;
+            self->refused[i] |= its && strcmp(self->mode, "eager") == 0;
         }
         const bool idle = strcmp(self->mode, "idle") == 0;
         if (message.kind == CYC_MESSAGE_ARMED && message.status != CYC_OK) {
