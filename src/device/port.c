@@ -46,13 +46,13 @@
 /* ---- What it says ----------------------------------------------------------------------------
  */
 
-struct cyc_message port_message(const struct port *port, enum cyc_message_kind kind)
+struct cyc_message cyc_port_message(const struct port *port, enum cyc_message_kind kind)
 {
     return (struct cyc_message){
         .kind = kind, .channel = -1, .instrument = -1, .epoch = port->epoch, .t_ns = port_now_ns()};
 }
 
-bool port_is_on(const struct port *port)
+bool cyc_port_is_on(const struct port *port)
 {
     for (unsigned i = 0; i < port->output_count; i++) {
         if (port->outputs[i].on || port->outputs[i].unsafe) {
@@ -62,7 +62,7 @@ bool port_is_on(const struct port *port)
     return false;
 }
 
-void port_beat(struct port *port, int64_t busy_ns)
+void cyc_port_beat(struct port *port, int64_t busy_ns)
 {
     const int64_t now = port_now_ns();
     const bool is_long = busy_ns > CYC_BUS_CALL_MAX_NS;
@@ -71,20 +71,20 @@ void port_beat(struct port *port, int64_t busy_ns)
         return;
     }
     port->announced = is_long; /* taken back with the next one, at once */
-    struct cyc_message alive = port_message(port, CYC_MESSAGE_ALIVE);
+    struct cyc_message alive = cyc_port_message(port, CYC_MESSAGE_ALIVE);
     alive.number = (uint64_t)(now + busy_ns);
     (void)cyc_message_send(port->options->supervisor_fd, &alive, -1, NULL);
     port->beat_ns = now;
 }
 
-int64_t port_deadline(struct port *port)
+int64_t cyc_port_deadline(struct port *port)
 {
-    const int64_t longest = port_is_on(port) ? CYC_BUS_CALL_MAX_NS : PORT_SETUP_MAX_NS;
-    port_beat(port, longest);
+    const int64_t longest = cyc_port_is_on(port) ? CYC_BUS_CALL_MAX_NS : PORT_SETUP_MAX_NS;
+    cyc_port_beat(port, longest);
     return cyc_bus_now_ns(port->bus) + longest;
 }
 
-void port_drop_daemon(struct port *port, const char *why)
+void cyc_port_drop_daemon(struct port *port, const char *why)
 {
     if (port->daemon < 0) {
         return;
@@ -94,28 +94,28 @@ void port_drop_daemon(struct port *port, const char *why)
     port->greeted = false;
     if (port->lease_ns != 0) {
         port->lease_ns = 0;
-        port_announce(port, CYC_MESSAGE_EVENT, -1, why);
+        cyc_port_announce(port, CYC_MESSAGE_EVENT, -1, why);
     }
-    port_unsafe_all(port);
+    cyc_port_unsafe_all(port);
 }
 
-void port_tell(struct port *port, const struct cyc_message *message)
+void cyc_port_tell(struct port *port, const struct cyc_message *message)
 {
     if (port->daemon >= 0 && port->greeted &&
         cyc_message_send(port->daemon, message, -1, NULL) != CYC_OK) {
-        port_drop_daemon(port, "the daemon does not take its messages: outputs off");
+        cyc_port_drop_daemon(port, "the daemon does not take its messages: outputs off");
     }
 }
 
-void port_announce(struct port *port, enum cyc_message_kind kind, int channel, const char *text)
+void cyc_port_announce(struct port *port, enum cyc_message_kind kind, int channel, const char *text)
 {
-    struct cyc_message message = port_message(port, kind);
+    struct cyc_message message = cyc_port_message(port, kind);
     message.channel = channel;
     (void)cyc_copy(message.text, sizeof message.text, text);
     if (port->options->supervisor_fd >= 0) {
         (void)cyc_message_send(port->options->supervisor_fd, &message, -1, NULL);
     }
-    port_tell(port, &message);
+    cyc_port_tell(port, &message);
 }
 
 /* ---- What it is made of ---------------------------------------------------------------------- */
@@ -204,12 +204,12 @@ static int set_up(struct port *port, const struct cyc_port_options *options, str
             output->channel >= 0 &&
             cyc_trip_is_set(options->state_dir, port->rig->channels[output->channel].name);
     }
-    int status = port_ring_init(port, err);
-    status = status == CYC_OK ? port_guard_init(port, err) : status;
+    int status = cyc_port_ring_init(port, err);
+    status = status == CYC_OK ? cyc_port_guard_init(port, err) : status;
     if (status != CYC_OK) {
         return status;
     }
-    if (port_is_marked(port)) {
+    if (cyc_port_is_marked(port)) {
         port->marked = true;
         for (unsigned i = 0; i < port->output_count; i++) {
             struct output *const output = &port->outputs[i];
@@ -223,7 +223,7 @@ static int set_up(struct port *port, const struct cyc_port_options *options, str
 
 static void release(struct port *port)
 {
-    port_close(port, NULL);
+    cyc_port_close(port, NULL);
     if (port->daemon >= 0) {
         (void)close(port->daemon);
     }
@@ -248,7 +248,7 @@ static int64_t next_pass_ns(const struct port *port, int64_t now)
 {
     const bool beats = port->options->supervisor_fd >= 0;
     int64_t next = (beats ? earliest(port->beat_ns, now) : now) + CYC_HEARTBEAT_NS;
-    next = earliest(next, port->bus == NULL ? port->reopen_ns : port_next_poll_ns(port));
+    next = earliest(next, port->bus == NULL ? port->reopen_ns : cyc_port_next_poll_ns(port));
     if (port->lease_ns > 0) {
         next = earliest(next, port->lease_ns);
     }
@@ -301,7 +301,7 @@ static void wait_for_news(const struct port *port, struct pollfd news[NEWS_COUNT
     news[NEWS_SUPERVISOR] = (struct pollfd){.fd = port->options->supervisor_fd, .events = POLLIN};
     news[NEWS_CALL] = (struct pollfd){.fd = port->listener, .events = POLLIN};
     news[NEWS_DAEMON] = (struct pollfd){
-        .fd = port->daemon, .events = (short)(POLLIN | (port_has_unsent(port) ? POLLOUT : 0))};
+        .fd = port->daemon, .events = (short)(POLLIN | (cyc_port_has_unsent(port) ? POLLOUT : 0))};
     news[NEWS_BUS] =
         (struct pollfd){.fd = hears_reports(port) ? cyc_bus_fd(port->bus) : -1, .events = POLLIN};
     const int64_t now = port_now_ns();
@@ -318,29 +318,29 @@ static void wait_for_news(const struct port *port, struct pollfd news[NEWS_COUNT
 static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])
 {
     if (news[NEWS_SUPERVISOR].revents != 0) {
-        port_hear_supervisor(port);
+        cyc_port_hear_supervisor(port);
     }
     if (news[NEWS_CALL].revents != 0) {
-        port_hear_calls(port);
+        cyc_port_hear_calls(port);
     }
     if ((news[NEWS_DAEMON].revents & ~POLLOUT) != 0) {
-        port_hear_daemon(port);
+        cyc_port_hear_daemon(port);
     }
     if (news[NEWS_BUS].revents != 0) {
         has_reported(port);
     }
     port->ending = port->ending || news[NEWS_STOP].revents != 0;
     const int64_t now = port_now_ns();
-    port_check_masters(port, now);
-    port_guard_ages(port, now);
-    port_answer_safe(port);
-    port_note_trips(port);
-    if (!port_make_off(port, now) && !port_mend(port, now)) {
-        (void)port_act(port, now);
-        (void)port_poll(port, port_now_ns());
+    cyc_port_check_masters(port, now);
+    cyc_port_guard_ages(port, now);
+    cyc_port_answer_safe(port);
+    cyc_port_note_trips(port);
+    if (!cyc_port_make_off(port, now) && !cyc_port_mend(port, now)) {
+        (void)cyc_port_act(port, now);
+        (void)cyc_port_poll(port, port_now_ns());
     }
-    port_pump(port);
-    port_beat(port, 0);
+    cyc_port_pump(port);
+    cyc_port_beat(port, 0);
 }
 
 /* Ends when everything is off, or the time for that is over: the supervisor, or a person, tries
@@ -348,16 +348,16 @@ static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])
 static void end_safely(struct port *port)
 {
     const int64_t until = port_now_ns() + CYC_LEASE_NS;
-    port_unsafe_all(port);
-    while (port_is_on(port) && port->bus != NULL && port_now_ns() < until) {
-        if (!port_make_off(port, port_now_ns())) {
+    cyc_port_unsafe_all(port);
+    while (cyc_port_is_on(port) && port->bus != NULL && port_now_ns() < until) {
+        if (!cyc_port_make_off(port, port_now_ns())) {
             const struct timespec moment = {.tv_nsec = 10 * CYC_MS_NS};
             (void)nanosleep(&moment, NULL);
         }
-        port_beat(port, 0);
+        cyc_port_beat(port, 0);
     }
-    if (!port_is_on(port)) {
-        port_mark(port, false);
+    if (!cyc_port_is_on(port)) {
+        cyc_port_mark(port, false);
     }
 }
 
@@ -375,7 +375,7 @@ int cyc_port_run(const struct cyc_port_options *options, struct cyc_err *err)
     }
     if (status == CYC_OK) {
         end_safely(port);
-        if (port_is_on(port)) {
+        if (cyc_port_is_on(port)) {
             status = cyc_err_set(err, CYC_E_TIMEOUT, "port '%s': not every output was seen off",
                                  port->settings->name);
         }

@@ -24,7 +24,7 @@ static bool mark_path(const struct port *port, char *path, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-void port_mark(struct port *port, bool on)
+void cyc_port_mark(struct port *port, bool on)
 {
     char path[1024];
     if (port->marked == on || !mark_path(port, path, sizeof path)) {
@@ -42,7 +42,7 @@ void port_mark(struct port *port, bool on)
     port->marked = on;
 }
 
-bool port_is_marked(const struct port *port)
+bool cyc_port_is_marked(const struct port *port)
 {
     char path[1024];
     return mark_path(port, path, sizeof path) && access(path, F_OK) == 0;
@@ -51,9 +51,9 @@ bool port_is_marked(const struct port *port)
 /* ---- Off -------------------------------------------------------------------------------------
  */
 
-void port_unsafe(struct port *port, struct output *output)
+void cyc_port_unsafe(struct port *port, struct output *output)
 {
-    port_cancel(port, output, CYC_E_INTERRUPTED, "made safe before it was carried out");
+    cyc_port_cancel(port, output, CYC_E_INTERRUPTED, "made safe before it was carried out");
     output->armed = false;
     output->slice_ns = CYC_NEVER;
     if (!output->unsafe) {
@@ -62,36 +62,36 @@ void port_unsafe(struct port *port, struct output *output)
     }
 }
 
-void port_unsafe_all(struct port *port)
+void cyc_port_unsafe_all(struct port *port)
 {
     for (unsigned i = 0; i < port->output_count; i++) {
         struct output *const output = &port->outputs[i];
         if (output->on) {
-            port_unsafe(port, output);
+            cyc_port_unsafe(port, output);
         } else {
-            port_cancel(port, output, CYC_E_INTERRUPTED, "the lease is over");
+            cyc_port_cancel(port, output, CYC_E_INTERRUPTED, "the lease is over");
             output->armed = false;
         }
     }
 }
 
-void port_trip(struct port *port, struct output *output, const char *why)
+void cyc_port_trip(struct port *port, struct output *output, const char *why)
 {
     if (output->unsafe && !output->armed) {
         return; /* the first reason counts */
     }
-    port_unsafe(port, output);
-    port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
+    cyc_port_unsafe(port, output);
+    cyc_port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
 }
 
-void port_trip_limit(struct port *port, struct output *output, const char *why)
+void cyc_port_trip_limit(struct port *port, struct output *output, const char *why)
 {
-    port_trip(port, output, why);
+    cyc_port_trip(port, output, why);
     port->has_to_note = port->has_to_note || !output->tripped;
     output->tripped = true;
 }
 
-void port_note_trips(struct port *port)
+void cyc_port_note_trips(struct port *port)
 {
     if (!port->has_to_note) {
         return;
@@ -110,7 +110,7 @@ void port_note_trips(struct port *port)
         output->noted = true;
         if (cyc_trip_set(port->options->state_dir, port->rig->channels[output->channel].name,
                          &err) != CYC_OK) {
-            port_announce(port, CYC_MESSAGE_EVENT, output->channel, err.text);
+            cyc_port_announce(port, CYC_MESSAGE_EVENT, output->channel, err.text);
         }
     }
 }
@@ -123,14 +123,14 @@ static void is_off(struct port *port, struct output *output)
     output->setpoint_number = 0;
     output->drive.setpoint = (struct cyc_setpoint){.control = CYC_CONTROL_OPEN};
     output->due_ns = 0; /* a reading of the open circuit, at once */
-    if (!port_is_on(port)) {
-        port_mark(port, false);
+    if (!cyc_port_is_on(port)) {
+        cyc_port_mark(port, false);
     }
 }
 
 static void tell_supervisor(const struct port *port, int channel, int status, const char *text)
 {
-    struct cyc_message done = port_message(port, CYC_MESSAGE_SAFE_DONE);
+    struct cyc_message done = cyc_port_message(port, CYC_MESSAGE_SAFE_DONE);
     done.channel = channel;
     done.status = status;
     (void)cyc_copy(done.text, sizeof done.text, text);
@@ -143,7 +143,7 @@ static void make_off(struct port *port, struct output *output)
 {
     struct unit *const unit = &port->units[output->unit];
     struct cyc_err err = {0};
-    const int64_t deadline = port_deadline(port);
+    const int64_t deadline = cyc_port_deadline(port);
     const int status = unit->rig->driver->safe(unit->instrument, output->number, deadline, &err);
     const int64_t now = port_now_ns();
     output->retry_ns = now + PORT_RETRY_NS;
@@ -153,22 +153,22 @@ static void make_off(struct port *port, struct output *output)
         now - output->unsafe_ns < patience) {
         return; /* told to be off; that it is, is seen when it reports */
     }
-    struct cyc_message done = port_message(port, CYC_MESSAGE_SAFE_DONE);
+    struct cyc_message done = cyc_port_message(port, CYC_MESSAGE_SAFE_DONE);
     done.channel = output->channel;
     done.status = status;
     (void)cyc_copy(done.text, sizeof done.text, err.text);
     if (status == CYC_OK) {
         is_off(port, output);
     } else if (status == CYC_E_LOST || status == CYC_E_IO) {
-        port_close(port, &err);
+        cyc_port_close(port, &err);
     }
     tell_supervisor(port, output->channel, status, err.text);
-    port_tell(port, &done);
+    cyc_port_tell(port, &done);
 }
 
 /* Outputs that cannot be reached are answered too; one that is mute is not: whoever asks then
  * kills this process and tries without it. */
-void port_answer_safe(struct port *port)
+void cyc_port_answer_safe(struct port *port)
 {
     if (!port->asked) {
         return;
@@ -198,7 +198,7 @@ void port_answer_safe(struct port *port)
     }
 }
 
-bool port_make_off(struct port *port, int64_t now)
+bool cyc_port_make_off(struct port *port, int64_t now)
 {
     if (port->bus == NULL) {
         return false;
@@ -256,8 +256,8 @@ static int may_energise(const struct port *port, const struct output *output, st
     if (output->channel < 0) {
         return CYC_OK;
     }
-    const int status = port_guard_fresh(port, (unsigned)output->channel, now, err);
-    return status == CYC_OK ? port_guard_surroundings(port, (unsigned)output->channel, err)
+    const int status = cyc_port_guard_fresh(port, (unsigned)output->channel, now, err);
+    return status == CYC_OK ? cyc_port_guard_surroundings(port, (unsigned)output->channel, err)
                             : status;
 }
 
@@ -282,18 +282,18 @@ static int arm(struct port *port, struct output *output, struct cyc_err *err)
                            "hardware sees to that",
                            unit->rig->name);
     }
-    status = port_measure(port, output, err);
+    status = cyc_port_measure(port, output, err);
     if (status != CYC_OK) {
         return status;
     }
-    status = port_guard_present(port, output, err);
+    status = cyc_port_guard_present(port, output, err);
     if (status != CYC_OK) {
         return status;
     }
     const struct cyc_protection bounds = raw_bounds(&port->rig->channels[output->channel]);
-    port_mark(port, true);
+    cyc_port_mark(port, true);
     status = unit->rig->driver->protect(unit->instrument, output->number, &bounds,
-                                        port_deadline(port), err);
+                                        cyc_port_deadline(port), err);
     output->armed = status == CYC_OK;
     output->ours = output->ours || output->armed;
     return status;
@@ -338,11 +338,11 @@ static int drive_output(struct port *port, struct output *output, const struct c
         output->read_ns = port_now_ns();
     }
     output->on = output->ours = true;
-    port_mark(port, true);
-    const int status =
-        unit->rig->driver->apply(unit->instrument, output->number, raw, port_deadline(port), err);
+    cyc_port_mark(port, true);
+    const int status = unit->rig->driver->apply(unit->instrument, output->number, raw,
+                                                cyc_port_deadline(port), err);
     if (status != CYC_OK) {
-        port_unsafe(port, output); /* nobody knows what it does now */
+        cyc_port_unsafe(port, output); /* nobody knows what it does now */
         return status;
     }
     output->drive = *raw;
@@ -365,11 +365,11 @@ static int apply(struct port *port, struct output *output, const struct cyc_driv
     if (status == CYC_OK && !output->armed) {
         status = cyc_err_set(err, CYC_E_REFUSED, "the channel is not armed");
     }
-    status = status == CYC_OK ? port_guard_drive(port, output, drive, err) : status;
-    status = status == CYC_OK && !rests ? port_guard_present(port, output, err) : status;
+    status = status == CYC_OK ? cyc_port_guard_drive(port, output, drive, err) : status;
+    status = status == CYC_OK && !rests ? cyc_port_guard_present(port, output, err) : status;
     if (status != CYC_OK) {
         if (rests && output->on) {
-            port_unsafe(port, output);
+            cyc_port_unsafe(port, output);
         }
         return status;
     }
@@ -387,8 +387,9 @@ static int set_environment(struct port *port, struct output *output,
     const struct cyc_rig_channel *const channel = &port->rig->channels[command->channel];
     struct cyc_environment part = command->as.environment;
     int status = may_energise(port, output, err);
-    status = status == CYC_OK ? port_guard_environment(port, (unsigned)command->channel, &part, err)
-                              : status;
+    status = status == CYC_OK
+                 ? cyc_port_guard_environment(port, (unsigned)command->channel, &part, err)
+                 : status;
     if (status != CYC_OK) {
         return status;
     }
@@ -404,7 +405,7 @@ static int set_environment(struct port *port, struct output *output,
         part.pressure_off = false;
     }
     return unit->rig->driver->environment(unit->instrument, output->number, &part, &channel->limits,
-                                          port_deadline(port), err);
+                                          cyc_port_deadline(port), err);
 }
 
 /* ---- One command at a time ----------------------------------------------------------------------
@@ -414,7 +415,8 @@ static void answer(struct port *port, struct output *output, const struct cyc_me
                    int status, const struct cyc_err *err)
 {
     const bool arms = command->kind == CYC_MESSAGE_ARM;
-    struct cyc_message message = port_message(port, arms ? CYC_MESSAGE_ARMED : CYC_MESSAGE_APPLIED);
+    struct cyc_message message =
+        cyc_port_message(port, arms ? CYC_MESSAGE_ARMED : CYC_MESSAGE_APPLIED);
     message.channel = command->channel;
     message.instrument = (int32_t)port->units[output->unit].index;
     message.output = output->number;
@@ -426,7 +428,7 @@ static void answer(struct port *port, struct output *output, const struct cyc_me
     if (status != CYC_OK) {
         (void)cyc_copy(message.text, sizeof message.text, err->text);
     }
-    port_tell(port, &message);
+    cyc_port_tell(port, &message);
 }
 
 static void carry_out(struct port *port, struct output *output)
@@ -445,7 +447,7 @@ static void carry_out(struct port *port, struct output *output)
     answer(port, output, &command, status, &err);
     if (status == CYC_E_LOST || status == CYC_E_IO || status == CYC_E_TIMEOUT ||
         status == CYC_E_STALE || status == CYC_E_REPLY) {
-        port_failed(port, &port->units[output->unit], &err);
+        cyc_port_failed(port, &port->units[output->unit], &err);
     }
 }
 
@@ -455,11 +457,11 @@ static void next_slice(struct port *port, struct output *output)
     struct cyc_err err = {0};
     const struct cyc_drive drive = output->drive;
     if (port->lease_ns <= port_now_ns() || drive_output(port, output, &drive, &err) != CYC_OK) {
-        port_trip(port, output, err.text[0] != '\0' ? err.text : "the lease is over");
+        cyc_port_trip(port, output, err.text[0] != '\0' ? err.text : "the lease is over");
     }
 }
 
-bool port_act(struct port *port, int64_t now)
+bool cyc_port_act(struct port *port, int64_t now)
 {
     for (unsigned i = 0; i < port->output_count; i++) {
         struct output *const output = &port->outputs[i];

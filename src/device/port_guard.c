@@ -67,7 +67,7 @@ static void find_sources(const struct cyc_rig *rig, const struct cyc_rig_channel
     }
 }
 
-int port_guard_init(struct port *port, struct cyc_err *err)
+int cyc_port_guard_init(struct port *port, struct cyc_err *err)
 {
     const struct cyc_rig *const rig = port->rig;
     port->watches = calloc(rig->channel_count + 1, sizeof *port->watches);
@@ -123,11 +123,11 @@ static void trip(struct port *port, unsigned channel, const char *why)
     if (index >= 0) {
         struct output *const output = &port->outputs[index];
         if (output->on || output->armed) { /* else nothing flows, and nothing will */
-            port_trip_limit(port, output, why);
+            cyc_port_trip_limit(port, output, why);
         }
         return;
     }
-    struct cyc_message message = port_message(port, CYC_MESSAGE_TRIP);
+    struct cyc_message message = cyc_port_message(port, CYC_MESSAGE_TRIP);
     message.channel = (int32_t)channel;
     (void)cyc_copy(message.text, sizeof message.text, why);
     if (port->options->supervisor_fd >= 0) {
@@ -184,7 +184,7 @@ static void judge_unreadable(struct port *port, struct output *output, struct wa
     if (output->on && again) {
         char text[96];
         (void)snprintf(text, sizeof text, "voltage or current is no number: %s", reading->why);
-        port_trip(port, output, text);
+        cyc_port_trip(port, output, text);
     }
 }
 
@@ -197,7 +197,7 @@ static void judge_state(struct port *port, struct output *output, const struct c
     const bool ended = output->on && (reading->flags & CYC_SAMPLE_ENDED) != 0 &&
                        (traits & CYC_TRAIT_RUNS_STEPS) != 0;
     if (output->on && (reading->flags & CYC_SAMPLE_PROTECTION) != 0) {
-        port_trip(port, output, "a protection of the instrument has tripped");
+        cyc_port_trip(port, output, "a protection of the instrument has tripped");
         return;
     }
     if (is_on == output->on || rests || ended || !output->ours) {
@@ -209,9 +209,9 @@ static void judge_state(struct port *port, struct output *output, const struct c
     if (output->odd < 2) {
         return;
     }
-    port_trip(port, output,
-              is_on ? "the output is on though it was switched off"
-                    : "the instrument has switched its output off by itself");
+    cyc_port_trip(port, output,
+                  is_on ? "the output is on though it was switched off"
+                        : "the instrument has switched its output off by itself");
 }
 
 static void judge_output(struct port *port, struct output *output,
@@ -238,7 +238,7 @@ static void judge_output(struct port *port, struct output *output,
         if (certain && (output->on || output->armed)) {
             char text[160];
             say_beyond(&bands[i], text, sizeof text);
-            port_trip_limit(port, output, text);
+            cyc_port_trip_limit(port, output, text);
         } else if ((watch->breached & 1u << bands[i].bit) != 0 && output->on) {
             output->due_ns = 0;
         }
@@ -315,8 +315,8 @@ static void judge_pressure(struct port *port, unsigned channel, int sensor,
     }
 }
 
-void port_guard_reading(struct port *port, unsigned instrument, unsigned output,
-                        const struct cyc_reading *reading, bool here)
+void cyc_port_guard_reading(struct port *port, unsigned instrument, unsigned output,
+                            const struct cyc_reading *reading, bool here)
 {
     const int index = here ? output_index(port, (int)instrument, output) : -1;
     if (index >= 0 && port->outputs[index].channel >= 0) {
@@ -344,7 +344,8 @@ static bool is_old(const struct cyc_rig *rig, int instrument, int64_t good_ns, i
     return instrument >= 0 && (good_ns == 0 || now - good_ns > patience_ns(rig, instrument));
 }
 
-int port_guard_fresh(const struct port *port, unsigned channel, int64_t now, struct cyc_err *err)
+int cyc_port_guard_fresh(const struct port *port, unsigned channel, int64_t now,
+                         struct cyc_err *err)
 {
     const struct watch *const watch = &port->watches[channel];
     if (is_old(port->rig, watch->temperature_at, watch->temperature_ns, now)) {
@@ -362,7 +363,7 @@ int port_guard_fresh(const struct port *port, unsigned channel, int64_t now, str
     return CYC_OK;
 }
 
-int port_guard_surroundings(const struct port *port, unsigned channel, struct cyc_err *err)
+int cyc_port_guard_surroundings(const struct port *port, unsigned channel, struct cyc_err *err)
 {
     const uint32_t breached = port->watches[channel].breached & SURROUNDINGS;
     const bool warm = (breached & 1u << CYC_MEASURAND_TEMPERATURE) != 0;
@@ -373,7 +374,7 @@ int port_guard_surroundings(const struct port *port, unsigned channel, struct cy
     return CYC_OK;
 }
 
-void port_guard_ages(struct port *port, int64_t now)
+void cyc_port_guard_ages(struct port *port, int64_t now)
 {
     for (unsigned i = 0; i < port->output_count; i++) {
         struct output *const output = &port->outputs[i];
@@ -384,9 +385,9 @@ void port_guard_ages(struct port *port, int64_t now)
         const int64_t polls_ns = 3 * port->units[output->unit].rig->poll_ns;
         const int64_t patience = polls_ns > SILENT_NS ? polls_ns : SILENT_NS;
         if (now - output->read_ns > patience) {
-            port_trip(port, output, "voltage and current could not be read for too long");
-        } else if (port_guard_fresh(port, (unsigned)output->channel, now, &err) != CYC_OK) {
-            port_trip(port, output, err.text);
+            cyc_port_trip(port, output, "voltage and current could not be read for too long");
+        } else if (cyc_port_guard_fresh(port, (unsigned)output->channel, now, &err) != CYC_OK) {
+            cyc_port_trip(port, output, err.text);
         }
     }
 }
@@ -433,8 +434,8 @@ static int check_load(double load_ohm, const struct cyc_protection *limits, stru
                  limits->current_min_A, limits->current_max_A, err);
 }
 
-int port_guard_drive(const struct port *port, const struct output *output,
-                     const struct cyc_drive *drive, struct cyc_err *err)
+int cyc_port_guard_drive(const struct port *port, const struct output *output,
+                         const struct cyc_drive *drive, struct cyc_err *err)
 {
     const struct cyc_rig_channel *const channel = &port->rig->channels[output->channel];
     const struct cyc_protection *const limits = &channel->limits;
@@ -462,8 +463,8 @@ int port_guard_drive(const struct port *port, const struct output *output,
     return cyc_err_set(err, CYC_E_REFUSED, "there is no such control");
 }
 
-int port_guard_environment(const struct port *port, unsigned channel,
-                           const struct cyc_environment *environment, struct cyc_err *err)
+int cyc_port_guard_environment(const struct port *port, unsigned channel,
+                               const struct cyc_environment *environment, struct cyc_err *err)
 {
     const struct cyc_protection *const limits = &port->rig->channels[channel].limits;
     int status = CYC_OK;
@@ -482,7 +483,8 @@ int port_guard_environment(const struct port *port, unsigned channel,
     return status;
 }
 
-int port_guard_present(const struct port *port, const struct output *output, struct cyc_err *err)
+int cyc_port_guard_present(const struct port *port, const struct output *output,
+                           struct cyc_err *err)
 {
     const struct cyc_rig_channel *const channel = &port->rig->channels[output->channel];
     struct band bands[3];

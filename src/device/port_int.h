@@ -126,89 +126,94 @@ static inline int64_t port_now_ns(void)
 
 /* Says to the supervisor that we live; with busy_ns, that the next call may last so long. Called
  * before every call on the bus. */
-void port_beat(struct port *port, int64_t busy_ns);
+void cyc_port_beat(struct port *port, int64_t busy_ns);
 /* To the daemon; one that does not take what it must know is dropped. */
-void port_tell(struct port *port, const struct cyc_message *message);
+void cyc_port_tell(struct port *port, const struct cyc_message *message);
 /* TRIPPED and EVENT: to the daemon, and to the supervisor for its log. */
-void port_announce(struct port *port, enum cyc_message_kind kind, int channel, const char *text);
-struct cyc_message port_message(const struct port *port, enum cyc_message_kind kind);
-void port_drop_daemon(struct port *port, const char *why);
+void cyc_port_announce(struct port *port, enum cyc_message_kind kind, int channel,
+                       const char *text);
+struct cyc_message cyc_port_message(const struct port *port, enum cyc_message_kind kind);
+void cyc_port_drop_daemon(struct port *port, const char *why);
 /* May any electrical output of the port be on? */
-bool port_is_on(const struct port *port);
+bool cyc_port_is_on(const struct port *port);
 /* Deadline of a call, and a heartbeat that announces it. */
-int64_t port_deadline(struct port *port);
+int64_t cyc_port_deadline(struct port *port);
 
 /* ---- port_link.c ---------------------------------------------------------------------------- */
 
 /* One step towards an open port with known instruments; true when the bus was used. */
 /* For a daemon that is new here. */
-void port_tell_link_again(struct port *port, struct unit *unit);
-bool port_mend(struct port *port, int64_t now);
-void port_close(struct port *port, const struct cyc_err *err);
+void cyc_port_tell_link_again(struct port *port, struct unit *unit);
+bool cyc_port_mend(struct port *port, int64_t now);
+void cyc_port_close(struct port *port, const struct cyc_err *err);
 /* An exchange failed: finds the step again or gives the link up. */
-void port_failed(struct port *port, struct unit *unit, const struct cyc_err *err);
+void cyc_port_failed(struct port *port, struct unit *unit, const struct cyc_err *err);
 
-/* ---- port_poll.c ---------------------------------------------------------------------------- */
+/* ---- cyc_port_poll.c ----------------------------------------------------------------------------
+ */
 
-int port_ring_init(struct port *port, struct cyc_err *err);
+int cyc_port_ring_init(struct port *port, struct cyc_err *err);
 /* Measures what is due; true when the bus was used. */
-bool port_poll(struct port *port, int64_t now);
-int64_t port_next_poll_ns(const struct port *port);
-int port_measure(struct port *port, struct output *output, struct cyc_err *err);
-void port_pump(struct port *port); /* readings to the daemon */
-bool port_has_unsent(const struct port *port);
-void port_confirm(struct port *port, uint64_t number);
-void port_resend(struct port *port, uint64_t number);
+bool cyc_port_poll(struct port *port, int64_t now);
+int64_t cyc_port_next_poll_ns(const struct port *port);
+int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *err);
+void cyc_port_pump(struct port *port); /* readings to the daemon */
+bool cyc_port_has_unsent(const struct port *port);
+void cyc_port_confirm(struct port *port, uint64_t number);
+void cyc_port_resend(struct port *port, uint64_t number);
 
 /* ---- port_guard.c --------------------------------------------------------------------------- */
 
-int port_guard_init(struct port *port, struct cyc_err *err);
+int cyc_port_guard_init(struct port *port, struct cyc_err *err);
 /* Judges a reading taken here, or handed on by another port's process (output -1). */
-void port_guard_reading(struct port *port, unsigned instrument, unsigned output,
-                        const struct cyc_reading *reading, bool here);
+void cyc_port_guard_reading(struct port *port, unsigned instrument, unsigned output,
+                            const struct cyc_reading *reading, bool here);
 /* Judges ages: what the limits of channels with an output that is on need must be fresh. */
-void port_guard_ages(struct port *port, int64_t now);
+void cyc_port_guard_ages(struct port *port, int64_t now);
 /* May this output be energised so? Fills err with what speaks against it. */
-int port_guard_drive(const struct port *port, const struct output *output,
-                     const struct cyc_drive *drive, struct cyc_err *err);
-int port_guard_environment(const struct port *port, unsigned channel,
-                           const struct cyc_environment *environment, struct cyc_err *err);
-int port_guard_fresh(const struct port *port, unsigned channel, int64_t now, struct cyc_err *err);
+int cyc_port_guard_drive(const struct port *port, const struct output *output,
+                         const struct cyc_drive *drive, struct cyc_err *err);
+int cyc_port_guard_environment(const struct port *port, unsigned channel,
+                               const struct cyc_environment *environment, struct cyc_err *err);
+int cyc_port_guard_fresh(const struct port *port, unsigned channel, int64_t now,
+                         struct cyc_err *err);
 /* Temperature and pressure within the limits, as last measured? */
-int port_guard_surroundings(const struct port *port, unsigned channel, struct cyc_err *err);
+int cyc_port_guard_surroundings(const struct port *port, unsigned channel, struct cyc_err *err);
 /* Within the limits, as last measured? */
-int port_guard_present(const struct port *port, const struct output *output, struct cyc_err *err);
+int cyc_port_guard_present(const struct port *port, const struct output *output,
+                           struct cyc_err *err);
 
-/* ---- port_act.c ----------------------------------------------------------------------------- */
+/* ---- cyc_port_act.c -----------------------------------------------------------------------------
+ */
 
 /* Marks for being made safe, and disarms. */
-void port_unsafe(struct port *port, struct output *output);
-void port_unsafe_all(struct port *port);
+void cyc_port_unsafe(struct port *port, struct output *output);
+void cyc_port_unsafe_all(struct port *port);
 /* Off by the process's own decision: TRIPPED says why. */
-void port_trip(struct port *port, struct output *output, const char *why);
+void cyc_port_trip(struct port *port, struct output *output, const char *why);
 /* The same because a limit was broken: latched, or a daemon could push the cell further beyond it
  * with every new start. */
-void port_trip_limit(struct port *port, struct output *output, const char *why);
+void cyc_port_trip_limit(struct port *port, struct output *output, const char *why);
 /* Writes down which channels have tripped: off first, then paper. */
-void port_note_trips(struct port *port);
+void cyc_port_note_trips(struct port *port);
 /* Makes one unsafe output safe; true when the bus was used. */
-bool port_make_off(struct port *port, int64_t now);
+bool cyc_port_make_off(struct port *port, int64_t now);
 /* Tells the supervisor what became of SAFE_ALL, as soon as that is known. */
-void port_answer_safe(struct port *port);
+void cyc_port_answer_safe(struct port *port);
 /* Carries out one waiting command; true when the bus was used. */
-bool port_act(struct port *port, int64_t now);
+bool cyc_port_act(struct port *port, int64_t now);
 /* Refuses what waits, e.g. because the lease is over. */
-void port_cancel(struct port *port, struct output *output, int status, const char *why);
+void cyc_port_cancel(struct port *port, struct output *output, int status, const char *why);
 /* <state>/port-<name>.on: outputs may be on, whatever becomes of this process. */
-void port_mark(struct port *port, bool on);
-bool port_is_marked(const struct port *port);
+void cyc_port_mark(struct port *port, bool on);
+bool cyc_port_is_marked(const struct port *port);
 
 /* ---- port_talk.c ---------------------------------------------------------------------------- */
 
-void port_hear_supervisor(struct port *port);
-void port_hear_daemon(struct port *port);
-void port_hear_calls(struct port *port);
+void cyc_port_hear_supervisor(struct port *port);
+void cyc_port_hear_daemon(struct port *port);
+void cyc_port_hear_calls(struct port *port);
 /* Lease over, supervisor silent. */
-void port_check_masters(struct port *port, int64_t now);
+void cyc_port_check_masters(struct port *port, int64_t now);
 
 #endif

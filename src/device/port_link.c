@@ -27,7 +27,7 @@ static void log_link(struct port *port, struct unit *unit, int status, const cha
     if (first && status == CYC_OK) {
         return; /* as it should be */
     }
-    struct cyc_message event = port_message(port, CYC_MESSAGE_EVENT);
+    struct cyc_message event = cyc_port_message(port, CYC_MESSAGE_EVENT);
     (void)snprintf(event.text, sizeof event.text, "%.60s: %s%.110s", unit->rig->name,
                    status == CYC_OK ? "is there again" : "", text);
     (void)cyc_message_send(port->options->supervisor_fd, &event, -1, NULL);
@@ -39,16 +39,16 @@ static void tell_link(struct port *port, struct unit *unit, int status, const ch
     if (unit->told == status) {
         return;
     }
-    struct cyc_message message = port_message(port, CYC_MESSAGE_LINK);
+    struct cyc_message message = cyc_port_message(port, CYC_MESSAGE_LINK);
     message.instrument = (int32_t)unit->index;
     message.status = status;
     message.as.identity = unit->identity;
     (void)cyc_copy(message.text, sizeof message.text, text);
     unit->told = status;
-    port_tell(port, &message);
+    cyc_port_tell(port, &message);
 }
 
-void port_tell_link_again(struct port *port, struct unit *unit)
+void cyc_port_tell_link_again(struct port *port, struct unit *unit)
 {
     unit->told = 1;
     if (unit->state == UNIT_READY) {
@@ -61,15 +61,15 @@ static void lose_outputs(struct port *port, struct unit *unit)
 {
     for (unsigned i = unit->first; i < unit->first + unit->count; i++) {
         struct output *const output = &port->outputs[i];
-        port_cancel(port, output, CYC_E_LOST, "the link is lost");
+        cyc_port_cancel(port, output, CYC_E_LOST, "the link is lost");
         output->armed = false;
         if (output->on) {
-            port_unsafe(port, output);
+            cyc_port_unsafe(port, output);
         }
     }
 }
 
-void port_close(struct port *port, const struct cyc_err *err)
+void cyc_port_close(struct port *port, const struct cyc_err *err)
 {
     for (unsigned i = 0; i < port->unit_count; i++) {
         struct unit *const unit = &port->units[i];
@@ -89,7 +89,7 @@ void port_close(struct port *port, const struct cyc_err *err)
         cyc_bus_close(port->bus);
         port->bus = NULL;
         if (port->options->supervisor_fd >= 0) { /* its duplicate leads nowhere now */
-            struct cyc_message closed = port_message(port, CYC_MESSAGE_PORT_OPEN);
+            struct cyc_message closed = cyc_port_message(port, CYC_MESSAGE_PORT_OPEN);
             closed.status = CYC_E_LOST;
             (void)cyc_message_send(port->options->supervisor_fd, &closed, -1, NULL);
         }
@@ -119,7 +119,7 @@ static void hand_over(struct port *port)
     if (port->options->supervisor_fd < 0 || fd < 0) {
         return;
     }
-    struct cyc_message open = port_message(port, CYC_MESSAGE_PORT_OPEN);
+    struct cyc_message open = cyc_port_message(port, CYC_MESSAGE_PORT_OPEN);
     for (unsigned i = 0; i < port->unit_count; i++) {
         const int64_t safe_ns = port->units[i].rig->capabilities.safe_ns;
         open.number = safe_ns > CYC_BUS_CALL_MAX_NS && safe_ns > (int64_t)open.number
@@ -140,7 +140,7 @@ static void could_not_open(struct port *port, const struct cyc_err *err)
 static void open_port(struct port *port)
 {
     struct cyc_err err = {0};
-    port_beat(port, PORT_SETUP_MAX_NS);
+    cyc_port_beat(port, PORT_SETUP_MAX_NS);
     int status = cyc_bus_open(port->settings->address, &port->settings->bus, &port->bus, &err);
     if (status != CYC_OK) {
         port->bus = NULL;
@@ -153,7 +153,7 @@ static void open_port(struct port *port)
     status = status == CYC_OK ? open_instruments(port, &err) : status;
     if (status != CYC_OK) {
         could_not_open(port, &err);
-        port_close(port, NULL);
+        cyc_port_close(port, NULL);
         return;
     }
     hand_over(port);
@@ -212,7 +212,7 @@ static void identify(struct port *port, struct unit *unit)
     struct cyc_identity identity = {0};
     struct cyc_err err = {0};
     const int status =
-        unit->rig->driver->identify(unit->instrument, &identity, port_deadline(port), &err);
+        unit->rig->driver->identify(unit->instrument, &identity, cyc_port_deadline(port), &err);
     unit->identify_ns = port_now_ns() + PORT_REOPEN_NS;
     if (status == CYC_OK && is_expected(unit, &identity)) {
         is_known(port, unit, &identity);
@@ -227,7 +227,7 @@ static void identify(struct port *port, struct unit *unit)
     } else if (status == CYC_E_IDENTITY) {
         is_wrong(port, unit, err.text);
     } else if (status == CYC_E_LOST || status == CYC_E_IO) {
-        port_close(port, &err);
+        cyc_port_close(port, &err);
     } else {
         tell_unlike(port, unit, &err);
     }
@@ -239,7 +239,7 @@ static void identify(struct port *port, struct unit *unit)
 static void find_step(struct port *port, struct unit *unit)
 {
     struct cyc_err err = {0};
-    const int64_t deadline = port_deadline(port);
+    const int64_t deadline = cyc_port_deadline(port);
     /* What streams is never silent; its frames have bounds of their own. */
     const bool streams = (unit->rig->capabilities.traits & CYC_TRAIT_STREAMS) != 0;
     int status = cyc_bus_drain(port->bus, streams ? 0 : PORT_QUIET_NS, deadline, &err);
@@ -254,17 +254,17 @@ static void find_step(struct port *port, struct unit *unit)
         return;
     }
     if (status == CYC_E_LOST || status == CYC_E_IO) {
-        port_close(port, &err);
+        cyc_port_close(port, &err);
         return;
     }
     unit->identify_ns = port_now_ns() + PORT_RETRY_NS;
-    port_failed(port, unit, &err);
+    cyc_port_failed(port, unit, &err);
 }
 
-void port_failed(struct port *port, struct unit *unit, const struct cyc_err *err)
+void cyc_port_failed(struct port *port, struct unit *unit, const struct cyc_err *err)
 {
     if (err->status == CYC_E_LOST || err->status == CYC_E_IO) {
-        port_close(port, err);
+        cyc_port_close(port, err);
         return;
     }
     unit->failures++;
@@ -280,7 +280,7 @@ void port_failed(struct port *port, struct unit *unit, const struct cyc_err *err
     tell_link(port, unit, err->status, err->text);
 }
 
-bool port_mend(struct port *port, int64_t now)
+bool cyc_port_mend(struct port *port, int64_t now)
 {
     if (port->bus == NULL) {
         if (now < port->reopen_ns) {

@@ -25,7 +25,7 @@
 /* ---- The ring --------------------------------------------------------------------------------
  */
 
-int port_ring_init(struct port *port, struct cyc_err *err)
+int cyc_port_ring_init(struct port *port, struct cyc_err *err)
 {
     uint64_t size = 64;
     for (unsigned i = 0; i < port->output_count; i++) {
@@ -59,7 +59,7 @@ static void keep(struct port *port, const struct output *output, const struct cy
 static struct cyc_message reading_message(const struct port *port, const struct output *output,
                                           const struct kept *kept)
 {
-    struct cyc_message message = port_message(port, CYC_MESSAGE_READING);
+    struct cyc_message message = cyc_port_message(port, CYC_MESSAGE_READING);
     message.channel = output->channel;
     message.instrument = (int32_t)port->units[output->unit].index;
     message.output = output->number;
@@ -70,7 +70,7 @@ static struct cyc_message reading_message(const struct port *port, const struct 
     return message;
 }
 
-bool port_has_unsent(const struct port *port)
+bool cyc_port_has_unsent(const struct port *port)
 {
     return port->daemon >= 0 && port->greeted && port->sent < port->newest;
 }
@@ -78,15 +78,15 @@ bool port_has_unsent(const struct port *port)
 static bool waits_for_more(const struct port *port, int64_t now)
 {
     const struct kept *const first = &port->ring[(port->sent + 1) % port->ring_size];
-    return now - first->t_ns < HOLD_NS && port_next_poll_ns(port) <= now;
+    return now - first->t_ns < HOLD_NS && cyc_port_next_poll_ns(port) <= now;
 }
 
-void port_pump(struct port *port)
+void cyc_port_pump(struct port *port)
 {
     int waiting = 0;
     struct cyc_message batch[CYC_MESSAGE_BATCH];
     unsigned count = 0;
-    if (!port_has_unsent(port)) {
+    if (!cyc_port_has_unsent(port)) {
         return;
     }
     if (port->sent + 1 < port->oldest) {
@@ -106,14 +106,14 @@ void port_pump(struct port *port)
     port->sent += cyc_message_send_many(port->daemon, batch, count);
 }
 
-void port_confirm(struct port *port, uint64_t number)
+void cyc_port_confirm(struct port *port, uint64_t number)
 {
     if (number <= port->newest && number >= port->oldest) {
         port->oldest = number + 1;
     }
 }
 
-void port_resend(struct port *port, uint64_t number)
+void cyc_port_resend(struct port *port, uint64_t number)
 {
     const uint64_t first = number + 1 > port->oldest ? number + 1 : port->oldest;
     if (number < port->newest) {
@@ -137,19 +137,19 @@ static void hand_on(struct port *port, const struct output *output)
     if (!output->elsewhere || port->options->supervisor_fd < 0) {
         return;
     }
-    struct cyc_message message = port_message(port, CYC_MESSAGE_READING);
+    struct cyc_message message = cyc_port_message(port, CYC_MESSAGE_READING);
     message.instrument = (int32_t)port->units[output->unit].index;
     message.output = output->number;
     message.as.reading = output->last;
     (void)cyc_message_send(port->options->supervisor_fd, &message, -1, NULL);
 }
 
-int port_measure(struct port *port, struct output *output, struct cyc_err *err)
+int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *err)
 {
     struct unit *const unit = &port->units[output->unit];
     struct cyc_reading reading = {0};
     const int status = unit->rig->driver->measure(unit->instrument, output->number, &reading,
-                                                  port_deadline(port), err);
+                                                  cyc_port_deadline(port), err);
     output->due_ns = next_due_ns(port, unit, port_now_ns());
     if (status != CYC_OK) {
         return status;
@@ -160,7 +160,7 @@ int port_measure(struct port *port, struct output *output, struct cyc_err *err)
     }
     output->last = reading;
     keep(port, output, &reading);
-    port_guard_reading(port, unit->index, output->number, &reading, true);
+    cyc_port_guard_reading(port, unit->index, output->number, &reading, true);
     hand_on(port, output);
     return CYC_OK;
 }
@@ -183,7 +183,7 @@ static struct output *longest_waiting(struct port *port, int64_t now)
     return found;
 }
 
-bool port_poll(struct port *port, int64_t now)
+bool cyc_port_poll(struct port *port, int64_t now)
 {
     if (port->bus == NULL || !cyc_bus_is_in_step(port->bus)) {
         return false;
@@ -194,23 +194,24 @@ bool port_poll(struct port *port, int64_t now)
     }
     struct unit *const unit = &port->units[output->unit];
     struct cyc_err err = {0};
-    int status = port_measure(port, output, &err);
+    int status = cyc_port_measure(port, output, &err);
     if (status == CYC_OK && output->on && port->lease_ns > now &&
         unit->rig->driver->keepalive != NULL) {
-        status = unit->rig->driver->keepalive(unit->instrument, port_deadline(port), &err);
+        status = unit->rig->driver->keepalive(unit->instrument, cyc_port_deadline(port), &err);
     }
     if (status == CYC_OK) {
         return true;
     }
     const bool answers = err.status == CYC_E_REPLY || err.status == CYC_E_REFUSED;
     if (answers && output->on && cyc_bus_is_in_step(port->bus)) {
-        port_trip(port, output, err.text); /* it was understood, and says that something is off */
+        cyc_port_trip(port, output,
+                      err.text); /* it was understood, and says that something is off */
     }
-    port_failed(port, unit, &err);
+    cyc_port_failed(port, unit, &err);
     return true;
 }
 
-int64_t port_next_poll_ns(const struct port *port)
+int64_t cyc_port_next_poll_ns(const struct port *port)
 {
     int64_t next = CYC_NEVER;
     const bool in_step = port->bus != NULL && cyc_bus_is_in_step(port->bus);

@@ -32,12 +32,12 @@ static void safe_all(struct port *port, const char *why)
         if (output->channel < 0) {
             continue;
         }
-        port_cancel(port, output, CYC_E_LATCHED, "latched until rearmed");
+        cyc_port_cancel(port, output, CYC_E_LATCHED, "latched until rearmed");
         if (output->armed || output->on) {
-            port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
+            cyc_port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
         }
         output->asked = true;
-        port_unsafe(port, output);
+        cyc_port_unsafe(port, output);
     }
 }
 
@@ -62,14 +62,14 @@ static void supervisor_says(struct port *port, const struct cyc_message *message
     case CYC_MESSAGE_TRIP:
         output = output_of(port, message->channel);
         if (output != NULL && (output->on || output->armed)) {
-            port_trip_limit(port, output, message->text);
+            cyc_port_trip_limit(port, output, message->text);
         }
         break;
     case CYC_MESSAGE_READING:
         if (message->instrument >= 0 &&
             (unsigned)message->instrument < port->rig->instrument_count) {
-            port_guard_reading(port, (unsigned)message->instrument, message->output,
-                               &message->as.reading, false);
+            cyc_port_guard_reading(port, (unsigned)message->instrument, message->output,
+                                   &message->as.reading, false);
         }
         break;
     case CYC_MESSAGE_SAFE_ALL:
@@ -102,7 +102,7 @@ static void supervisor_says(struct port *port, const struct cyc_message *message
     }
 }
 
-void port_hear_supervisor(struct port *port)
+void cyc_port_hear_supervisor(struct port *port)
 {
     const int fd = port->options->supervisor_fd;
     struct cyc_message message;
@@ -123,7 +123,7 @@ void port_hear_supervisor(struct port *port)
 
 /* ---- Daemon ---------------------------------------------------------------------------------- */
 
-void port_hear_calls(struct port *port)
+void cyc_port_hear_calls(struct port *port)
 {
     for (;;) {
         int fd = -1;
@@ -134,14 +134,14 @@ void port_hear_calls(struct port *port)
         if (status != CYC_OK) {
             return;
         }
-        port_drop_daemon(port, "another daemon has called: outputs off");
+        cyc_port_drop_daemon(port, "another daemon has called: outputs off");
         port->daemon = fd;
     }
 }
 
 static void hello(struct port *port, const struct cyc_message *message)
 {
-    struct cyc_message welcome = port_message(port, CYC_MESSAGE_WELCOME);
+    struct cyc_message welcome = cyc_port_message(port, CYC_MESSAGE_WELCOME);
     (void)cyc_copy(welcome.text, sizeof welcome.text, port->rig->sha256);
     welcome.index = CYC_MESSAGE_VERSION;
     welcome.number = port->oldest;
@@ -150,13 +150,13 @@ static void hello(struct port *port, const struct cyc_message *message)
     welcome.status = fits ? CYC_OK : CYC_E_REFUSED;
     port->greeted = true;
     port->sent = port->newest;
-    port_tell(port, &welcome);
+    cyc_port_tell(port, &welcome);
     if (!fits) {
-        port_drop_daemon(port, "the daemon has another rig or version");
+        cyc_port_drop_daemon(port, "the daemon has another rig or version");
         return;
     }
     for (unsigned i = 0; i < port->unit_count; i++) {
-        port_tell_link_again(port, &port->units[i]); /* a new daemon is told how each one is */
+        cyc_port_tell_link_again(port, &port->units[i]); /* a new daemon is told how each one is */
     }
 }
 
@@ -173,7 +173,7 @@ static void renew(struct port *port, const struct cyc_message *message)
 static void refuse(struct port *port, const struct cyc_message *command, int status,
                    const char *why)
 {
-    struct cyc_message answer = port_message(
+    struct cyc_message answer = cyc_port_message(
         port, command->kind == CYC_MESSAGE_ARM ? CYC_MESSAGE_ARMED : CYC_MESSAGE_APPLIED);
     answer.channel = command->channel;
     answer.status = status;
@@ -182,10 +182,10 @@ static void refuse(struct port *port, const struct cyc_message *command, int sta
         answer.as.drive.setpoint.number = command->as.drive.setpoint.number;
     }
     (void)cyc_copy(answer.text, sizeof answer.text, why);
-    port_tell(port, &answer);
+    cyc_port_tell(port, &answer);
 }
 
-void port_cancel(struct port *port, struct output *output, int status, const char *why)
+void cyc_port_cancel(struct port *port, struct output *output, int status, const char *why)
 {
     if (output->pending) {
         output->pending = false;
@@ -245,8 +245,8 @@ static void make_safe(struct port *port, const struct cyc_message *message)
         refuse(port, message, CYC_E_REFUSED, "no such output on this port");
         return;
     }
-    port_cancel(port, output, CYC_E_INTERRUPTED, "made safe before it was carried out");
-    port_unsafe(port, output);
+    cyc_port_cancel(port, output, CYC_E_INTERRUPTED, "made safe before it was carried out");
+    cyc_port_unsafe(port, output);
 }
 
 static void daemon_says(struct port *port, const struct cyc_message *message)
@@ -281,10 +281,10 @@ static void daemon_says(struct port *port, const struct cyc_message *message)
         make_safe(port, message);
         break;
     case CYC_MESSAGE_CONFIRM:
-        port_confirm(port, message->number);
+        cyc_port_confirm(port, message->number);
         break;
     case CYC_MESSAGE_RESEND:
-        port_resend(port, message->number);
+        cyc_port_resend(port, message->number);
         break;
     case CYC_MESSAGE_ALIVE:
     case CYC_MESSAGE_PORT_OPEN:
@@ -304,7 +304,7 @@ static void daemon_says(struct port *port, const struct cyc_message *message)
     }
 }
 
-void port_hear_daemon(struct port *port)
+void cyc_port_hear_daemon(struct port *port)
 {
     struct cyc_message message;
     for (unsigned i = 0; port->daemon >= 0 && i < PORT_DRAIN_MAX; i++) {
@@ -313,7 +313,7 @@ void port_hear_daemon(struct port *port)
             return;
         }
         if (status == CYC_E_LOST) {
-            port_drop_daemon(port, "the daemon is gone: outputs off");
+            cyc_port_drop_daemon(port, "the daemon is gone: outputs off");
         } else if (status == CYC_OK) {
             daemon_says(port, &message);
         }
@@ -322,15 +322,15 @@ void port_hear_daemon(struct port *port)
 
 /* ---- Masters --------------------------------------------------------------------------------- */
 
-void port_check_masters(struct port *port, int64_t now)
+void cyc_port_check_masters(struct port *port, int64_t now)
 {
     if (port->lease_ns > 0 && now >= port->lease_ns) {
         port->lease_ns = 0;
-        if (port_is_on(port)) {
-            port_announce(port, CYC_MESSAGE_EVENT, -1,
-                          "the daemon has not renewed its lease: outputs off");
+        if (cyc_port_is_on(port)) {
+            cyc_port_announce(port, CYC_MESSAGE_EVENT, -1,
+                              "the daemon has not renewed its lease: outputs off");
         }
-        port_unsafe_all(port);
+        cyc_port_unsafe_all(port);
     }
     if (port->options->supervisor_fd >= 0 && now - port->supervisor_ns >= CYC_LEASE_NS) {
         port->ending = true;

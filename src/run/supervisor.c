@@ -59,7 +59,7 @@ static void begin_new_log(struct supervisor *supervisor)
     }
 }
 
-void supervisor_log(struct supervisor *supervisor, const char *format, ...)
+void cyc_supervisor_log(struct supervisor *supervisor, const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -183,7 +183,7 @@ static void begin_to_end(struct supervisor *supervisor, const char *why)
     if (!supervisor->ending) {
         supervisor->ending = true;
         supervisor->ending_ns = supervisor_now_ns();
-        supervisor_log(supervisor, "ending: %s", why);
+        cyc_supervisor_log(supervisor, "ending: %s", why);
     }
 }
 
@@ -208,7 +208,7 @@ static void end_child(struct supervisor *supervisor, struct child *child, int64_
         child->was_told_end = true;
         (void)cyc_message_send(child->fd, &end, -1, NULL);
     } else if (now - supervisor->ending_ns > 2 * CYC_S_NS) {
-        supervisor_kill(supervisor, child, "it does not end");
+        cyc_supervisor_kill(supervisor, child, "it does not end");
     }
 }
 
@@ -237,7 +237,7 @@ static void wait_for_news(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         const struct child *const child = &supervisor->children[i];
         fds[count++] = (struct pollfd){.fd = child->fd, .events = POLLIN};
-        const int64_t due = supervisor_due_ns(child);
+        const int64_t due = cyc_supervisor_due_ns(child);
         next = due < next ? due : next;
     }
     if (next <= now) {
@@ -258,7 +258,8 @@ static void forgive_sleep(struct supervisor *supervisor)
     if (slept_ns < CYC_HEARTBEAT_NS) {
         return;
     }
-    supervisor_log(supervisor, "the computer slept for %lld s", (long long)(slept_ns / CYC_S_NS));
+    cyc_supervisor_log(supervisor, "the computer slept for %lld s",
+                       (long long)(slept_ns / CYC_S_NS));
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         struct child *const child = &supervisor->children[i];
         child->until_ns += slept_ns;
@@ -272,15 +273,15 @@ static void pass(struct supervisor *supervisor)
 {
     forgive_sleep(supervisor);
     take_signal_news(supervisor);
-    supervisor_answer_calls(supervisor);
+    cyc_supervisor_answer_calls(supervisor);
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         struct child *const child = &supervisor->children[i];
-        supervisor_hear(supervisor, child);
+        cyc_supervisor_hear(supervisor, child);
         const int64_t now = supervisor_now_ns();
         if (supervisor->ending) {
             end_child(supervisor, child, now);
         }
-        supervisor_tend(supervisor, child, now);
+        cyc_supervisor_tend(supervisor, child, now);
     }
 }
 
@@ -347,15 +348,15 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
     (void)sigprocmask(SIG_BLOCK, NULL, &before);
     int status = set_up(supervisor, &before, err);
     if (status == CYC_OK) {
-        supervisor_log(supervisor, "supervisor starts, process %d", (int)getpid());
+        cyc_supervisor_log(supervisor, "supervisor starts, process %d", (int)getpid());
         do {
             pass(supervisor);
             wait_for_news(supervisor);
         } while (!supervisor->ending || !is_over(supervisor));
         status = last_word(supervisor, err);
-        supervisor_log(supervisor, "supervisor ends%s%s", status == CYC_OK ? "" : ": ",
-                       status == CYC_OK || err == NULL ? "" : err->text);
-        supervisor_write_holders(supervisor);
+        cyc_supervisor_log(supervisor, "supervisor ends%s%s", status == CYC_OK ? "" : ": ",
+                           status == CYC_OK || err == NULL ? "" : err->text);
+        cyc_supervisor_write_holders(supervisor);
         say_goodbye(supervisor, status);
     }
     release(supervisor, &before);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_message *message)
+void cyc_supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_message *message)
 {
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         if (supervisor->caller_waits[i]) {
@@ -22,7 +22,8 @@ void supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_mes
     }
 }
 
-void supervisor_tell_watchers(struct supervisor *supervisor, const struct child *child, int status)
+void cyc_supervisor_tell_watchers(struct supervisor *supervisor, const struct child *child,
+                                  int status)
 {
     struct cyc_message done = {
         .kind = CYC_MESSAGE_SAFE_DONE, .channel = -1, .index = 2, .status = status};
@@ -46,12 +47,12 @@ static void maybe_all_done(struct supervisor *supervisor)
     }
     const struct cyc_message last = {
         .kind = CYC_MESSAGE_SAFE_DONE, .channel = -1, .index = 1, .status = worst};
-    supervisor_tell_callers(supervisor, &last);
+    cyc_supervisor_tell_callers(supervisor, &last);
     memset(supervisor->caller_waits, 0, sizeof supervisor->caller_waits);
 }
 
-void supervisor_safe_done(struct supervisor *supervisor, struct child *child, int status,
-                          const char *text)
+void cyc_supervisor_safe_done(struct supervisor *supervisor, struct child *child, int status,
+                              const char *text)
 {
     if (!child->safe_pending) {
         return;
@@ -61,12 +62,12 @@ void supervisor_safe_done(struct supervisor *supervisor, struct child *child, in
     struct cyc_message done = {.kind = CYC_MESSAGE_SAFE_DONE, .channel = -1, .status = status};
     (void)snprintf(done.text, sizeof done.text, "%s%s%s", child->name, text[0] != '\0' ? ": " : "",
                    text);
-    supervisor_tell_callers(supervisor, &done);
+    cyc_supervisor_tell_callers(supervisor, &done);
     maybe_all_done(supervisor);
 }
 
 /* First the ports, then the latch's file: each port latches itself with the message. */
-void supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch)
+void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch)
 {
     struct cyc_message safe = {
         .kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = supervisor_now_ns()};
@@ -82,14 +83,14 @@ void supervisor_make_safe(struct supervisor *supervisor, const char *why, bool l
         if (child->state == CHILD_RUNNING) {
             (void)cyc_message_send(child->fd, &safe, -1, NULL);
         } else if (child->state == CHILD_DOWN || child->state == CHILD_GIVEN_UP) {
-            supervisor_safe_done(supervisor, child, CYC_E_LOST, "no process holds its port");
+            cyc_supervisor_safe_done(supervisor, child, CYC_E_LOST, "no process holds its port");
         } /* killed or being made safe: its helper's word counts */
     }
     struct cyc_err err = {0};
     if (latch && cyc_latch_set(supervisor->options->state_dir, why, &err) != CYC_OK) {
-        supervisor_log(supervisor, "%s", err.text);
+        cyc_supervisor_log(supervisor, "%s", err.text);
     }
-    supervisor_log(supervisor, "all outputs off: %s", why);
+    cyc_supervisor_log(supervisor, "all outputs off: %s", why);
     maybe_all_done(supervisor);
 }
 
@@ -102,7 +103,7 @@ static void rearm(struct supervisor *supervisor)
             (void)cyc_message_send(child->fd, &message, -1, NULL);
         }
     }
-    supervisor_log(supervisor, "rearmed by hand");
+    cyc_supervisor_log(supervisor, "rearmed by hand");
 }
 
 static void caller_says(struct supervisor *supervisor, unsigned index,
@@ -110,8 +111,8 @@ static void caller_says(struct supervisor *supervisor, unsigned index,
 {
     if (message->kind == CYC_MESSAGE_SAFE_ALL) {
         supervisor->caller_waits[index] = true;
-        supervisor_make_safe(supervisor,
-                             message->text[0] != '\0' ? message->text : "made safe by hand", true);
+        cyc_supervisor_make_safe(
+            supervisor, message->text[0] != '\0' ? message->text : "made safe by hand", true);
     } else if (message->kind == CYC_MESSAGE_REARM) {
         rearm(supervisor);
         (void)cyc_message_send(supervisor->callers[index], message, -1, NULL);
@@ -121,7 +122,7 @@ static void caller_says(struct supervisor *supervisor, unsigned index,
     } else if (message->kind == CYC_MESSAGE_END && !supervisor->ending) {
         supervisor->ending = true;
         supervisor->ending_ns = supervisor_now_ns();
-        supervisor_log(supervisor, "ending: asked for");
+        cyc_supervisor_log(supervisor, "ending: asked for");
     }
 }
 
@@ -156,7 +157,7 @@ static void take_caller(struct supervisor *supervisor, int fd)
     (void)close(fd);
 }
 
-void supervisor_answer_calls(struct supervisor *supervisor)
+void cyc_supervisor_answer_calls(struct supervisor *supervisor)
 {
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         int fd = -1;

@@ -88,7 +88,7 @@ static void start(struct supervisor *supervisor, struct child *child, int64_t no
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
-        supervisor_log(supervisor, "%s: no socket for it: %m", child->name);
+        cyc_supervisor_log(supervisor, "%s: no socket for it: %m", child->name);
         child->again_ns = now + CYC_S_NS;
         return;
     }
@@ -96,7 +96,7 @@ static void start(struct supervisor *supervisor, struct child *child, int64_t no
     (void)close(pair[1]);
     if (pid < 0) {
         (void)close(pair[0]);
-        supervisor_log(supervisor, "%s: cannot be started: %m", child->name);
+        cyc_supervisor_log(supervisor, "%s: cannot be started: %m", child->name);
         child->again_ns = now + CYC_S_NS;
         return;
     }
@@ -105,23 +105,24 @@ static void start(struct supervisor *supervisor, struct child *child, int64_t no
     child->heard_ns = now;
     child->until_ns = now + SUPERVISOR_BUSY_MAX_NS; /* reading the rig, opening the port */
     child->beat_ns = 0;
-    child->start = supervisor_start_of(pid);
+    child->start = cyc_supervisor_start_of(pid);
     child->stuck_told = child->was_told_end = false;
     enter(child, CHILD_RUNNING, now);
-    supervisor_log(supervisor, "%s: process %d starts", child->name, (int)pid);
-    supervisor_write_holders(supervisor);
+    cyc_supervisor_log(supervisor, "%s: process %d starts", child->name, (int)pid);
+    cyc_supervisor_write_holders(supervisor);
 }
 
 /* ---- Ending ---------------------------------------------------------------------------------- */
 
-void supervisor_kill(struct supervisor *supervisor, struct child *child, const char *why)
+void cyc_supervisor_kill(struct supervisor *supervisor, struct child *child, const char *why)
 {
     if (child->state != CHILD_RUNNING) {
         return;
     }
     (void)kill(child->pid, SIGKILL);
     enter(child, CHILD_KILLED, supervisor_now_ns());
-    supervisor_log(supervisor, "%s: process %d is killed: %s", child->name, (int)child->pid, why);
+    cyc_supervisor_log(supervisor, "%s: process %d is killed: %s", child->name, (int)child->pid,
+                       why);
 }
 
 static void close_port(struct child *child)
@@ -142,9 +143,9 @@ static void plan_restart(struct supervisor *supervisor, struct child *child, int
     if (child->restarts_ns[0] != 0 && now - child->restarts_ns[0] < SUPERVISOR_BUDGET_NS) {
         enter(child, CHILD_GIVEN_UP, now);
         child->is_given_up = true;
-        supervisor_log(supervisor, "%s: %d restarts in ten minutes: it stays down, safe",
-                       child->name, SUPERVISOR_RESTARTS);
-        supervisor_write_holders(supervisor);
+        cyc_supervisor_log(supervisor, "%s: %d restarts in ten minutes: it stays down, safe",
+                           child->name, SUPERVISOR_RESTARTS);
+        cyc_supervisor_write_holders(supervisor);
         return;
     }
     memmove(child->restarts_ns, child->restarts_ns + 1,
@@ -161,18 +162,18 @@ static void help(struct supervisor *supervisor, struct child *child, int64_t now
     child->helper = start_helper(supervisor, child);
     if (child->helper < 0) {
         child->helper = 0; /* tried again when its time is over */
-        supervisor_log(supervisor, "%s: no helper could be started: %m", child->name);
+        cyc_supervisor_log(supervisor, "%s: no helper could be started: %m", child->name);
     }
 }
 
 static void log_exit(struct supervisor *supervisor, const struct child *child, int how)
 {
     if (WIFSIGNALED(how)) {
-        supervisor_log(supervisor, "%s: process %d ended by signal %d", child->name,
-                       (int)child->pid, WTERMSIG(how));
+        cyc_supervisor_log(supervisor, "%s: process %d ended by signal %d", child->name,
+                           (int)child->pid, WTERMSIG(how));
     } else {
-        supervisor_log(supervisor, "%s: process %d ended with %d", child->name, (int)child->pid,
-                       WEXITSTATUS(how));
+        cyc_supervisor_log(supervisor, "%s: process %d ended with %d", child->name, (int)child->pid,
+                           WEXITSTATUS(how));
     }
 }
 
@@ -186,14 +187,14 @@ static void is_gone(struct supervisor *supervisor, struct child *child, int how,
     child->pid = 0;
     child->helpings = 0;
     child->safe_status = CYC_OK;
-    supervisor_write_holders(supervisor);
+    cyc_supervisor_write_holders(supervisor);
     const bool ended_safely = WIFEXITED(how) && WEXITSTATUS(how) == 0;
     if (child->is_daemon || ended_safely || child->port_fd < 0) {
         close_port(child);
         if (!child->is_daemon) {
-            supervisor_safe_done(supervisor, child, ended_safely ? CYC_OK : CYC_E_LOST,
-                                 "its process is gone and its port was not open");
-            supervisor_tell_watchers(supervisor, child, ended_safely ? CYC_OK : CYC_E_LOST);
+            cyc_supervisor_safe_done(supervisor, child, ended_safely ? CYC_OK : CYC_E_LOST,
+                                     "its process is gone and its port was not open");
+            cyc_supervisor_tell_watchers(supervisor, child, ended_safely ? CYC_OK : CYC_E_LOST);
         }
         plan_restart(supervisor, child, now);
         return;
@@ -205,16 +206,17 @@ static void helper_is_gone(struct supervisor *supervisor, struct child *child, b
                            int64_t now)
 {
     child->helper = 0;
-    supervisor_log(supervisor, "%s: made safe from outside: %s", child->name,
-                   worked ? "off" : "NOT SEEN OFF");
+    cyc_supervisor_log(supervisor, "%s: made safe from outside: %s", child->name,
+                       worked ? "off" : "NOT SEEN OFF");
     if (!worked && child->helpings < 3) {
         help(supervisor, child, now);
         return;
     }
     child->safe_status = worked ? CYC_OK : CYC_E_TIMEOUT;
-    supervisor_safe_done(supervisor, child, child->safe_status,
-                         worked ? "made safe from outside" : "could not be made safe from outside");
-    supervisor_tell_watchers(supervisor, child, child->safe_status);
+    cyc_supervisor_safe_done(supervisor, child, child->safe_status,
+                             worked ? "made safe from outside"
+                                    : "could not be made safe from outside");
+    cyc_supervisor_tell_watchers(supervisor, child, child->safe_status);
     close_port(child);
     plan_restart(supervisor, child, now);
 }
@@ -241,19 +243,19 @@ static void tend_process(struct supervisor *supervisor, struct child *child, int
     if (child->state == CHILD_KILLED) {
         if (!child->stuck_told && now - child->since_ns > CYC_S_NS) {
             child->stuck_told = true;
-            supervisor_log(supervisor,
-                           "%s: the kernel does not end process %d; its port cannot be taken "
-                           "over: switch the instrument off by hand",
-                           child->name, (int)child->pid);
-            supervisor_safe_done(supervisor, child, CYC_E_BUSY,
-                                 "the kernel does not end its process: switch it off by hand");
+            cyc_supervisor_log(supervisor,
+                               "%s: the kernel does not end process %d; its port cannot be taken "
+                               "over: switch the instrument off by hand",
+                               child->name, (int)child->pid);
+            cyc_supervisor_safe_done(supervisor, child, CYC_E_BUSY,
+                                     "the kernel does not end its process: switch it off by hand");
         }
         return;
     }
     if (now >= child->until_ns) {
-        supervisor_kill(supervisor, child, "no sign of life");
+        cyc_supervisor_kill(supervisor, child, "no sign of life");
     } else if (child->safe_pending && now - child->safe_ns > SUPERVISOR_SAFE_NS + child->off_ns) {
-        supervisor_kill(supervisor, child, "it has not made safe in time");
+        cyc_supervisor_kill(supervisor, child, "it has not made safe in time");
     } else {
         beat(child, now);
     }
@@ -274,7 +276,7 @@ static void tend_helper(struct supervisor *supervisor, struct child *child, int6
     }
 }
 
-void supervisor_tend(struct supervisor *supervisor, struct child *child, int64_t now)
+void cyc_supervisor_tend(struct supervisor *supervisor, struct child *child, int64_t now)
 {
     switch (child->state) {
     case CHILD_DOWN:
@@ -296,7 +298,7 @@ void supervisor_tend(struct supervisor *supervisor, struct child *child, int64_t
     }
 }
 
-int64_t supervisor_due_ns(const struct child *child)
+int64_t cyc_supervisor_due_ns(const struct child *child)
 {
     switch (child->state) {
     case CHILD_DOWN:
@@ -345,8 +347,8 @@ static bool may_speak(struct supervisor *supervisor, const struct child *child, 
     const int64_t now = supervisor_now_ns();
     if (now - talk->since_ns > SUPERVISOR_WORDS_NS) {
         if (talk->left_out > 0) {
-            supervisor_log(supervisor, "%s: %u more such lines were left out", child->name,
-                           talk->left_out);
+            cyc_supervisor_log(supervisor, "%s: %u more such lines were left out", child->name,
+                               talk->left_out);
         }
         *talk = (struct talk){.since_ns = now};
     }
@@ -378,22 +380,22 @@ static void port_says(struct supervisor *supervisor, struct child *child,
     } else if (message->kind == CYC_MESSAGE_TRIP || message->kind == CYC_MESSAGE_READING) {
         hand_on(supervisor, child, message);
     } else if (message->kind == CYC_MESSAGE_SAFE_DONE && message->channel < 0) {
-        supervisor_safe_done(supervisor, child, message->status, "");
+        cyc_supervisor_safe_done(supervisor, child, message->status, "");
     } else if (message->kind == CYC_MESSAGE_SAFE_DONE) {
-        supervisor_tell_callers(supervisor, message);
+        cyc_supervisor_tell_callers(supervisor, message);
     } else if (message->kind == CYC_MESSAGE_TRIPPED &&
                may_speak(supervisor, child, &child->trips)) {
-        supervisor_log(supervisor, "%s: channel %d made safe: %s", name, message->channel,
-                       message->text);
+        cyc_supervisor_log(supervisor, "%s: channel %d made safe: %s", name, message->channel,
+                           message->text);
     } else if (message->kind == CYC_MESSAGE_EVENT && may_speak(supervisor, child, &child->events)) {
-        supervisor_log(supervisor, "%s: %s", name, message->text);
+        cyc_supervisor_log(supervisor, "%s: %s", name, message->text);
     }
     if (passed_fd >= 0) {
         (void)close(passed_fd);
     }
 }
 
-void supervisor_hear(struct supervisor *supervisor, struct child *child)
+void cyc_supervisor_hear(struct supervisor *supervisor, struct child *child)
 {
     struct cyc_message message;
     for (unsigned i = 0; child->fd >= 0 && i < SUPERVISOR_DRAIN_MAX; i++) {

@@ -1,6 +1,6 @@
 /* Who holds the ports, written down for the day when nobody can be asked: <state>/holders, a line
- * per process with its role, number, start, and a port's name. A number alone may have gone to somebody else.
- * A line `down NAME` for each one that stays down, since its restarts are used up.
+ * per process with its role, number, start, and a port's name. A number alone may have gone to
+ * somebody else. A line `down NAME` for each one that stays down, since its restarts are used up.
  */
 #include "run/supervisor_int.h"
 
@@ -17,7 +17,7 @@
 #define DOWN    "down "
 #define START   20 /* numbers between the state's letter and the start time (proc(5)) */
 
-uint64_t supervisor_start_of(pid_t pid)
+uint64_t cyc_supervisor_start_of(pid_t pid)
 {
     char path[64];
     char text[1024];
@@ -42,13 +42,13 @@ uint64_t supervisor_start_of(pid_t pid)
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
-void supervisor_write_holders(struct supervisor *supervisor)
+void cyc_supervisor_write_holders(struct supervisor *supervisor)
 {
     const char *const state_dir = supervisor->options->state_dir;
     struct cyc_text text = {0};
     if (!supervisor->ending) {
         cyc_text_format(&text, "supervisor %d %" PRIu64 "\n", (int)getpid(),
-                        supervisor_start_of(getpid()));
+                        cyc_supervisor_start_of(getpid()));
     }
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         const struct child *const child = &supervisor->children[i];
@@ -76,7 +76,7 @@ void supervisor_write_holders(struct supervisor *supervisor)
             (void)close(fd);
         }
         if (!written || rename(fresh, path) != 0) {
-            supervisor_log(supervisor, "cannot write down who holds the ports: %m");
+            cyc_supervisor_log(supervisor, "cannot write down who holds the ports: %m");
         }
     }
     cyc_text_release(&text);
@@ -88,7 +88,7 @@ void supervisor_write_holders(struct supervisor *supervisor)
 static bool wait_until_gone(pid_t pid, uint64_t start)
 {
     const int64_t until = supervisor_now_ns() + CYC_S_NS;
-    while (supervisor_start_of(pid) == start) {
+    while (cyc_supervisor_start_of(pid) == start) {
         if (supervisor_now_ns() > until) {
             return false;
         }
@@ -107,7 +107,7 @@ static int kill_holder(const char *line, struct cyc_err *err)
     }
     const pid_t pid = (pid_t)strtol(blank + 1, &end, 10);
     const uint64_t start = strtoull(end, NULL, 10);
-    if (pid <= 1 || start == 0 || pid == getpid() || supervisor_start_of(pid) != start) {
+    if (pid <= 1 || start == 0 || pid == getpid() || cyc_supervisor_start_of(pid) != start) {
         return CYC_OK; /* gone, and its number with somebody else at most */
     }
     if (kill(pid, SIGKILL) != 0 && errno != ESRCH) {
@@ -160,7 +160,7 @@ bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names)
             supervisor = (pid_t)strtol(line + 11, &end, 10);
             start = strtoull(end, NULL, 10);
         } else if (strncmp(line, DOWN, sizeof DOWN - 1) == 0 && supervisor > 1 &&
-                   supervisor_start_of(supervisor) == start) {
+                   cyc_supervisor_start_of(supervisor) == start) {
             cyc_text_format(names, "%s%s", found ? ", " : "", line + sizeof DOWN - 1);
             found = true;
         }
@@ -187,7 +187,7 @@ int cyc_supervisor_find_port(const char *state_dir, const char *port)
         const pid_t pid = (pid_t)strtol(line + 5, &end, 10);
         const uint64_t start = strtoull(end, &end, 10);
         const bool is_it = end[0] == ' ' && strcmp(end + 1, port) == 0;
-        found = is_it && pid > 1 && supervisor_start_of(pid) == start ? pid : 0;
+        found = is_it && pid > 1 && cyc_supervisor_start_of(pid) == start ? pid : 0;
     }
     if (file != NULL) {
         (void)fclose(file);

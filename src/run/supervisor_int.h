@@ -93,35 +93,36 @@ static inline int64_t supervisor_awake_ns(void)
 }
 
 /* A line for <state>/events.log, with the time. */
-void supervisor_log(struct supervisor *supervisor, const char *format, ...)
+void cyc_supervisor_log(struct supervisor *supervisor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* ---- supervisor_child.c: one child's life ---------------------------------------------------- */
 
 /* Starts what is due, kills what is silent, reaps, starts helpers. */
-void supervisor_tend(struct supervisor *supervisor, struct child *child, int64_t now);
-void supervisor_hear(struct supervisor *supervisor, struct child *child);
-void supervisor_kill(struct supervisor *supervisor, struct child *child, const char *why);
+void cyc_supervisor_tend(struct supervisor *supervisor, struct child *child, int64_t now);
+void cyc_supervisor_hear(struct supervisor *supervisor, struct child *child);
+void cyc_supervisor_kill(struct supervisor *supervisor, struct child *child, const char *why);
 /* When it has to be looked at again. */
-int64_t supervisor_due_ns(const struct child *child);
+int64_t cyc_supervisor_due_ns(const struct child *child);
 
 /* ---- supervisor_call.c: who asks the supervisor ---------------------------------------------- */
 
-void supervisor_answer_calls(struct supervisor *supervisor);
-void supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch);
+void cyc_supervisor_answer_calls(struct supervisor *supervisor);
+void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch);
 /* A port has answered SAFE_ALL, or was made safe from outside. */
-void supervisor_safe_done(struct supervisor *supervisor, struct child *child, int status,
-                          const char *text);
+void cyc_supervisor_safe_done(struct supervisor *supervisor, struct child *child, int status,
+                              const char *text);
 /* What became of a port whose process was gone, to those who watch. */
-void supervisor_tell_watchers(struct supervisor *supervisor, const struct child *child, int status);
+void cyc_supervisor_tell_watchers(struct supervisor *supervisor, const struct child *child,
+                                  int status);
 /* To those who wait for SAFE_ALL. */
-void supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_message *message);
+void cyc_supervisor_tell_callers(struct supervisor *supervisor, const struct cyc_message *message);
 
 /* ---- supervisor_holders.c -------------------------------------------------------------------- */
 
 /* Writes down who runs, for a `safe` by hand when the supervisor is gone. */
-void supervisor_write_holders(struct supervisor *supervisor);
+void cyc_supervisor_write_holders(struct supervisor *supervisor);
 /* Start of a process in clock ticks since boot; 0: there is none. */
-uint64_t supervisor_start_of(pid_t pid);
+uint64_t cyc_supervisor_start_of(pid_t pid);
 
 #endif
