@@ -205,7 +205,8 @@ static void hear(struct double_daemon *self, unsigned port)
             self->refused[i] |= its && strcmp(self->mode, "eager") == 0;
         }
         const bool idle = strcmp(self->mode, "idle") == 0;
-        if (message.kind == CYC_MESSAGE_ARMED && message.status != CYC_OK) {
+        if (message.kind == CYC_MESSAGE_ARMED && message.status != CYC_OK && message.channel >= 0 &&
+            message.channel < (int32_t)self->rig->channel_count) {
             self->refused[message.channel] = true; /* tried again */
         }
         if (message.kind == CYC_MESSAGE_ARMED && message.status == CYC_OK && !idle) {
