@@ -94,10 +94,24 @@ static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
 
 /* ---- Plumbing -------------------------------------------------------------------------------- */
 
+/* Of a COMMIT that fails SQLite keeps the error number only with the file. */
+static int system_error(sqlite3 *db)
+{
+    static const int which[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+    int system = sqlite3_system_errno(db);
+    for (size_t i = 0; i < sizeof which / sizeof which[0] && system == 0; i++) {
+        sqlite3_file *file = NULL;
+        (void)sqlite3_file_control(db, "main", which[i], &file);
+        if (file != NULL && file->pMethods != NULL) {
+            (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &system);
+        }
+    }
+    return system;
+}
+
 int cyc_journal_failed(struct cyc_err *err, sqlite3 *db, const char *what, const char *path)
 {
     const int code = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
-    const int system = db != NULL ? sqlite3_system_errno(db) : 0;
     if (code == SQLITE_FULL) {
         return cyc_file_failed(err, what, path, ENOSPC);
     }
@@ -109,7 +123,8 @@ int cyc_journal_failed(struct cyc_err *err, sqlite3 *db, const char *what, const
                            "%s is damaged; the data file beside it can still be read", path);
     }
     const bool by_system = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
-    if (by_system && system != 0) {
+    const int system = by_system ? system_error(db) : 0;
+    if (system != 0) {
         return cyc_file_failed(err, what, path, system);
     }
     return cyc_err_set(err, CYC_E_JOURNAL, "cannot %s %s: %s", what, path,
