@@ -404,7 +404,7 @@ latched_fault() {
 unknown_fault() {
     begin unknown_fault
     local word
-    for word in "espec_p300 nan" "bongshin_bs205 ovld"; do
+    for word in "espec_p300 latch" "bongshin_bs205 latch"; do
         # shellcheck disable=SC2086
         set -- $word
         "$cyclostat" emulate "$1" --cell linear --pty "other" --fault "$2" > said 2>&1 &
