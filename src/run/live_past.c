@@ -37,12 +37,21 @@ static int64_t scaled(const struct cyc_live *live, int64_t real_ns)
     return (int64_t)((double)real_ns * live->options.rate);
 }
 
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
 void cyc_live_remember(const struct cyc_live *live, struct cyc_resume_host *host)
 {
     const struct cyc_merge *merge = live->options.merge;
     *host = (struct cyc_resume_host){.rate = live->options.rate,
                                      .boot_ns = live->start_ns,
                                      .time_ns = live->options.time_ns,
+                                     .t_ns = cyc_live_run_time_ns(live, live->now_ns),
+                                     .unix_ns = wall_ns(),
                                      .settle_number = live->force.number,
                                      .settle_ns = live->force_ns,
                                      .awake_ns = live->awake_ns,
@@ -93,13 +102,6 @@ static int restore(void *context, const struct cyc_step *step, struct cyc_core *
     const int status = cyc_resume_restore(live->options.resume, step, core, err);
     cyc_live_scale_patience(live);
     return status;
-}
-
-static int64_t wall_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
 }
 
 /* Run time goes on: by the same clock within one boot, else from now on anew. */
@@ -306,8 +308,9 @@ static int64_t off_latest_ns(const struct cyc_live *live, int64_t last_ns, int64
     if (resume->kind == CYC_ABSENCE_MACHINE && !ends_itself) {
         return now_ns;
     }
-    const int64_t awake_ns =
-        resume->host.awake_ns > 0 ? cyc_live_run_time_ns(live, resume->host.awake_ns) : last_ns;
+    /* It stands by the boot clock, which a reboot begins anew. */
+    const bool slept = resume->kind == CYC_ABSENCE_PROGRAM && resume->host.awake_ns > 0;
+    const int64_t awake_ns = slept ? cyc_live_run_time_ns(live, resume->host.awake_ns) : last_ns;
     return (awake_ns > last_ns ? awake_ns : last_ns) + scaled(live, SAFE_NS);
 }
 

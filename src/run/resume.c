@@ -35,6 +35,8 @@ void cyc_resume_host_save(const struct cyc_resume_host *host, struct cyc_text *t
     put_line(text, "rate ", host->rate);
     cyc_text_format(text, "boot_ns %lld\ntime_ns %lld\n", (long long)host->boot_ns,
                     (long long)host->time_ns);
+    cyc_text_format(text, "t_ns %lld\nunix_ns %lld\n", (long long)host->t_ns,
+                    (long long)host->unix_ns);
     cyc_text_format(text, "settle_number %lu\nsettle_ns %lld\n", (unsigned long)host->settle_number,
                     (long long)host->settle_ns);
     cyc_text_format(text, "awake_ns %lld\n", (long long)host->awake_ns);
@@ -130,7 +132,8 @@ int cyc_resume_host_load(struct cyc_resume_host *host, const char *text, struct 
         take_line(&at, "host 1", &size) != NULL && size == 0 &&
         take_number(&at, "rate ", &host->rate) && host->rate > 0 &&
         take_integer(&at, "boot_ns ", &host->boot_ns) &&
-        take_integer(&at, "time_ns ", &host->time_ns) &&
+        take_integer(&at, "time_ns ", &host->time_ns) && take_integer(&at, "t_ns ", &host->t_ns) &&
+        take_integer(&at, "unix_ns ", &host->unix_ns) &&
         take_integer(&at, "settle_number ", &number) &&
         take_integer(&at, "settle_ns ", &host->settle_ns) &&
         take_integer(&at, "awake_ns ", &host->awake_ns) &&
@@ -196,14 +199,12 @@ int64_t cyc_resume_time_ns(const struct cyc_resume *resume, int64_t boot_now_ns,
                            int64_t unix_now_ns)
 {
     const struct cyc_resume_host *host = &resume->host;
-    int64_t passed_ns = boot_now_ns - host->boot_ns;
-    if (resume->kind == CYC_ABSENCE_MACHINE) {
-        passed_ns = unix_now_ns - resume->journal.unix_ns;
-    }
+    const bool rebooted = resume->kind == CYC_ABSENCE_MACHINE;
+    const int64_t passed_ns = rebooted ? unix_now_ns - host->unix_ns : boot_now_ns - host->boot_ns;
     if (!resume->has_state || passed_ns < 0) {
         return CYC_NEVER;
     }
-    return host->time_ns + (int64_t)((double)passed_ns * host->rate);
+    return (rebooted ? host->t_ns : host->time_ns) + (int64_t)((double)passed_ns * host->rate);
 }
 
 int cyc_resume_reopen(const struct cyc_resume *resume, bool keep_tail, struct cyc_run **run,

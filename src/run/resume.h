@@ -84,6 +84,7 @@ struct cyc_resume_host {
     double rate;            /* run time per real time */
     int64_t boot_ns;        /* CLOCK_BOOTTIME at which the run time was … */
     int64_t time_ns;        /* … this */
+    int64_t t_ns, unix_ns;  /* run time and wall clock of one moment: goes on behind a reboot */
     uint32_t settle_number; /* the host's own: what it needs to call a sample settled */
     int64_t settle_ns;
     int64_t awake_ns;           /* CLOCK_BOOTTIME when the computer had slept; 0: it has not */

@@ -31,7 +31,7 @@ static const char journal_query[] =
     " (SELECT count(*) FROM step WHERE end_ns IS NOT NULL),"
     " (SELECT max(count) FROM step WHERE end_ns IS NULL),"
     " (SELECT start_ns FROM step WHERE end_ns IS NULL ORDER BY count DESC),"
-    " run.data_file, mark.data_file, length, xxh64, row_count, t_ns, unix_ns, boot_id, state, "
+    " run.data_file, mark.data_file, length, xxh64, row_count, t_ns, boot_id, state, "
     "host, epoch, reading"
     " FROM run JOIN mark ON mark.one = run.one";
 
@@ -69,7 +69,6 @@ static void read_row(struct cyc_columns *columns, struct cyc_run_journal *journa
     (void)cyc_copy(journal->xxh64, sizeof journal->xxh64, cyc_column_text(columns));
     journal->row_count = (uint64_t)cyc_column_integer(columns);
     journal->t_ns = cyc_column_integer(columns);
-    journal->unix_ns = cyc_column_integer(columns);
     (void)cyc_copy(boot_then, sizeof boot_then, cyc_column_text(columns));
     journal->state = copy_text(columns, failed);
     journal->host = copy_text(columns, failed);

@@ -143,7 +143,7 @@ struct cyc_run_journal {
     char data_file[160]; /* name of the part it stands in */
     uint64_t length, row_count, epoch, reading_number;
     char xxh64[24];
-    int64_t t_ns, unix_ns;
+    int64_t t_ns;
     bool same_boot;
 };
 /* CYC_E_INPUT: it has ended, or is a dry run. CYC_E_BUSY: its writer lives. CYC_E_JOURNAL: damaged,

@@ -231,6 +231,8 @@ static struct cyc_resume_host a_host(void)
     struct cyc_resume_host host = {.rate = 1000,
                                    .boot_ns = 123456789012345,
                                    .time_ns = 42,
+                                   .t_ns = 43,
+                                   .unix_ns = 1767225600123456789,
                                    .settle_number = 7,
                                    .settle_ns = 99,
                                    .cycler = {.maker = "A\nB", .model = "", .firmware = "1.0"}};
@@ -250,6 +252,7 @@ static void what_the_host_remembers_comes_back(void)
     CU_ASSERT_EQUAL_FATAL(cyc_resume_host_load(&back, cyc_text_get(&text), NULL), CYC_OK);
     CU_ASSERT(back.rate > 999 && back.rate < 1001);
     CU_ASSERT(back.boot_ns == host.boot_ns && back.time_ns == 42);
+    CU_ASSERT(back.t_ns == 43 && back.unix_ns == host.unix_ns);
     CU_ASSERT(back.settle_number == 7 && back.settle_ns == 99);
     CYC_SAME(back.cycler.maker, "A B"); /* one line */
     CYC_SAME(back.cycler.model, "");

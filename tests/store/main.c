@@ -2,7 +2,7 @@
 
 extern const struct cyc_check cyc_check_run[], cyc_check_data[], cyc_check_step_text[],
     cyc_check_bdf[], cyc_check_sidecar[], cyc_check_find[], cyc_check_together[], cyc_check_kill[],
-    cyc_check_errors[], cyc_check_faults[], cyc_check_writer_faults[];
+    cyc_check_errors[], cyc_check_faults[], cyc_check_writer_faults[], cyc_check_reboot[];
 
 int main(int argc, char **argv)
 {
@@ -18,6 +18,7 @@ int main(int argc, char **argv)
         {"errors", cyc_check_errors},
         {"faults", cyc_check_faults},
         {"writer faults", cyc_check_writer_faults},
+        {"reboot", cyc_check_reboot},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
