@@ -89,13 +89,13 @@ build_release() {
 }
 
 # check NAME FOLDER [CTEST OPTION...]: runs tests and adds to the sums. A run that finds no test
-# counts as one failure. Three times as many at once as there are processors: live tests mostly wait.
+# counts as one failure. Twice as many at once as there are processors: live tests mostly wait.
 check() {
     local name=$1 folder=$2
     shift 2
     say "Testing: $name"
     local log="$folder/setup-test.log"
-    ctest --test-dir "$folder" --output-on-failure -j "$((3 * $(nproc)))" "$@" 2>&1 | tee "$log"
+    ctest --test-dir "$folder" --output-on-failure -j "$((2 * $(nproc)))" "$@" 2>&1 | tee "$log"
     local bad total
     read -r bad total < <(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$log")
     if [ -z "${total:-}" ]; then

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SHOWN_SIZE 160
@@ -439,11 +440,31 @@ int cyc_bus_drain(struct cyc_bus *bus, int64_t quiet_ns, int64_t deadline_ns, st
 /* ---- Opening ------------------------------------------------------------------------------------
  */
 
+/* Numbers of pseudo-terminals are given out again at once. A link that is older than the terminal
+ * it leads to was made for another one, which is gone. */
+static bool is_stale(const char *address, const char *device)
+{
+    struct stat link;
+    struct stat terminal;
+    if (strncmp(device, "/dev/pts/", 9) != 0 || lstat(address, &link) != 0 ||
+        !S_ISLNK(link.st_mode) || stat(device, &terminal) != 0) {
+        return false;
+    }
+    const struct timespec made = link.st_mtim;
+    const struct timespec born = terminal.st_ctim;
+    return made.tv_sec < born.tv_sec || (made.tv_sec == born.tv_sec && made.tv_nsec < born.tv_nsec);
+}
+
 static int open_device(const char *address, const struct cyc_bus_settings *settings, int *fd,
                        bool *is_serial, struct cyc_err *err)
 {
     char *const device = realpath(address, NULL); /* links are resolved anew at every open */
     if (device == NULL) {
+        return cyc_bus_missing(address, err);
+    }
+    if (is_stale(address, device)) {
+        free(device);
+        errno = ENOENT;
         return cyc_bus_missing(address, err);
     }
     *is_serial = strncmp(device, "/dev/pts/", 9) != 0;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -112,6 +113,25 @@ static void a_link_is_resolved_at_every_open(void)
         CU_ASSERT_EQUAL(unlink(link), 0);
     }
     CU_ASSERT_EQUAL(rmdir(folder), 0);
+}
+
+/* As when an emulator was killed and its number was given to another one. */
+static void a_link_older_than_its_terminal_leads_to_nobody(void)
+{
+    char folder[] = "/tmp/cyc-link-XXXXXX";
+    char link[64];
+    struct cyc_bus *bus = NULL;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    (void)snprintf(link, sizeof link, "%s/port", folder);
+    const struct far_pty pty = far_pty();
+    const struct cyc_bus_settings settings = cyc_bus_settings_default();
+    const struct timespec before[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    CU_ASSERT_EQUAL(symlink(pty.device, link), 0);
+    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, link, before, AT_SYMLINK_NOFOLLOW), 0);
+    CU_ASSERT_EQUAL(cyc_bus_open(link, &settings, &bus, NULL), CYC_E_FILE);
+    CU_ASSERT_EQUAL(unlink(link), 0);
+    CU_ASSERT_EQUAL(rmdir(folder), 0);
+    (void)close(pty.master);
 }
 
 static void bytes_pass_a_terminal_unchanged(void)
@@ -520,6 +540,7 @@ static void a_host_that_does_not_answer_costs_a_bounded_time(void)
 const struct cyc_check cyc_check_bus_fd[] = {
     CYC_CHECK(a_pseudo_terminal_is_opened_by_name),
     CYC_CHECK(a_link_is_resolved_at_every_open),
+    CYC_CHECK(a_link_older_than_its_terminal_leads_to_nobody),
     CYC_CHECK(bytes_pass_a_terminal_unchanged),
     CYC_CHECK(a_terminal_takes_settings_that_it_cannot_emulate),
     CYC_CHECK(hanging_up_is_seen_in_every_state),
