@@ -133,6 +133,8 @@ void cyc_live_away_close(struct cyc_live *live);
 int64_t cyc_live_left_ns(const struct cyc_live *live);
 
 /* live_judge.c: both */
+/* Run time until which the cell was seen: a sample, a row that was kept, else the mark. */
+int64_t cyc_live_seen_ns(const struct cyc_live *live);
 /* From the last sample on it is a gap; the output was off by then (run time). */
 void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns);
 /* The circuit is open, and the cell was seen so, or cannot be seen. */

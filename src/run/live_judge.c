@@ -39,8 +39,9 @@ static void fill_past(const struct cyc_live *live, const struct cyc_sample *last
     facts->cell_then = facts->cell_now = past->cell;
     facts->then = past->then;
     const struct cyc_sums *test = cyc_core_sums(cyc_session_core(live->session), CYC_SCOPE_TEST);
-    facts->untouched = last == NULL || (!isfinite(last->voltage_V) && !(test->charge_Ah > 0) &&
-                                        !(test->discharge_Ah > 0));
+    facts->untouched = (last == NULL || !isfinite(last->voltage_V)) &&
+                       live->options.tail.rows == 0 && !past->known_seen &&
+                       !(test->charge_Ah > 0) && !(test->discharge_Ah > 0);
     facts->was_open = was_open || off_known;
     facts->last_V = rest != NULL ? rest->voltage_V : (double)NAN;
     facts->last_A = last != NULL ? last->current_A : (double)NAN;
@@ -182,6 +183,19 @@ static void go_on(struct cyc_live *live, enum cyc_resume_action action, int64_t 
     }
 }
 
+int64_t cyc_live_seen_ns(const struct cyc_live *live)
+{
+    const struct cyc_sample *last = cyc_core_last(cyc_session_core(live->session));
+    const struct cyc_run_tail *tail = &live->options.tail;
+    int64_t seen_ns = cyc_live_run_time_ns(live, live->now_ns);
+    if (last != NULL) {
+        seen_ns = last->t_ns;
+    } else if (live->options.resume != NULL) {
+        seen_ns = live->options.resume->journal.t_ns;
+    }
+    return tail->rows > 0 && tail->t_ns > seen_ns ? tail->t_ns : seen_ns;
+}
+
 void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns)
 {
     struct cyc_live_past *past = live->past;
@@ -190,7 +204,8 @@ void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns)
     const int64_t now_ns = cyc_live_run_time_ns(live, live->now_ns);
     const struct cyc_outage outage = {
         .now_ns = now_ns,
-        .off_earliest_ns = last != NULL ? last->t_ns : now_ns,
+        .seen_ns = cyc_live_seen_ns(live),
+        .off_earliest_ns = cyc_live_seen_ns(live),
         .off_latest_ns = off_latest_ns,
         .current_max_A = fmax(fabs(channel_of(live)->limits.current_max_A),
                               fabs(channel_of(live)->limits.current_min_A)),
@@ -207,7 +222,8 @@ void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns)
     cyc_live_feed(live, &event);
 }
 
-/* What a person has not let go yet is not let go by a cable that is put in again. */
+/* What a person has not let go yet is not let go by a cable that is put in again, nor by a daemon
+ * that dies once more. */
 static void stay_held(const struct cyc_live_past *past, struct cyc_resume_verdict *verdict)
 {
     if (past->held_why[0] != '\0' && verdict->action != CYC_RESUME_HOLD) {
@@ -230,6 +246,12 @@ void cyc_live_judge(struct cyc_live *live)
     (void)cyc_copy(live->why, sizeof live->why, holds ? verdict.why : "");
     if (verdict.action == CYC_RESUME_HOLD && !live->is_armed) {
         past->judged = true;
+        if (live->state == CYC_LIVE_RETURNING) { /* from here on as if the cycler had been gone */
+            past->instrument = channel_of(live)->cycler;
+            past->back = past->told = live->options.merge->linked;
+            past->back_ns = past->arm_ns = live->now_ns;
+            past->off_ns = INT64_MAX;
+        }
         live->state = CYC_LIVE_AWAY;
         return;
     }

@@ -158,6 +158,7 @@ void cyc_live_past_start(struct cyc_live *live)
     live->past->rig_now = live->options.rig_now;
     live->past->cell = resume->journal.cell;
     live->past->then = resume->host.cycler;
+    (void)cyc_copy(live->past->held_why, sizeof live->past->held_why, resume->journal.held_why);
     live->past->epoch = resume->journal.epoch;
     set_clock(live);
     prime(live);
@@ -229,11 +230,16 @@ static bool replay_one(struct cyc_live *live, const struct cyc_message *message,
         return true;
     }
     catch_up(live, sample);
+    const bool is_off = (sample->flags & CYC_SAMPLE_OUTPUT_ON) == 0;
+    const bool blind = is_off && !isfinite(sample->voltage_V); /* its relay is open */
+    if (blind && cyc_core_is_interrupted(core)) {
+        return true; /* held, and not set up again: nobody looked */
+    }
     /* Off before the setpoint came into force is the step before; off after it was on is not. */
     const bool driven = cyc_core_setpoint(core)->control != CYC_CONTROL_OPEN;
     const bool was_on = last != NULL && (last->flags & CYC_SAMPLE_OUTPUT_ON) != 0;
     const bool own = sample->setpoint_number == cyc_core_setpoint(core)->number;
-    if (driven && (sample->flags & CYC_SAMPLE_OUTPUT_ON) == 0 && (own || was_on)) {
+    if (((driven && is_off) || blind) && (own || was_on)) {
         live->past->off_seen = true;
         live->past->off = *sample;
         return false;
@@ -321,10 +327,8 @@ static void interrupt(struct cyc_live *live)
     if (cyc_session_is_over(live->session)) {
         return;
     }
-    const struct cyc_sample *last = cyc_core_last(cyc_session_core(live->session));
     const int64_t now_ns = cyc_live_run_time_ns(live, live->now_ns);
-    const int64_t last_ns = last != NULL ? last->t_ns : now_ns;
-    cyc_live_interrupt(live, off_latest_ns(live, last_ns, now_ns));
+    cyc_live_interrupt(live, off_latest_ns(live, cyc_live_seen_ns(live), now_ns));
 }
 
 static void take_reading(struct cyc_live *live, const struct cyc_message *message)
@@ -362,6 +366,13 @@ static void on_link(struct cyc_live *live, const struct cyc_message *message)
     }
 }
 
+/* A port process that has not found its instrument yet says so; LINK will ask it again. */
+static bool is_too_early(const struct cyc_live *live, int status)
+{
+    return status != CYC_OK && status != CYC_E_LATCHED && status != CYC_E_IDENTITY &&
+           !live->options.merge->linked;
+}
+
 void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *message)
 {
     struct cyc_live_past *past = live->past;
@@ -374,8 +385,8 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
     } else if (message->kind == CYC_MESSAGE_LINK) {
         on_link(live, message);
     } else if (own && message->kind == CYC_MESSAGE_ARMED) {
-        past->is_armed = true;
-        past->arm_status = message->status;
+        past->is_armed = !is_too_early(live, message->status);
+        past->arm_status = past->is_armed ? message->status : CYC_OK;
         live->is_armed = message->status == CYC_OK;
         (void)cyc_copy(past->arm_text, sizeof past->arm_text, message->text);
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {

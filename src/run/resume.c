@@ -281,8 +281,11 @@ void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage
                     struct cyc_absence *absence, struct cyc_gap *gap)
 {
     const struct cyc_sample *last = cyc_core_last(core);
-    int64_t from_ns = last != NULL ? last->t_ns : outage->now_ns;
-    double current_A = last != NULL && isfinite(last->current_A) ? last->current_A : 0;
+    const struct cyc_setpoint *setpoint = cyc_core_setpoint(core);
+    int64_t from_ns = last != NULL ? last->t_ns : outage->seen_ns;
+    double current_A =
+        last == NULL && setpoint->control == CYC_CONTROL_CURRENT ? setpoint->value : 0;
+    current_A = last != NULL && isfinite(last->current_A) ? last->current_A : current_A;
     double voltage_V = last != NULL && isfinite(last->voltage_V) ? last->voltage_V : 0;
     *absence = (struct cyc_absence){0};
     if (outage->tail != NULL && outage->tail->rows > 0) {
@@ -295,13 +298,13 @@ void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage
     }
     *gap = (struct cyc_gap){
         .start_ns = from_ns, .end_ns = outage->now_ns, .step_count = cyc_core_step_count(core)};
-    const bool driven = last != NULL && cyc_core_setpoint(core)->control != CYC_CONTROL_OPEN;
+    const bool driven = setpoint->control != CYC_CONTROL_OPEN;
     if (driven && outage->off_latest_ns > from_ns) {
         const double early_Ah = charge_Ah(current_A, from_ns, outage->off_earliest_ns);
         const double late_Ah = charge_Ah(current_A, from_ns, outage->off_latest_ns);
         const double middle_Ah = 0.5 * (early_Ah + late_Ah);
         double low_A, high_A;
-        current_range(cyc_core_setpoint(core), current_A, outage->current_max_A, &low_A, &high_A);
+        current_range(setpoint, current_A, outage->current_max_A, &low_A, &high_A);
         const double low_Ah = fmin(charge_Ah(low_A, from_ns, outage->off_earliest_ns),
                                    charge_Ah(low_A, from_ns, outage->off_latest_ns));
         const double high_Ah = fmax(charge_Ah(high_A, from_ns, outage->off_earliest_ns),

@@ -135,6 +135,7 @@ int cyc_resume_restore(const struct cyc_resume *resume, const struct cyc_step *s
 /* When the output went off, as far as somebody saw it; run times. */
 struct cyc_outage {
     int64_t now_ns;
+    int64_t seen_ns; /* until then the cell was seen; counts where the executor has no sample */
     int64_t off_earliest_ns, off_latest_ns; /* equal: seen. Not known: the last sample, and that
                                                plus what the lease and a safe take */
     double current_max_A;                   /* the most that can have flowed: of the limits */

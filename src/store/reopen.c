@@ -31,6 +31,10 @@ static const char journal_query[] =
     " (SELECT count(*) FROM step WHERE end_ns IS NOT NULL),"
     " (SELECT max(count) FROM step WHERE end_ns IS NULL),"
     " (SELECT start_ns FROM step WHERE end_ns IS NULL ORDER BY count DESC),"
+    /* who has let it go says so before the gap or after it */
+    " (SELECT CASE WHEN what = 'gap' AND why LIKE 'hold: %'"
+    "   AND why NOT LIKE '%; resumed by an operator' THEN substr(why, 7) ELSE '' END"
+    "   FROM event WHERE what IN ('gap', 'command') ORDER BY id DESC LIMIT 1),"
     " run.data_file, mark.data_file, length, xxh64, row_count, t_ns, boot_id, state, "
     "host, epoch, reading"
     " FROM run JOIN mark ON mark.one = run.one";
@@ -63,6 +67,7 @@ static void read_row(struct cyc_columns *columns, struct cyc_run_journal *journa
     journal->finished_steps = (uint32_t)cyc_column_integer(columns);
     journal->open_step = (uint32_t)cyc_column_integer(columns);
     journal->open_start_ns = cyc_column_integer(columns);
+    journal->held_why = copy_text(columns, failed);
     (void)cyc_copy(journal->first_file, sizeof journal->first_file, cyc_column_text(columns));
     (void)cyc_copy(journal->data_file, sizeof journal->data_file, cyc_column_text(columns));
     journal->length = (uint64_t)cyc_column_integer(columns);
@@ -139,8 +144,9 @@ void cyc_run_journal_release(struct cyc_run_journal *journal)
     free(journal->settings_json);
     free(journal->state);
     free(journal->host);
+    free(journal->held_why);
     journal->rig_channel_json = journal->cell_json = journal->settings_json = NULL;
-    journal->state = journal->host = NULL;
+    journal->state = journal->host = journal->held_why = NULL;
 }
 
 /* The bytes of a stored file; owned by the caller, NULL: it cannot be read. */
