@@ -65,7 +65,8 @@ static void post_row(struct story *story)
     struct cyc_record *record = &maker->record;
     record->sample.t_ns = maker->t_ns;
     record->step_count = maker->step_count;
-    story->rows[record->index++] =
+    record->index++;
+    story->rows[record->index - 1] =
         cyc_writer_row(story->writer, story->slot, record, maker->step.type);
     maker->t_ns += 30 * CYC_S_NS;
     post_state(story);
