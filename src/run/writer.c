@@ -234,13 +234,12 @@ static void tell_durable(struct cyc_writer *writer, struct slot *slot)
 static void serve(struct cyc_writer *writer, struct slot *slot)
 {
     struct cyc_err err = {0};
-    const uint64_t done_before = slot->done;
-    const uint64_t marked_before = slot->marked_ticket;
     slot->sync_at_ns = now_ns() + writer->sync_ns;
     take_state(writer, slot);
     int status = write_waiting(writer, slot, &err);
+    /* Since the last commit: what was pushed in between has no mark yet either. */
     if (status == CYC_OK && slot->run != NULL &&
-        (slot->done > done_before || slot->marked_ticket > marked_before)) {
+        (slot->done > slot->news.durable || slot->marked_ticket > slot->put_ticket)) {
         status = put_state(slot, &err);
         if (status == CYC_OK) {
             status = cyc_run_commit(slot->run, &err);
