@@ -1,0 +1,242 @@
+#!/usr/bin/env bash
+# A charge whose daemon is killed in its midst, and a world that is another one when it is back: the
+# run waits for a person, says why, and nothing is energised until then, be the daemon killed again.
+# Where nothing has changed it goes on by itself and ends.
+#
+#   mismatch.sh CYCLOSTAT [CASE]
+#
+# Each case has its own rig, and all go side by side.
+set -uo pipefail
+export LC_ALL=C
+cyclostat=$(realpath "$1")
+folder=$(mktemp -d)
+rate=20
+cases=(nothing_daemon nothing_all serial_number power_cycled rig_limits protocol_copy other_cell too_long latched)
+[ $# -gt 1 ] && cases=("${@:2}")
+
+cat > "$folder/cell.yaml" << END
+cyclostat_cell: 1
+name: small
+source: invented, for tests
+cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
+model:
+  kind: linear
+  capacity: 2.5 mAh
+  initial_soc: 50 %
+  ocv: {from: 3.0 V, to: 4.2 V}
+  parameters: {R0: 20}
+END
+sed 's/initial_soc: 50/initial_soc: 62/' "$folder/cell.yaml" > "$folder/fuller.yaml"
+protocol() { # <name> <max_gap>
+    cat > "$folder/$1.yaml" << END
+cyclostat: 1
+name: $1
+limits: {voltage: [2.4 V, 4.5 V], current: 3 C}
+record: {every: 2 s}
+method:
+  - {charge: C/4, cutoff: [4.4 V, 6 min], after_interruption: continue, max_gap: $2}
+  - {rest: 10 s}
+END
+}
+protocol patient "1 h"
+protocol hasty "20 s"
+
+# ---- Small things -------------------------------------------------------------------------------
+
+fail() {
+    echo "BROKEN: $name: $*"
+    "$cyclostat" status --json | jq -c '.[] | {state, why}'
+    tail -n 15 "$CYCLOSTAT_STATE"/*/log | sed 's/^/    /'
+    exit 1
+}
+within() { # <seconds> <command …>
+    local i
+    for ((i = 0; i < $1 * 20; i++)); do
+        "${@:2}" > "$here/within" 2>&1 && return 0
+        sleep 0.05
+    done
+    return 1
+}
+is() { "$cyclostat" status --json | jq -e --arg s "$1" '.[0].state == $s'; }
+says() { "$cyclostat" status --json | jq -r '.[0].why' | grep -E "$1"; }
+holder() { awk -v what="$1" '$1 == what {print $2}' "$CYCLOSTAT_STATE"/*/holders; }
+ask() { sqlite3 -readonly "$(echo "$here"/runs/*/journal.sqlite)" "$1"; }
+# In truth, of every instrument of the rig: how many drive a current now, or how often one began to.
+# Off is an open relay, or what an instrument holds after power-on; open circuit is 0 A.
+outputs() {
+    cat "$here"/truth.* | awk -v what="$1" '
+        $3 == "output" {
+            is = $5 == "open" ? 0 : $5 == "voltage" ? !($6 == 0 && $8 > -1e-6 && $10 < 1e-6) : $6 != 0
+            times += is && !on[$2]
+            on[$2] = is
+        }
+        END {
+            for (unit in on) driven += on[unit]
+            print what == "times" ? times + 0 : driven + 0
+        }'
+}
+# A mark before that knows no time; a run killed so early is held in any case.
+clocked() { ask 'SELECT host FROM mark' | grep '^boot_ns [1-9]'; }
+driven() { [ "$(outputs driven)" -gt 0 ]; }
+dark() { [ "$(outputs driven)" -eq 0 ]; }
+emulator() { # <truth> <instrument …>: again under the same links
+    local truth=$1
+    shift
+    "$cyclostat" emulate --rate $rate --truth "$here/truth.$truth" --cell "$folder/cell.yaml" \
+        --cell "$folder/fuller.yaml" "$@" > "$here/emulator" 2>&1 &
+    emulator=$!
+    within 5 grep -q ready "$here/emulator" || fail "the emulator does not begin: $(cat "$here/emulator")"
+}
+end() {
+    local pid
+    for pid in $(holder supervisor) $emulator; do kill "$pid" 2> /dev/null; done
+    wait
+}
+
+# ---- What is another one ------------------------------------------------------------------------
+
+other_emulator() { # <serial number>
+    kill "$emulator"
+    wait "$emulator" 2> /dev/null
+    rm -f "$here/smu.tty" "$here/other.tty"
+    emulator 2 "keithley_2400[serial=$1]=$here/smu.tty"
+}
+change() {
+    case $name in
+    serial_number) other_emulator 7654321 ;;
+    power_cycled) other_emulator 1234567 ;;
+    rig_limits) sed -i 's/current: 50 mA/current: 60 mA/' "$CYCLOSTAT_RIG" ;;
+    protocol_copy) sed -i 's|C/4|C/2|' "$(grep -l 'C/4' "$here"/runs/*/protocol/*.yaml)" ;;
+    other_cell) # the clips are on another one: a twin of the instrument, which has been on as long
+        printf '*CLS\r*ESR?\r' > "$here/other.tty"
+        sleep 0.3
+        ln -sfn "$(readlink "$here/other.tty")" "$here/smu.tty" ;;
+    too_long) sleep 2 ;; # 40 s of the run
+    latched) "$cyclostat" safe > "$here/said" || fail "cannot be made safe: $(cat "$here/said")" ;;
+    esac
+}
+reason() {
+    case $name in
+    serial_number) echo "another serial number answers: '7654321', it was '1234567'" ;;
+    power_cycled) echo "the instrument was switched off or reset meanwhile" ;;
+    rig_limits) echo "the channel's part of the rig file is not what it was" ;;
+    protocol_copy) echo "protocol/patient.yaml" ;;
+    other_cell) echo "the cell's voltage of .* is not what it was left with" ;;
+    too_long) echo "the outage of .* is longer than max_gap" ;;
+    latched) echo "latched (safe|until)" ;;
+    esac
+}
+
+# ---- A case -------------------------------------------------------------------------------------
+
+# The daemon alone, which is started again; or with what would start it.
+kill_host() {
+    local supervisor daemon
+    supervisor=$(holder supervisor) daemon=$(holder daemon)
+    if [ "$1" = daemon ]; then
+        kill -9 "$daemon"
+        return
+    fi
+    local ports
+    ports=$(awk '/^port/ {print $NF}' "$CYCLOSTAT_STATE"/*/holders)
+    kill -9 "$supervisor" "$daemon"
+    within 3 dark || fail "a current flows on"
+    for pid in $ports; do within 3 test ! -e "/proc/$pid" || fail "port process $pid stays"; done
+}
+restart() { "$cyclostat" restart --rate $rate > "$here/said" 2>&1 || fail "cannot start again: $(cat "$here/said")"; }
+ends() {
+    within 30 is free || fail "does not end: $(cat "$here/within")"
+    dark || fail "the output is on after the end"
+    ask "SELECT outcome FROM run" > "$here/end"
+    grep -q "^$1" "$here/end" || fail "ended otherwise: $(cat "$here/end")"
+}
+stays_held() { # <when>
+    within 10 is held || fail "$1, it is not held: $(cat "$here/within")"
+    within 2 says "$(reason)" || fail "$1, another reason: $(cat "$here/within")"
+    sleep 1
+    is held > /dev/null || fail "$1, it was held and goes on"
+    [ "$(outputs times)" -eq 1 ] && dark || fail "$1, something was energised: $(tail -n 4 "$here"/truth.*)"
+}
+one() {
+    name=$1 here=$folder/$1 emulator=
+    export CYCLOSTAT_STATE=$here/state CYCLOSTAT_RIG=$here/rig.yaml CYCLOSTAT_RUNS=$here/runs
+    mkdir -p "$CYCLOSTAT_STATE"
+    trap end EXIT
+    cat > "$CYCLOSTAT_RIG" << END
+cyclostat_rig: 1
+name: bench
+ports: {smu: {address: $here/smu.tty}}
+instruments: {smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog}}
+channels: {A1: {cycler: smu1, limits: {voltage: [2 V, 5 V], current: 50 mA}}}
+END
+    local protocol=patient
+    [ "$name" = too_long ] && protocol=hasty
+    emulator 1 "keithley_2400=$here/smu.tty" "keithley_2400[cell=1]=$here/other.tty"
+    "$cyclostat" run "$folder/$protocol.yaml" --channel A1 --cell "$folder/cell.yaml" --rate $rate --detach \
+        > "$here/said" 2>&1 || fail "cannot start: $(cat "$here/said")"
+    within 8 driven || fail "no current flows"
+    within 11 clocked || fail "no mark since the run's clock began"
+    sleep 1
+
+    if [ "$name" = nothing_daemon ]; then
+        kill_host daemon
+        within 3 dark || fail "the output stays on"
+        within 8 driven || fail "it does not go on by itself"
+        ends done
+        [ "$(ask 'SELECT verdict FROM gap')" = continue ] || fail "the gap: $(ask 'SELECT * FROM gap')"
+        return
+    fi
+    kill_host all
+    change
+    restart
+    if [ "$name" = nothing_all ]; then
+        within 8 driven || fail "it does not go on by itself"
+        ends done
+        [ "$(ask 'SELECT verdict FROM gap')" = continue ] || fail "the gap: $(ask 'SELECT * FROM gap')"
+        return
+    fi
+    stays_held "after the restart"
+    ask "SELECT verdict FROM gap" > "$here/gap"
+    kill_host daemon
+    stays_held "its daemon killed again"
+    kill_host all
+    restart
+    stays_held "everything killed again"
+    person
+}
+
+# What a person can do then.
+person() {
+    case $name in
+    protocol_copy) # nothing is known of where it would go on
+        "$cyclostat" resume > "$here/said" 2>&1 && fail "a run of another protocol is resumed"
+        "$cyclostat" stop || fail "cannot be stopped"
+        ends stopped
+        return ;;
+    latched)
+        "$cyclostat" resume > "$here/said" 2>&1
+        sleep 1
+        dark || fail "resumed against the latch"
+        "$cyclostat" rearm > "$here/said" || fail "cannot be rearmed"
+        stays_held "rearmed" ;;
+    esac
+    "$cyclostat" resume > "$here/said" 2>&1 || fail "cannot be resumed: $(cat "$here/said")"
+    within 5 driven || fail "a person has resumed it, and it does not go on"
+    "$cyclostat" stop || fail "cannot be stopped"
+    ends stopped
+}
+
+pids=()
+for c in "${cases[@]}"; do
+    (one "$c") > "$folder/$c.out" 2>&1 &
+    pids+=($!)
+done
+bad=0
+for i in "${!pids[@]}"; do
+    wait "${pids[$i]}" || bad=1
+    cat "$folder/${cases[$i]}.out"
+done
+[ "${KEEP:-}" ] && cp -r "$folder" "$KEEP"
+rm -rf "$folder"
+echo "${#cases[@]} cases"
+exit $bad
