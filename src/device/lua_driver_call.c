@@ -288,29 +288,12 @@ static int lua_protect(struct cyc_instrument *instrument, unsigned output,
     return run(instrument, &call, deadline_ns, err);
 }
 
-static const char *control_name(enum cyc_control control)
-{
-    switch (control) {
-    case CYC_CONTROL_OPEN:
-        return "open";
-    case CYC_CONTROL_CURRENT:
-        return "current";
-    case CYC_CONTROL_VOLTAGE:
-        return "voltage";
-    case CYC_CONTROL_POWER:
-        return "power";
-    case CYC_CONTROL_LOAD:
-        return "load";
-    }
-    return "?";
-}
-
 static int push_drive(lua_State *L, const struct call *call)
 {
     const struct cyc_drive *const drive = call->given;
     lua_pushinteger(L, (lua_Integer)call->output);
     lua_newtable(L);
-    set_text(L, "control", control_name(drive->setpoint.control));
+    set_text(L, "control", cyc_control_name(drive->setpoint.control));
     set_number(L, "value", drive->setpoint.value);
     set_number(L, "slope", drive->setpoint.slope_per_s);
     set_number(L, "current_min", drive->setpoint.current_min_A);
