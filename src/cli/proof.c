@@ -1,5 +1,6 @@
 /* `cyclostat proof`: shows on each channel that the safe state is reached, and writes it down. */
 #include "cli/proof.h"
+#include "base/clock.h"
 
 #include "device/message.h"
 #include "device/port.h"
@@ -29,13 +30,6 @@ static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_H
                                         {"state", required_argument, NULL, 's'},
                                         {"kill", no_argument, NULL, 'k'},
                                         {0}};
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
 
 static void utc(char *text, size_t size)
 {
@@ -99,10 +93,10 @@ static int prove(const struct cyc_rig *rig, unsigned index, const char *state_di
     const struct cyc_rig_channel *const channel = &rig->channels[index];
     const struct cyc_rig_instrument *const cycler = &rig->instruments[channel->cycler];
     struct cyc_err err = {0};
-    const int64_t begin_ns = now_ns();
+    const int64_t begin_ns = cyc_boot_now_ns();
     const int status = cyc_port_make_safe(rig, (unsigned)cycler->port, -1, NULL, &err);
     const struct cyc_cli_proof proof = {.is_safe = status == CYC_OK,
-                                        .took_ns = now_ns() - begin_ns};
+                                        .took_ns = cyc_boot_now_ns() - begin_ns};
     return cyc_cli_proof_report(rig, index, state_dir, &proof, err.text);
 }
 

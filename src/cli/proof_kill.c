@@ -1,4 +1,5 @@
 /* `cyclostat proof --kill`, and how long ago a channel was proved. */
+#include "base/clock.h"
 #include "cli/live.h"
 #include "cli/proof.h"
 
@@ -19,13 +20,6 @@
 #define CHANNEL_KEY "\"channel\":\""
 #define TIME_KEY    "\"time\":\""
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
-
 /* ---- With a process killed ---------------------------------------------------------------------
  */
 
@@ -34,7 +28,7 @@ static int await(int fd, struct cyc_message *message, int64_t until_ns)
 {
     for (;;) {
         const int status = cyc_message_receive(fd, message, NULL, NULL);
-        const int64_t left = until_ns - now_ns();
+        const int64_t left = until_ns - cyc_boot_now_ns();
         if (status != CYC_E_TIMEOUT || left <= 0) {
             return status;
         }
@@ -48,7 +42,7 @@ static int wait_for_link(struct cyc_cli_live *live, unsigned index, struct cyc_e
 {
     const struct timespec nap = {.tv_nsec = 50 * CYC_MS_NS};
     const struct cyc_rig *const rig = live->loaded.rig;
-    const int64_t until_ns = now_ns() + LINK_NS;
+    const int64_t until_ns = cyc_boot_now_ns() + LINK_NS;
     struct cyc_channel_status status = {0};
     for (unsigned i = 0; i < rig->channel_count; i++) {
         live->channel = (int)i;
@@ -68,7 +62,7 @@ static int wait_for_link(struct cyc_cli_live *live, unsigned index, struct cyc_e
         if (asked != CYC_OK || status.linked) {
             return asked;
         }
-        if (now_ns() > until_ns) {
+        if (cyc_boot_now_ns() > until_ns) {
             return cyc_err_set(err, CYC_E_TIMEOUT, "channel %s: its instrument does not answer",
                                rig->channels[index].name);
         }
@@ -80,16 +74,18 @@ static int wait_for_link(struct cyc_cli_live *live, unsigned index, struct cyc_e
 static int kill_port(const char *state_dir, const char *port, struct cyc_cli_proof *proof,
                      struct cyc_err *err)
 {
-    struct cyc_message message = {.kind = CYC_MESSAGE_ALIVE, .channel = -1, .t_ns = now_ns()};
+    struct cyc_message message = {
+        .kind = CYC_MESSAGE_ALIVE, .channel = -1, .t_ns = cyc_boot_now_ns()};
     int fd = -1;
     int status = cyc_message_connect(state_dir, CYC_SUPERVISOR_SOCKET, &fd, err);
     if (status != CYC_OK) {
         return status;
     }
     status = cyc_message_send(fd, &message, -1, err);
-    status = status == CYC_OK ? await(fd, &message, now_ns() + CYC_S_NS) : status; /* it watches */
+    status = status == CYC_OK ? await(fd, &message, cyc_boot_now_ns() + CYC_S_NS)
+                              : status; /* it watches */
     const int pid = cyc_supervisor_find_port(state_dir, port);
-    const int64_t begin_ns = now_ns();
+    const int64_t begin_ns = cyc_boot_now_ns();
     if (status == CYC_OK && (pid <= 1 || kill(pid, SIGKILL) != 0)) {
         status = cyc_err_set(err, CYC_E_LOST, "no process owns port '%s'", port);
     }
@@ -102,7 +98,7 @@ static int kill_port(const char *state_dir, const char *port, struct cyc_cli_pro
     (void)close(fd);
     *proof = (struct cyc_cli_proof){.is_safe = heard && message.status == CYC_OK,
                                     .was_killed = true,
-                                    .took_ns = now_ns() - begin_ns};
+                                    .took_ns = cyc_boot_now_ns() - begin_ns};
     if (status != CYC_OK && err->status == CYC_OK) {
         (void)cyc_err_set(err, status, "the supervisor does not say what became of it");
     }

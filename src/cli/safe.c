@@ -1,4 +1,5 @@
 /* `cyclostat safe` and `cyclostat rearm`. */
+#include "base/clock.h"
 #include "cli/cli.h"
 
 #include "device/message.h"
@@ -100,13 +101,6 @@ static int make_ports_safe(const struct request *request)
 /* ---- By the supervisor -----------------------------------------------------------------------
  */
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
-
 /* Instruments that only report now and then: the supervisor waits for them, and so do its helpers.
  */
 static int64_t longest_off_ns(const struct cyc_rig *rig)
@@ -124,7 +118,7 @@ static int await(int fd, struct cyc_message *message, int64_t until_ns)
 {
     for (;;) {
         const int status = cyc_message_receive(fd, message, NULL, NULL);
-        const int64_t left = until_ns - now_ns();
+        const int64_t left = until_ns - cyc_boot_now_ns();
         if (status != CYC_E_TIMEOUT || left <= 0) {
             return status;
         }
@@ -187,11 +181,12 @@ static bool ask_supervisor(const struct request *request, struct heard *heard, i
     if (cyc_message_connect(request->state, CYC_SUPERVISOR_SOCKET, &fd, NULL) != CYC_OK) {
         return false;
     }
-    struct cyc_message message = {.kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = now_ns()};
+    struct cyc_message message = {
+        .kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = cyc_boot_now_ns()};
     (void)cyc_copy(message.text, sizeof message.text, request->why);
     bool ended = false;
     int status = cyc_message_send(fd, &message, -1, NULL);
-    const int64_t until = now_ns() + ANSWER_NS + 4 * longest_off_ns(request->loaded.rig);
+    const int64_t until = cyc_boot_now_ns() + ANSWER_NS + 4 * longest_off_ns(request->loaded.rig);
     while (status == CYC_OK && !ended) {
         status = await(fd, &message, until);
         if (status != CYC_OK || message.kind != CYC_MESSAGE_SAFE_DONE) {
@@ -268,9 +263,10 @@ int cyc_cli_rearm(int argc, char **argv)
     }
     int fd = -1;
     if (cyc_message_connect(request.state, CYC_SUPERVISOR_SOCKET, &fd, NULL) == CYC_OK) {
-        struct cyc_message message = {.kind = CYC_MESSAGE_REARM, .channel = -1, .t_ns = now_ns()};
+        struct cyc_message message = {
+            .kind = CYC_MESSAGE_REARM, .channel = -1, .t_ns = cyc_boot_now_ns()};
         if (cyc_message_send(fd, &message, -1, NULL) == CYC_OK) {
-            (void)await(fd, &message, now_ns() + CYC_S_NS);
+            (void)await(fd, &message, cyc_boot_now_ns() + CYC_S_NS);
         }
         (void)close(fd);
     }

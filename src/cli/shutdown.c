@@ -1,4 +1,5 @@
 /* `cyclostat shutdown`: ends the processes of a rig. */
+#include "base/clock.h"
 #include "cli/live.h"
 
 #include "device/message.h"
@@ -27,13 +28,6 @@ static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_H
                                         {"rig", required_argument, NULL, 'r'},
                                         {"runs-stay", no_argument, NULL, 's'},
                                         {0}};
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
 
 /* ---- Runs in progress ------------------------------------------------------------------------ */
 
@@ -84,12 +78,13 @@ static void print_ended(const struct cyc_message *message)
 /* Until the supervisor has said its last word. */
 static int end_all(int fd, struct cyc_err *err)
 {
-    struct cyc_message message = {.kind = CYC_MESSAGE_END, .channel = -1, .t_ns = now_ns()};
-    const int64_t until_ns = now_ns() + ANSWER_NS;
+    struct cyc_message message = {
+        .kind = CYC_MESSAGE_END, .channel = -1, .t_ns = cyc_boot_now_ns()};
+    const int64_t until_ns = cyc_boot_now_ns() + ANSWER_NS;
     int status = cyc_message_send(fd, &message, -1, err);
     bool over = false;
     while (status == CYC_OK && !over) {
-        const int64_t left_ns = until_ns - now_ns();
+        const int64_t left_ns = until_ns - cyc_boot_now_ns();
         struct pollfd news = {.fd = fd, .events = POLLIN};
         (void)poll(&news, 1, left_ns > 0 ? (int)(left_ns / CYC_MS_NS) + 1 : 0);
         status = cyc_message_receive(fd, &message, NULL, err);

@@ -24,13 +24,6 @@
 #define CLOSE_WAIT_NS (200 * CYC_MS_NS) /* for output that is still in the kernel */
 #define CLOSE_LOOK_NS (2 * CYC_MS_NS)
 
-int64_t cyc_boot_now_ns(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
-
 static int64_t fd_now_ns(const struct cyc_bus *bus)
 {
     (void)bus;

@@ -2,6 +2,7 @@
 #ifndef CYC_DEVICE_BUS_INT_H
 #define CYC_DEVICE_BUS_INT_H
 
+#include "base/clock.h"
 #include "core/types.h"
 #include "device/bus.h"
 
@@ -74,7 +75,6 @@ enum cyc_frame_found cyc_frame_find(const struct cyc_frame *frame, const uint8_t
  */
 
 extern const struct cyc_bus_ops cyc_bus_fd_ops; /* polled descriptors: ttys and sockets */
-int64_t cyc_boot_now_ns(void);                  /* CLOCK_BOOTTIME */
 
 /* Each opens and returns a descriptor; sends nothing. *byte_ns as in the bus. */
 int cyc_bus_open_tty(const char *device, const struct cyc_bus_settings *settings, int *fd,

@@ -4,6 +4,8 @@
  */
 #include "device/lua_driver_int.h"
 
+#include "core/core.h"
+
 #include <math.h>
 #include <string.h>
 

@@ -48,8 +48,11 @@
 
 struct cyc_message cyc_port_message(const struct port *port, enum cyc_message_kind kind)
 {
-    return (struct cyc_message){
-        .kind = kind, .channel = -1, .instrument = -1, .epoch = port->epoch, .t_ns = port_now_ns()};
+    return (struct cyc_message){.kind = kind,
+                                .channel = -1,
+                                .instrument = -1,
+                                .epoch = port->epoch,
+                                .t_ns = cyc_boot_now_ns()};
 }
 
 bool cyc_port_is_on(const struct port *port)
@@ -64,7 +67,7 @@ bool cyc_port_is_on(const struct port *port)
 
 void cyc_port_beat(struct port *port, int64_t busy_ns)
 {
-    const int64_t now = port_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     const bool is_long = busy_ns > CYC_BUS_CALL_MAX_NS;
     if (port->options->supervisor_fd < 0 ||
         (!is_long && !port->announced && now - port->beat_ns < CYC_HEARTBEAT_NS)) {
@@ -182,7 +185,7 @@ static int add_unit(struct port *port, unsigned index, struct cyc_err *err)
 
 static int set_up(struct port *port, const struct cyc_port_options *options, struct cyc_err *err)
 {
-    const int64_t now = port_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     port->options = options;
     port->rig = options->rig;
     port->settings = &options->rig->ports[options->port];
@@ -304,7 +307,7 @@ static void wait_for_news(const struct port *port, struct pollfd news[NEWS_COUNT
         .fd = port->daemon, .events = (short)(POLLIN | (cyc_port_has_unsent(port) ? POLLOUT : 0))};
     news[NEWS_BUS] =
         (struct pollfd){.fd = hears_reports(port) ? cyc_bus_fd(port->bus) : -1, .events = POLLIN};
-    const int64_t now = port_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     const int64_t wait = next_pass_ns(port, now) - now;
     const int64_t rest = wait > 0 ? wait : 0;
     const struct timespec time = {.tv_sec = rest / CYC_S_NS, .tv_nsec = rest % CYC_S_NS};
@@ -330,14 +333,14 @@ static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])
         has_reported(port);
     }
     port->ending = port->ending || news[NEWS_STOP].revents != 0;
-    const int64_t now = port_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     cyc_port_check_masters(port, now);
     cyc_port_guard_ages(port, now);
     cyc_port_answer_safe(port);
     cyc_port_note_trips(port);
     if (!cyc_port_make_off(port, now) && !cyc_port_mend(port, now)) {
         (void)cyc_port_act(port, now);
-        (void)cyc_port_poll(port, port_now_ns());
+        (void)cyc_port_poll(port, cyc_boot_now_ns());
     }
     cyc_port_pump(port);
     cyc_port_beat(port, 0);
@@ -347,10 +350,10 @@ static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])
  * again by other means. */
 static void end_safely(struct port *port)
 {
-    const int64_t until = port_now_ns() + CYC_LEASE_NS;
+    const int64_t until = cyc_boot_now_ns() + CYC_LEASE_NS;
     cyc_port_unsafe_all(port);
-    while (cyc_port_is_on(port) && port->bus != NULL && port_now_ns() < until) {
-        if (!cyc_port_make_off(port, port_now_ns())) {
+    while (cyc_port_is_on(port) && port->bus != NULL && cyc_boot_now_ns() < until) {
+        if (!cyc_port_make_off(port, cyc_boot_now_ns())) {
             const struct timespec moment = {.tv_nsec = 10 * CYC_MS_NS};
             (void)nanosleep(&moment, NULL);
         }

@@ -145,7 +145,7 @@ static void make_off(struct port *port, struct output *output)
     struct cyc_err err = {0};
     const int64_t deadline = cyc_port_deadline(port);
     const int status = unit->rig->driver->safe(unit->instrument, output->number, deadline, &err);
-    const int64_t now = port_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     output->retry_ns = now + PORT_RETRY_NS;
     output->unsafe_ns = output->unsafe_ns == 0 ? now : output->unsafe_ns;
     const int64_t patience = unit->capabilities.safe_ns;
@@ -233,7 +233,7 @@ static struct cyc_protection raw_bounds(const struct cyc_rig_channel *channel)
 static int may_energise(const struct port *port, const struct output *output, struct cyc_err *err)
 {
     const struct unit *const unit = &port->units[output->unit];
-    const int64_t now = port_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     char why[128];
     if (port->lease_ns <= now) {
         return cyc_err_set(err, CYC_E_REFUSED, "the daemon holds no lease");
@@ -335,7 +335,7 @@ static int drive_output(struct port *port, struct output *output, const struct c
 {
     struct unit *const unit = &port->units[output->unit];
     if (!output->on) {
-        output->read_ns = port_now_ns();
+        output->read_ns = cyc_boot_now_ns();
     }
     output->on = output->ours = true;
     cyc_port_mark(port, true);
@@ -351,7 +351,7 @@ static int drive_output(struct port *port, struct output *output, const struct c
     output->due_ns = 0; /* the first reading under it, at once */
     const bool runs = (unit->capabilities.traits & CYC_TRAIT_RUNS_STEPS) != 0;
     output->slice_ns = runs && raw->setpoint.control != CYC_CONTROL_OPEN
-                           ? port_now_ns() + raw->backstop_after_ns - raw->backstop_after_ns / 5
+                           ? cyc_boot_now_ns() + raw->backstop_after_ns - raw->backstop_after_ns / 5
                            : CYC_NEVER;
     return CYC_OK;
 }
@@ -456,7 +456,7 @@ static void next_slice(struct port *port, struct output *output)
 {
     struct cyc_err err = {0};
     const struct cyc_drive drive = output->drive;
-    if (port->lease_ns <= port_now_ns() || drive_output(port, output, &drive, &err) != CYC_OK) {
+    if (port->lease_ns <= cyc_boot_now_ns() || drive_output(port, output, &drive, &err) != CYC_OK) {
         cyc_port_trip(port, output, err.text[0] != '\0' ? err.text : "the lease is over");
     }
 }

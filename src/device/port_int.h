@@ -2,6 +2,7 @@
 #ifndef CYC_DEVICE_PORT_INT_H
 #define CYC_DEVICE_PORT_INT_H
 
+#include "base/clock.h"
 #include "device/message.h"
 #include "device/port.h"
 
@@ -114,13 +115,6 @@ struct port {
     bool ending;
     int64_t supervisor_ns, beat_ns; /* last heard of, last told */
 };
-
-static inline int64_t port_now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
 
 /* ---- port.c --------------------------------------------------------------------------------- */
 

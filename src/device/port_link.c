@@ -94,7 +94,7 @@ void cyc_port_close(struct port *port, const struct cyc_err *err)
             (void)cyc_message_send(port->options->supervisor_fd, &closed, -1, NULL);
         }
     }
-    port->reopen_ns = port_now_ns() + PORT_REOPEN_NS;
+    port->reopen_ns = cyc_boot_now_ns() + PORT_REOPEN_NS;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ static void hand_over(struct port *port)
 
 static void could_not_open(struct port *port, const struct cyc_err *err)
 {
-    port->reopen_ns = port_now_ns() + PORT_REOPEN_NS;
+    port->reopen_ns = cyc_boot_now_ns() + PORT_REOPEN_NS;
     for (unsigned i = 0; i < port->unit_count; i++) {
         tell_link(port, &port->units[i], err->status, err->text);
     }
@@ -174,7 +174,7 @@ static void is_wrong(struct port *port, struct unit *unit, const char *text)
 {
     unit->state = UNIT_WRONG;
     unit->proved = false;
-    unit->identify_ns = port_now_ns() + 2 * PORT_REOPEN_NS;
+    unit->identify_ns = cyc_boot_now_ns() + 2 * PORT_REOPEN_NS;
     lose_outputs(port, unit);
     tell_link(port, unit, CYC_E_IDENTITY, text);
 }
@@ -213,7 +213,7 @@ static void identify(struct port *port, struct unit *unit)
     struct cyc_err err = {0};
     const int status =
         unit->rig->driver->identify(unit->instrument, &identity, cyc_port_deadline(port), &err);
-    unit->identify_ns = port_now_ns() + PORT_REOPEN_NS;
+    unit->identify_ns = cyc_boot_now_ns() + PORT_REOPEN_NS;
     if (status == CYC_OK && is_expected(unit, &identity)) {
         is_known(port, unit, &identity);
     } else if (status == CYC_OK) {
@@ -245,7 +245,7 @@ static void find_step(struct port *port, struct unit *unit)
     int status = cyc_bus_drain(port->bus, streams ? 0 : PORT_QUIET_NS, deadline, &err);
     if (status == CYC_OK && unit->rig->driver->resync != NULL && unit->state == UNIT_READY) {
         status = unit->rig->driver->resync(unit->instrument, deadline, &err);
-        unit->identify_ns = port_now_ns() + PORT_RETRY_NS;
+        unit->identify_ns = cyc_boot_now_ns() + PORT_RETRY_NS;
         if (status == CYC_OK) {
             return;
         }
@@ -257,7 +257,7 @@ static void find_step(struct port *port, struct unit *unit)
         cyc_port_close(port, &err);
         return;
     }
-    unit->identify_ns = port_now_ns() + PORT_RETRY_NS;
+    unit->identify_ns = cyc_boot_now_ns() + PORT_RETRY_NS;
     cyc_port_failed(port, unit, &err);
 }
 

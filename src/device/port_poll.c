@@ -92,7 +92,7 @@ void cyc_port_pump(struct port *port)
     if (port->sent + 1 < port->oldest) {
         port->sent = port->oldest - 1;
     }
-    if (waits_for_more(port, port_now_ns()) || ioctl(port->daemon, SIOCOUTQ, &waiting) != 0 ||
+    if (waits_for_more(port, cyc_boot_now_ns()) || ioctl(port->daemon, SIOCOUTQ, &waiting) != 0 ||
         waiting > BACKLOG_MAX) {
         return;
     }
@@ -150,7 +150,7 @@ int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *e
     struct cyc_reading reading = {0};
     const int status = unit->rig->driver->measure(unit->instrument, output->number, &reading,
                                                   cyc_port_deadline(port), err);
-    output->due_ns = next_due_ns(port, unit, port_now_ns());
+    output->due_ns = next_due_ns(port, unit, cyc_boot_now_ns());
     if (status != CYC_OK) {
         return status;
     }

@@ -55,7 +55,7 @@ static void supervisor_says(struct port *port, const struct cyc_message *message
     switch ((enum cyc_message_kind)message->kind) {
     case CYC_MESSAGE_ALIVE:
         if (message->t_ns > port->supervisor_ns) {
-            const int64_t now = port_now_ns();
+            const int64_t now = cyc_boot_now_ns();
             port->supervisor_ns = message->t_ns < now ? message->t_ns : now;
         }
         break;
@@ -163,7 +163,7 @@ static void hello(struct port *port, const struct cyc_message *message)
 /* The lease counts from when the daemon sent it, not from when it was read here. */
 static void renew(struct port *port, const struct cyc_message *message)
 {
-    const int64_t now = port_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     const int64_t until = (message->t_ns < now ? message->t_ns : now) + CYC_LEASE_NS;
     if (until > now && until > port->lease_ns) {
         port->lease_ns = until;

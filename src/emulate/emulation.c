@@ -7,6 +7,7 @@
  * The truth log is only worth as much as this loop is on time. It therefore wakes every 10 ms while
  * a log is kept, and says there when it should have woken over 20 ms earlier than it did.
  */
+#include "base/clock.h"
 #include "emulate/emulate_int.h"
 
 #include "base/text.h"
@@ -23,16 +24,9 @@
 #define LONG_SLEEP_NS CYC_S_NS
 #define READS_MAX     16 /* of one link in one round */
 
-static int64_t boottime_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
-
 int64_t cyc_emulation_now_ns(const struct cyc_emulation *emulation)
 {
-    return emulation->options.virtual_time ? emulation->now_ns : boottime_ns();
+    return emulation->options.virtual_time ? emulation->now_ns : cyc_boot_now_ns();
 }
 
 int64_t cyc_emulation_cell_ns(const struct cyc_emulation *emulation, int64_t wire_ns)
@@ -293,7 +287,7 @@ static int64_t prepare(const struct cyc_emulation *emulation, struct round *roun
         alone = alone || (link->kind == CYC_LINK_PTY && !link->attached && !link->lost);
     }
     const int64_t sleep_ns = emulation->truth.fd >= 0 || alone ? HEARTBEAT_NS : LONG_SLEEP_NS;
-    return earlier(until_ns, boottime_ns() + sleep_ns);
+    return earlier(until_ns, cyc_boot_now_ns() + sleep_ns);
 }
 
 static bool has_news(const struct cyc_link *link, const struct round *round)
@@ -351,7 +345,7 @@ static void sweep(struct cyc_emulation *emulation, int64_t now_ns)
 
 static void sleep_until(struct round *round, int64_t until_ns)
 {
-    const int64_t left_ns = until_ns - boottime_ns();
+    const int64_t left_ns = until_ns - cyc_boot_now_ns();
     const struct timespec timeout = {.tv_sec = left_ns > 0 ? left_ns / CYC_S_NS : 0,
                                      .tv_nsec = left_ns > 0 ? left_ns % CYC_S_NS : 0};
     (void)ppoll(round->polls, round->poll_count, &timeout, NULL);
@@ -367,7 +361,7 @@ int cyc_emulation_serve(struct cyc_emulation *emulation, const volatile int *sto
     while (*stop == 0) {
         const int64_t until_ns = prepare(emulation, round);
         sleep_until(round, until_ns);
-        const int64_t now_ns = boottime_ns();
+        const int64_t now_ns = cyc_boot_now_ns();
         if (now_ns - until_ns > STALL_NS) {
             cyc_truth_line(&emulation->truth, now_ns, "emulator", "stall %lld.%03lld",
                            (long long)((now_ns - until_ns) / CYC_S_NS),
@@ -379,7 +373,7 @@ int cyc_emulation_serve(struct cyc_emulation *emulation, const volatile int *sto
             if (has_news(emulation->links[i], round)) {
                 serve_link(emulation, emulation->links[i]);
             }
-            cyc_link_write(emulation->links[i], boottime_ns());
+            cyc_link_write(emulation->links[i], cyc_boot_now_ns());
         }
     }
     free(round);

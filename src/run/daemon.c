@@ -29,13 +29,6 @@
 #define LOOP_MAX_NS CYC_MS_NS       /* of one thing that came, or of all that is due */
 #define SCAN_NS     (2 * CYC_MS_NS) /* at most so often all channels are looked at */
 
-int64_t cyc_daemon_now_ns(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
-
 int cyc_daemon_watch(struct daemon *daemon, int fd, enum watch_kind kind, unsigned index,
                      struct cyc_err *err)
 {
@@ -157,7 +150,7 @@ static void hear(struct daemon *daemon, uint64_t watch)
 static int wait_ms(const struct daemon *daemon)
 {
     const int64_t until_ns = daemon->wake_ns < daemon->beat_ns ? daemon->wake_ns : daemon->beat_ns;
-    const int64_t left_ns = until_ns - cyc_daemon_now_ns();
+    const int64_t left_ns = until_ns - cyc_boot_now_ns();
     return left_ns <= 0 ? 0 : (int)((left_ns + CYC_MS_NS - 1) / CYC_MS_NS);
 }
 
@@ -165,7 +158,7 @@ static int wait_ms(const struct daemon *daemon)
  * while it ran is counted too. */
 static void count_turn(struct daemon *daemon, int64_t since_ns)
 {
-    const int64_t taken_ns = cyc_daemon_now_ns() - since_ns;
+    const int64_t taken_ns = cyc_boot_now_ns() - since_ns;
     daemon->loops++;
     daemon->slow_loops += taken_ns > LOOP_MAX_NS ? 1 : 0;
     daemon->slowest_loop_ns =
@@ -180,15 +173,15 @@ static int loop(struct daemon *daemon, struct cyc_err *err)
         if (count < 0 && errno != EINTR) {
             return cyc_err_set(err, CYC_E_FILE, "the daemon cannot wait: %m");
         }
-        daemon->now_ns = cyc_daemon_now_ns();
+        daemon->now_ns = cyc_boot_now_ns();
         cyc_daemon_clock_look(daemon); /* before anything is heard that follows from a sleep */
         for (int i = 0; i < count && !daemon->ending; i++) {
-            daemon->now_ns = cyc_daemon_now_ns();
+            daemon->now_ns = cyc_boot_now_ns();
             hear(daemon, events[i].data.u64);
             count_turn(daemon, daemon->now_ns);
         }
         if (!daemon->ending) {
-            daemon->now_ns = cyc_daemon_now_ns();
+            daemon->now_ns = cyc_boot_now_ns();
             tick_channels(daemon);
             beat(daemon);
             count_turn(daemon, daemon->now_ns);
@@ -309,7 +302,7 @@ int cyc_daemon_run(const struct cyc_daemon_options *options, struct cyc_err *err
         status = open_sockets(daemon, err);
     }
     if (status == CYC_OK) {
-        daemon->now_ns = cyc_daemon_now_ns();
+        daemon->now_ns = cyc_boot_now_ns();
         for (unsigned i = 0; i < daemon->rig->port_count; i++) {
             cyc_daemon_port_connect(daemon, i);
         }

@@ -2,6 +2,7 @@
 #ifndef CYC_RUN_DAEMON_INT_H
 #define CYC_RUN_DAEMON_INT_H
 
+#include "base/clock.h"
 #include "run/control.h"
 #include "run/daemon.h"
 #include "run/live.h"
@@ -122,7 +123,6 @@ struct daemon {
     bool ending;
 };
 
-int64_t cyc_daemon_now_ns(void);
 int cyc_daemon_watch(struct daemon *daemon, int fd, enum watch_kind kind, unsigned index,
                      struct cyc_err *err);
 void cyc_daemon_log(const struct daemon *daemon, const char *format, ...)

@@ -182,7 +182,7 @@ static void begin_to_end(struct supervisor *supervisor, const char *why)
 {
     if (!supervisor->ending) {
         supervisor->ending = true;
-        supervisor->ending_ns = supervisor_now_ns();
+        supervisor->ending_ns = cyc_boot_now_ns();
         cyc_supervisor_log(supervisor, "ending: %s", why);
     }
 }
@@ -217,7 +217,7 @@ static bool is_over(const struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         const enum child_state state = supervisor->children[i].state;
         if (state != CHILD_GIVEN_UP && state != CHILD_DOWN) {
-            return supervisor_now_ns() - supervisor->ending_ns > 10 * CYC_S_NS;
+            return cyc_boot_now_ns() - supervisor->ending_ns > 10 * CYC_S_NS;
         }
     }
     return true;
@@ -227,7 +227,7 @@ static void wait_for_news(struct supervisor *supervisor)
 {
     struct pollfd fds[SUPERVISOR_CHILDREN_MAX + SUPERVISOR_CALLERS_MAX + 2];
     nfds_t count = 0;
-    const int64_t now = supervisor_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     int64_t next = now + CYC_HEARTBEAT_NS;
     fds[count++] = (struct pollfd){.fd = supervisor->signals, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = supervisor->listener, .events = POLLIN};
@@ -252,7 +252,7 @@ static void wait_for_news(struct supervisor *supervisor)
  * the ports see to that by themselves. */
 static void forgive_sleep(struct supervisor *supervisor)
 {
-    const int64_t asleep_ns = supervisor_now_ns() - supervisor_awake_ns();
+    const int64_t asleep_ns = cyc_boot_now_ns() - supervisor_awake_ns();
     const int64_t slept_ns = asleep_ns - supervisor->asleep_ns;
     supervisor->asleep_ns = asleep_ns;
     if (slept_ns < CYC_HEARTBEAT_NS) {
@@ -277,7 +277,7 @@ static void pass(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         struct child *const child = &supervisor->children[i];
         cyc_supervisor_hear(supervisor, child);
-        const int64_t now = supervisor_now_ns();
+        const int64_t now = cyc_boot_now_ns();
         if (supervisor->ending) {
             end_child(supervisor, child, now);
         }
@@ -340,7 +340,7 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
                                       .listener = -1,
                                       .lock = -1,
                                       .log = -1,
-                                      .asleep_ns = supervisor_now_ns() - supervisor_awake_ns()};
+                                      .asleep_ns = cyc_boot_now_ns() - supervisor_awake_ns()};
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         supervisor->callers[i] = -1;
     }

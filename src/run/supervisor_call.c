@@ -70,7 +70,7 @@ void cyc_supervisor_safe_done(struct supervisor *supervisor, struct child *child
 void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch)
 {
     struct cyc_message safe = {
-        .kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = supervisor_now_ns()};
+        .kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = cyc_boot_now_ns()};
     (void)cyc_copy(safe.text, sizeof safe.text, why);
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         struct child *const child = &supervisor->children[i];
@@ -96,7 +96,7 @@ void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bo
 
 static void rearm(struct supervisor *supervisor)
 {
-    const struct cyc_message message = {.kind = CYC_MESSAGE_REARM, .t_ns = supervisor_now_ns()};
+    const struct cyc_message message = {.kind = CYC_MESSAGE_REARM, .t_ns = cyc_boot_now_ns()};
     for (unsigned i = 0; i < supervisor->child_count; i++) {
         const struct child *const child = &supervisor->children[i];
         if (!child->is_daemon && child->state == CHILD_RUNNING) {
@@ -121,7 +121,7 @@ static void caller_says(struct supervisor *supervisor, unsigned index,
         (void)cyc_message_send(supervisor->callers[index], message, -1, NULL);
     } else if (message->kind == CYC_MESSAGE_END && !supervisor->ending) {
         supervisor->ending = true;
-        supervisor->ending_ns = supervisor_now_ns();
+        supervisor->ending_ns = cyc_boot_now_ns();
         cyc_supervisor_log(supervisor, "ending: asked for");
     }
 }

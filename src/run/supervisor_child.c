@@ -120,7 +120,7 @@ void cyc_supervisor_kill(struct supervisor *supervisor, struct child *child, con
         return;
     }
     (void)kill(child->pid, SIGKILL);
-    enter(child, CHILD_KILLED, supervisor_now_ns());
+    enter(child, CHILD_KILLED, cyc_boot_now_ns());
     cyc_supervisor_log(supervisor, "%s: process %d is killed: %s", child->name, (int)child->pid,
                        why);
 }
@@ -331,7 +331,7 @@ static void hand_on(struct supervisor *supervisor, const struct child *from,
 
 static void is_alive(struct child *child, const struct cyc_message *message)
 {
-    const int64_t now = supervisor_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     const int64_t said = message->t_ns < now ? message->t_ns : now;
     const int64_t busy = (int64_t)message->number - said;
     const int64_t bound = busy > CYC_LEASE_NS && busy < SUPERVISOR_BUSY_MAX_NS
@@ -344,7 +344,7 @@ static void is_alive(struct child *child, const struct cyc_message *message)
 /* True when the port may have one more line now. What was left out is told with the next one. */
 static bool may_speak(struct supervisor *supervisor, const struct child *child, struct talk *talk)
 {
-    const int64_t now = supervisor_now_ns();
+    const int64_t now = cyc_boot_now_ns();
     if (now - talk->since_ns > SUPERVISOR_WORDS_NS) {
         if (talk->left_out > 0) {
             cyc_supervisor_log(supervisor, "%s: %u more such lines were left out", child->name,
@@ -407,7 +407,7 @@ void cyc_supervisor_hear(struct supervisor *supervisor, struct child *child)
         if (status == CYC_E_LOST) {
             /* It ends, or has lost its senses: then it is killed, since two must not share a
              * port. */
-            const int64_t soon = supervisor_now_ns() + SUPERVISOR_EXIT_NS;
+            const int64_t soon = cyc_boot_now_ns() + SUPERVISOR_EXIT_NS;
             (void)close(child->fd);
             child->fd = -1;
             child->until_ns = soon < child->until_ns ? soon : child->until_ns;

@@ -87,9 +87,9 @@ void cyc_supervisor_write_holders(struct supervisor *supervisor)
 
 static bool wait_until_gone(pid_t pid, uint64_t start)
 {
-    const int64_t until = supervisor_now_ns() + CYC_S_NS;
+    const int64_t until = cyc_boot_now_ns() + CYC_S_NS;
     while (cyc_supervisor_start_of(pid) == start) {
-        if (supervisor_now_ns() > until) {
+        if (cyc_boot_now_ns() > until) {
             return false;
         }
         const struct timespec moment = {.tv_nsec = 2 * CYC_MS_NS};

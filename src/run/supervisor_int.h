@@ -2,6 +2,7 @@
 #ifndef CYC_RUN_SUPERVISOR_INT_H
 #define CYC_RUN_SUPERVISOR_INT_H
 
+#include "base/clock.h"
 #include "device/message.h"
 #include "run/supervisor.h"
 
@@ -77,13 +78,6 @@ struct supervisor {
     bool ending;
     int64_t ending_ns;
 };
-
-static inline int64_t supervisor_now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
-}
 
 static inline int64_t supervisor_awake_ns(void)
 {
