@@ -208,6 +208,7 @@ static void fill_start(const struct cyc_live_request *request, const struct cyc_
                        struct cyc_start *start)
 {
     start->rate = request->rate;
+    start->trace = request->trace;
     (void)cyc_copy(start->protocol, sizeof start->protocol, files[0].place);
     (void)cyc_copy(start->cell, sizeof start->cell,
                    request->cell_text != NULL ? CYC_START_CELL : "");

@@ -22,6 +22,9 @@ void cyc_start_text(const struct cyc_start *start, struct cyc_text *text)
     cyc_text_format(text, "protocol %s\n", start->protocol);
     cyc_text_format(text, "cell %s\n", start->cell);
     put_number(text, "rate", start->rate);
+    if (start->trace) {
+        cyc_text_append(text, "trace yes\n");
+    }
     for (unsigned i = 0; i < start->setting_count; i++) {
         cyc_text_format(text, "set %s=%s\n", start->settings[i].name, start->settings[i].value);
     }
@@ -72,6 +75,10 @@ static bool take_line(struct cyc_start *start, char *line)
     if (strcmp(line, "rate") == 0) {
         start->rate = number_of(value);
         return start->rate > 0;
+    }
+    if (strcmp(line, "trace") == 0) {
+        start->trace = strcmp(value, "yes") == 0;
+        return start->trace;
     }
     return strcmp(line, "set") == 0 && take_setting(start, value);
 }

@@ -14,9 +14,10 @@
 #define CYC_START_CELL         "run.cell.yaml"
 
 struct cyc_start {
-    char protocol[256];                  /* names within the run folder's copies */
-    char cell[256];                      /* "": the protocol's own */
-    double rate;                         /* of the live host */
+    char protocol[256]; /* names within the run folder's copies */
+    char cell[256];     /* "": the protocol's own */
+    double rate;        /* of the live host */
+    bool trace;         /* every event and action is kept */
     unsigned setting_count;
     struct cyc_setting settings[CYC_START_SETTINGS_MAX]; /* point into `text` */
     char text[8192];                                     /* as read */
@@ -42,6 +43,7 @@ struct cyc_live_request {
     const struct cyc_setting *settings;
     unsigned setting_count;
     double rate;
+    bool trace; /* keep every event and action, for `replay` */
     int64_t start_unix_ns;
 };
 /* Makes the folder of a live run, with all that identifies it, for a daemon to go on with: leave
