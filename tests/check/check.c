@@ -34,6 +34,7 @@ int cyc_check_main(int argc, char **argv, const struct cyc_check_suite *suites)
     unsigned count = 0;
     /* Everything must come out the same under any locale of the user. */
     (void)setlocale(LC_ALL, "");
+    (void)setlocale(LC_MESSAGES, "C"); /* the program never asks for translated texts */
     if (CU_initialize_registry() != CUE_SUCCESS) {
         return 2;
     }

@@ -173,8 +173,8 @@ static void a_power_failure_within_a_setpoint_is_noticed(void)
         bench_open(&bench, &slow, NULL);
         bench_ready(&bench);
         const int64_t from_ns = cyc_bus_now_ns(bench.bus);
-        (void)snprintf(fault, sizeof fault, "reset:at=%.3fs,for=1ms",
-                       (double)(from_ns + at_ms * CYC_MS_NS) * 1e-9);
+        (void)snprintf(fault, sizeof fault, "reset:at=%lldms,for=1ms",
+                       (long long)(from_ns / CYC_MS_NS + at_ms));
         CU_ASSERT_EQUAL(cyc_emulation_fault(bench.emulation, fault, &err), CYC_OK);
         bench_wait(&bench, 1100 * CYC_MS_NS);
         const int status = bench_current(&bench, 1e-3, &err);

@@ -38,6 +38,6 @@ done
 [ $count -ge 3 ] || complain "only $count rigs"
 
 in_schema=$("$cyclostat" rig schema | jq -r '[.properties, .definitions[].properties] | map(keys) | add | unique | .[]')
-in_manual=$(sed -n 's/^| `\([a-z_]*\)` .*/\1/p' "$folder/table" | LC_ALL=C sort -u)
+in_manual=$(LC_ALL=C sed -n 's/^| `\([a-z_]*\)` .*/\1/p' "$folder/table" | LC_ALL=C sort -u)
 [ -n "$in_schema" ] && [ "$in_schema" = "$in_manual" ] || complain "the schema's keys are not the manual's"
 [ $bad -eq 0 ]

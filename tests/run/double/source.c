@@ -301,12 +301,12 @@ static void loops_deaf(void)
     loops();
 }
 
-/* Answers a note for each 16 MiB it got, so that the parent can count. */
+/* Says so when it gets no more. */
 static void eats_memory(void)
 {
     reply.kind = CYC_ITEM_NOTE;
     for (;;) {
-        char *const piece = malloc((size_t)1 << 20);
+        char *volatile const piece = malloc((size_t)1 << 20); /* no compiler may leave it out */
         if (piece == NULL) {
             (void)cyc_copy(reply.text, sizeof reply.text, "no more");
             send_reply(0);
