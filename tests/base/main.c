@@ -6,6 +6,7 @@ extern const struct cyc_check check_text[];
 extern const struct cyc_check check_number[];
 extern const struct cyc_check check_json[];
 extern const struct cyc_check check_hash[];
+extern const struct cyc_check check_pack[];
 extern const struct cyc_check check_unit[];
 extern const struct cyc_check check_quantity[];
 extern const struct cyc_check check_diag[];
@@ -14,17 +15,10 @@ extern const struct cyc_check cyc_check_tree[];
 int main(int argc, char **argv)
 {
     static const struct cyc_check_suite suites[] = {
-        {"status", check_status},
-        {"arena", check_arena},
-        {"text", check_text},
-        {"number", check_number},
-        {"json", check_json},
-        {"hash", check_hash},
-        {"unit", check_unit},
-        {"quantity", check_quantity},
-        {"diag", check_diag},
-        {"tree", cyc_check_tree},
-        {NULL, NULL},
+        {"status", check_status}, {"arena", check_arena},   {"text", check_text},
+        {"number", check_number}, {"json", check_json},     {"hash", check_hash},
+        {"pack", check_pack},     {"unit", check_unit},     {"quantity", check_quantity},
+        {"diag", check_diag},     {"tree", cyc_check_tree}, {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);
 }
