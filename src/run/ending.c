@@ -1,12 +1,18 @@
+/* What is kept of an event is what differs from the event before it: of some 30 words half a dozen.
+ * The executor's state before the first is kept without its zeros. A channel has this in memory all
+ * the time, and a daemon has hundreds of channels. */
 #include "run/ending.h"
 
+#include "base/pack.h"
 #include "run/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* An event without its pointers, and without padding. */
 struct kept {
-    struct cyc_event event;
+    int64_t t_ns;
+    uint8_t kind, reply, operator_word, finish, has_sample, has_absence, zero[2];
     struct cyc_sample sample;
     struct cyc_absence absence;
 };
@@ -14,48 +20,90 @@ struct kept {
 /* Events from a state on. Two of them follow each other: when the younger is full, the older one is
  * forgotten, so that between 64 and 128 events are at hand. */
 struct window {
-    struct cyc_core *core; /* owned: before the first of them */
-    bool in_step;          /* as it was then */
+    struct cyc_text core; /* owned; packed: before the first of them */
+    bool in_step;         /* as it was then */
     unsigned count;
-    struct kept events[CYC_ENDING_EVENTS];
+    struct cyc_text events; /* owned; packed, each as what differs from the one before */
+};
+
+/* What is known once the step has ended. */
+struct end {
+    struct cyc_actions actions;
+    struct cyc_step step;
+    struct cyc_segment segments[]; /* of the step */
 };
 
 struct cyc_ending {
     struct window windows[2];
-    unsigned young; /* which of them */
-    struct cyc_step step;
-    struct cyc_segment *segments; /* owned: of the step */
-    struct cyc_actions actions;
+    unsigned young;   /* which of them */
+    struct kept last; /* of the younger one */
+    struct end *end;  /* owned; NULL: it goes on */
 };
 
 struct cyc_ending *cyc_ending_new(void)
 {
-    struct cyc_ending *ending = calloc(1, sizeof *ending);
-    if (ending == NULL) {
-        return NULL;
-    }
-    ending->windows[0].core = calloc(1, cyc_core_size());
-    ending->windows[1].core = calloc(1, cyc_core_size());
-    if (ending->windows[0].core == NULL || ending->windows[1].core == NULL) {
-        cyc_ending_free(ending);
-        return NULL;
-    }
-    return ending;
+    return calloc(1, sizeof(struct cyc_ending));
 }
 
 void cyc_ending_free(struct cyc_ending *ending)
 {
-    if (ending != NULL) {
-        free(ending->windows[0].core);
-        free(ending->windows[1].core);
-        free(ending->segments);
-        free(ending);
+    for (unsigned i = 0; ending != NULL && i < 2; i++) {
+        cyc_text_release(&ending->windows[i].core);
+        cyc_text_release(&ending->windows[i].events);
     }
+    if (ending != NULL) {
+        free(ending->end);
+    }
+    free(ending);
+}
+
+static void empty(struct window *window)
+{
+    window->count = 0;
+    cyc_text_clear(&window->core);
+    cyc_text_clear(&window->events);
 }
 
 void cyc_ending_clear(struct cyc_ending *ending)
 {
-    ending->windows[0].count = ending->windows[1].count = 0;
+    empty(&ending->windows[0]);
+    empty(&ending->windows[1]);
+}
+
+/* Bit by bit what differs; the same again brings back the first. */
+static struct kept differ(const struct kept *a, const struct kept *b)
+{
+    uint64_t words[sizeof *a / sizeof(uint64_t)];
+    uint64_t others[sizeof *a / sizeof(uint64_t)];
+    struct kept difference;
+    _Static_assert(sizeof words == sizeof *a, "an event is whole words");
+    memcpy(words, a, sizeof *a);
+    memcpy(others, b, sizeof *b);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        words[i] ^= others[i];
+    }
+    memcpy(&difference, words, sizeof difference);
+    return difference;
+}
+
+static struct kept take(const struct cyc_event *event)
+{
+    struct kept kept;
+    memset(&kept, 0, sizeof kept);
+    kept.t_ns = event->t_ns;
+    kept.kind = (uint8_t)event->kind;
+    kept.reply = (uint8_t)event->reply;
+    kept.operator_word = (uint8_t)event->operator_word;
+    kept.finish = (uint8_t)event->finish;
+    if (event->sample != NULL) {
+        kept.has_sample = 1;
+        kept.sample = *event->sample;
+    }
+    if (event->absence != NULL) {
+        kept.has_absence = 1;
+        kept.absence = *event->absence;
+    }
+    return kept;
 }
 
 void cyc_ending_event(struct cyc_ending *ending, const struct cyc_core *core,
@@ -66,59 +114,88 @@ void cyc_ending_event(struct cyc_ending *ending, const struct cyc_core *core,
     }
     if (ending->windows[ending->young].count == CYC_ENDING_EVENTS) {
         ending->young = 1 - ending->young;
-        ending->windows[ending->young].count = 0;
+        empty(&ending->windows[ending->young]);
     }
     struct window *window = &ending->windows[ending->young];
     if (window->count == 0) {
-        memcpy(window->core, core, cyc_core_size());
+        cyc_pack_append(&window->core, core, cyc_core_size());
         window->in_step = step != NULL && event->kind != CYC_EVENT_STEP;
+        memset(&ending->last, 0, sizeof ending->last);
     }
-    struct kept *kept = &window->events[window->count++];
-    kept->event = *event;
-    if (event->sample != NULL) {
-        kept->sample = *event->sample;
-    }
-    if (event->absence != NULL) {
-        kept->absence = *event->absence;
-    }
+    const struct kept kept = take(event);
+    const struct kept difference = differ(&kept, &ending->last);
+    cyc_pack_append(&window->events, &difference, sizeof difference);
+    window->count++;
+    ending->last = kept;
 }
 
 bool cyc_ending_detach(struct cyc_ending *ending, const struct cyc_step *step,
                        const struct cyc_actions *actions)
 {
     const size_t size = step->segment_count * sizeof *step->segments;
-    ending->segments = malloc(size + 1);
-    if (ending->segments == NULL) {
+    struct end *end = malloc(sizeof *end + size);
+    if (end == NULL) {
         return false;
     }
     if (size > 0) {
-        memcpy(ending->segments, step->segments, size);
+        memcpy(end->segments, step->segments, size);
     }
-    ending->step = *step;
-    ending->step.segments = ending->segments;
-    ending->actions = *actions;
+    end->step = *step;
+    end->step.segments = end->segments;
+    end->actions = *actions;
+    ending->end = end;
     return true;
+}
+
+static void put_event(const struct kept *kept, const struct cyc_step *step, struct cyc_text *text)
+{
+    const struct cyc_event event = {.kind = (enum cyc_event_kind)kept->kind,
+                                    .t_ns = kept->t_ns,
+                                    .sample = kept->has_sample != 0 ? &kept->sample : NULL,
+                                    .reply = (enum cyc_reply)kept->reply,
+                                    .operator_word = (enum cyc_operator)kept->operator_word,
+                                    .absence = kept->has_absence != 0 ? &kept->absence : NULL,
+                                    .finish = (enum cyc_finish)kept->finish};
+    cyc_trace_put_event(text, step, &event);
 }
 
 static void put_events(const struct cyc_ending *ending, const struct window *window,
                        struct cyc_text *text)
 {
-    for (unsigned i = 0; i < window->count; i++) {
-        struct cyc_event event = window->events[i].event;
-        event.sample = event.sample != NULL ? &window->events[i].sample : NULL;
-        event.absence = event.absence != NULL ? &window->events[i].absence : NULL;
-        cyc_trace_put_event(text, &ending->step, &event);
+    const char *at = cyc_text_get(&window->events);
+    const char *const limit = at + window->events.length;
+    struct kept last;
+    memset(&last, 0, sizeof last);
+    text->failed = text->failed || window->events.failed;
+    for (unsigned i = 0; i < window->count && !text->failed; i++) {
+        struct kept difference;
+        text->failed = !cyc_pack_take(&at, limit, &difference, sizeof difference);
+        last = differ(&last, &difference);
+        put_event(&last, &ending->end->step, text);
     }
+}
+
+static void put_state(const struct cyc_ending *ending, const struct window *first,
+                      struct cyc_text *text)
+{
+    struct cyc_core *const core = malloc(cyc_core_size());
+    const char *at = cyc_text_get(&first->core);
+    if (core == NULL || first->core.failed ||
+        !cyc_pack_take(&at, at + first->core.length, core, cyc_core_size())) {
+        text->failed = true;
+    } else {
+        cyc_trace_put_state(text, core, first->in_step ? &ending->end->step : NULL);
+    }
+    free(core);
 }
 
 void cyc_ending_text(const struct cyc_ending *ending, struct cyc_text *text)
 {
     const struct window *old = &ending->windows[1 - ending->young];
     const struct window *young = &ending->windows[ending->young];
-    const struct window *first = old->count > 0 ? old : young;
     cyc_text_append(text, CYC_TRACE_HEADING);
-    cyc_trace_put_state(text, first->core, first->in_step ? &ending->step : NULL);
+    put_state(ending, old->count > 0 ? old : young, text);
     put_events(ending, old, text);
     put_events(ending, young, text);
-    cyc_trace_put_actions(text, &ending->actions);
+    cyc_trace_put_actions(text, &ending->end->actions);
 }

@@ -387,6 +387,20 @@ static bool keep_expectations(struct cyc_source_process *process,
     return true;
 }
 
+/* Of a whole answer only the segments are needed any longer; a daemon has hundreds of answers. */
+static const struct cyc_segment *keep_segments(struct cyc_source_process *process,
+                                               const struct cyc_segment *segments, uint32_t count)
+{
+    const size_t size = count * sizeof *segments;
+    memmove(process->bytes, segments, size);
+    unsigned char *const less = realloc(process->bytes, size + 1);
+    if (less != NULL) {
+        process->bytes = less;
+        process->capacity = size + 1;
+    }
+    return (const struct cyc_segment *)(const void *)process->bytes;
+}
+
 int cyc_source_process_answer(struct cyc_source_process *process, struct cyc_source_answer *answer,
                               struct cyc_err *err)
 {
@@ -414,10 +428,11 @@ int cyc_source_process_answer(struct cyc_source_process *process, struct cyc_sou
     answer->cycle_count = reply->cycle_count;
     answer->cycle_item = reply->cycle_item;
     answer->step = reply->step;
-    answer->step.segments = cyc_source_reply_segments(reply);
     answer->step.segment_count = reply->segment_count;
     memcpy(answer->text, reply->text, sizeof answer->text);
     answer->expectations = process->expectations;
     answer->expectation_count = reply->expectation_count;
+    answer->step.segments =
+        keep_segments(process, cyc_source_reply_segments(reply), reply->segment_count);
     return CYC_OK;
 }
