@@ -32,7 +32,8 @@ static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_H
 
 static void tell_difference(const struct cyc_replay_outcome *outcome)
 {
-    (void)printf("  then  %s\n  now   %s\n", outcome->then[0] != '\0' ? outcome->then : "(nothing)",
+    (void)printf("  event %s\n  then  %s\n  now   %s\n", outcome->event,
+                 outcome->then[0] != '\0' ? outcome->then : "(nothing)",
                  outcome->now[0] != '\0' ? outcome->now : "(nothing)");
 }
 
@@ -48,7 +49,8 @@ static int replay_bytes(const char *path, const char *bytes, size_t size)
         return CYC_EXIT_HOST;
     }
     if (outcome.line != 0) {
-        (void)printf("%s: line %" PRIu64 " differs\n", path, outcome.line);
+        (void)printf("%s: line %" PRIu64 " differs, at event %" PRIu64 "\n", path, outcome.line,
+                     outcome.event_count);
         tell_difference(&outcome);
         return CYC_EXIT_FAULT;
     }

@@ -30,26 +30,33 @@ static const char help[] =
     "                     $CYCLOSTAT_RUNS, else ./runs\n"
     "  --detach           do not follow it\n"
     "  --quiet            no live line\n"
+    "  --trace            keep every event and action in the run folder; `replay` decides them "
+    "again\n"
     "  --rate N           run time N times as fast; with emulated instruments only\n\n"
     "Exit codes: 0 done, stopped or detached, 1 mistakes in a file or the channel does not allow\n"
     "it (nothing was started), 2 usage, 3 fault, 4 files, instruments or memory, 5 failed by the\n"
     "protocol's own verdict.\n";
 
-enum { OPTION_RUNS = 256, OPTION_DETACH, OPTION_RATE };
+enum { OPTION_RUNS = 256, OPTION_DETACH, OPTION_RATE, OPTION_TRACE };
 
-static const struct option options[] = {
-    {"help", no_argument, NULL, CYC_OPTION_HELP},   {"rig", required_argument, NULL, 'r'},
-    {"channel", required_argument, NULL, 'C'},      {"cell", required_argument, NULL, 'c'},
-    {"set", required_argument, NULL, 's'},          {"runs", required_argument, NULL, OPTION_RUNS},
-    {"detach", no_argument, NULL, OPTION_DETACH},   {"quiet", no_argument, NULL, 'q'},
-    {"rate", required_argument, NULL, OPTION_RATE}, {0}};
+static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
+                                        {"rig", required_argument, NULL, 'r'},
+                                        {"channel", required_argument, NULL, 'C'},
+                                        {"cell", required_argument, NULL, 'c'},
+                                        {"set", required_argument, NULL, 's'},
+                                        {"runs", required_argument, NULL, OPTION_RUNS},
+                                        {"detach", no_argument, NULL, OPTION_DETACH},
+                                        {"quiet", no_argument, NULL, 'q'},
+                                        {"rate", required_argument, NULL, OPTION_RATE},
+                                        {"trace", no_argument, NULL, OPTION_TRACE},
+                                        {0}};
 
 struct live_run {
     struct cyc_cli_live live;
     struct cyc_cli_protocol loaded;
     const char *runs, *rate_word;
     double rate;
-    bool detach, quiet;
+    bool detach, quiet, trace;
     char *cell_text; /* owned */
     size_t cell_size;
     char folder[CYC_PATH_SIZE]; /* of the run */
@@ -77,6 +84,9 @@ static int take_option(struct live_run *run, int option, const char *verb)
         return CYC_EXIT_OK;
     case OPTION_DETACH:
         run->detach = true;
+        return CYC_EXIT_OK;
+    case OPTION_TRACE:
+        run->trace = true;
         return CYC_EXIT_OK;
     case OPTION_RATE:
         run->rate_word = optarg;
@@ -289,6 +299,7 @@ static int make_folder(struct live_run *run, const char *command, struct cyc_err
         .settings = run->loaded.settings,
         .setting_count = run->loaded.setting_count,
         .rate = run->rate,
+        .trace = run->trace,
         .start_unix_ns = (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec,
     };
     const int status = cyc_live_create_run(&request, &made, err);

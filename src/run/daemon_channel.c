@@ -184,6 +184,7 @@ static int open_live(struct daemon *daemon, unsigned index, const struct opener 
         .gap = cyc_live_parts_gap,
         .intend = cyc_live_parts_intend,
         .ending = cyc_live_parts_ending,
+        .trace = opener->start.trace ? cyc_live_parts_trace : NULL,
     };
     const int status = cyc_live_open(&options, &channel->live, err);
     channel->parts.live = channel->live;

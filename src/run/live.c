@@ -241,7 +241,7 @@ static int open_parts(struct cyc_live *live, struct cyc_err *err)
         .store = &live->options.store,
         .listener = &listener,
         .sensors = &sensors,
-        .trace_path = live->options.trace_path,
+        .trace = live->options.trace,
         .ending = live->options.ending,
     };
     live->plausible = calloc(1, cyc_plausible_size());

@@ -74,7 +74,7 @@ struct cyc_live_options {
     int64_t time_ns;               /* run time at the start; 0 but for a resumed run */
     struct cyc_plausible_facts facts;
     double one_c_A;         /* of the cell */
-    const char *trace_path; /* NULL: none */
+    cyc_trace_put_fn trace; /* of store.context; NULL: none */
     /* Of a run that is gone on with; else NULL. Borrowed until the run is RUNNING. */
     const struct cyc_resume *resume;
     struct cyc_run_tail tail; /* rows that were kept */

@@ -142,6 +142,12 @@ void cyc_live_parts_ending(void *context, uint32_t step_count, struct cyc_ending
     (void)cyc_writer_ending(parts->writer, parts->slot, step_count, ending);
 }
 
+void cyc_live_parts_trace(void *context, const char *text, size_t size)
+{
+    const struct cyc_live_parts *parts = context;
+    cyc_writer_trace(parts->writer, parts->slot, text, size);
+}
+
 void cyc_live_parts_intend(void *context)
 {
     struct cyc_live_parts *parts = context;

@@ -27,6 +27,7 @@ struct cyc_session_source cyc_live_parts_source(struct cyc_live_parts *parts);
 struct cyc_session_store cyc_live_parts_store(struct cyc_live_parts *parts);
 void cyc_live_parts_gap(void *parts, const struct cyc_gap *gap);
 void cyc_live_parts_intend(void *parts);
+void cyc_live_parts_trace(void *parts, const char *text, size_t size);
 void cyc_live_parts_ending(void *parts, uint32_t step_count, struct cyc_ending *ending);
 
 #endif

@@ -83,7 +83,8 @@ static int decide(struct replay *replay, struct cyc_err *err)
 {
     struct replay_reader *reader = &replay->reader;
     struct replayed *replayed = &replay->replayed;
-    const char *from = reader->at;
+    const char *const event = reader->at;
+    const char *from = event;
     uint64_t line = reader->line;
     if (!cyc_replay_read_event(reader, replayed)) {
         return bad_line(replay, err);
@@ -102,6 +103,9 @@ static int decide(struct replay *replay, struct cyc_err *err)
         cyc_text_clear(&replay->now);
         cyc_trace_put_actions(&replay->now, &replay->actions);
         compare(replay, from, reader->at, line);
+    }
+    if (replay->outcome->line != 0) {
+        copy_line(replay->outcome->event, sizeof replay->outcome->event, event, reader->end);
     }
     return replay->now.failed ? cyc_err_set(err, CYC_E_NO_MEMORY, "no memory to replay") : CYC_OK;
 }

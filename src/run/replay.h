@@ -14,9 +14,10 @@
 #include <stddef.h>
 
 struct cyc_replay_outcome {
-    uint64_t event_count;       /* decided again */
+    uint64_t event_count;       /* decided again; the last of them is the one that differs */
     uint32_t step_count;        /* steps that ended */
     uint64_t line;              /* of the first difference; 0: there is none */
+    char event[160];            /* the event it belongs to, its beginning */
     char then[1024], now[1024]; /* that line, and what it would be now */
 };
 

@@ -92,6 +92,8 @@ int cyc_session_open(const struct cyc_session_options *options, struct cyc_sessi
     }
     if (status == CYC_OK && options->trace_path != NULL) {
         status = cyc_trace_open(options->trace_path, &opened->trace, err);
+    } else if (status == CYC_OK && options->trace != NULL) {
+        status = cyc_trace_open_to(options->trace, opened->store.context, &opened->trace, err);
     }
     if (status != CYC_OK) {
         cyc_session_close(opened);

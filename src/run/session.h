@@ -66,6 +66,7 @@ struct cyc_session_options {
     const struct cyc_dry_listener *listener; /* NULL: nobody listens */
     const struct cyc_sensors *sensors;       /* for their names in messages; NULL: none; copied */
     const char *trace_path;                  /* NULL: none */
+    cyc_trace_put_fn trace;                  /* of store.context, instead of a path; NULL: none */
     /* Of store.context: the last events before the end of each step (ending.h), transferred. NULL:
      * they are not kept. */
     void (*ending)(void *context, uint32_t step_count, struct cyc_ending *ending);

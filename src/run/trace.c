@@ -4,16 +4,22 @@
 #include "store/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define TRACE_BUFFER_SIZE 65536u
 
 struct cyc_trace {
-    FILE *file;
+    FILE *file; /* NULL: lines go to … */
+    cyc_trace_put_fn put;
+    void *context;
     struct cyc_text line; /* the lines of the present event */
     bool failed;
 };
@@ -77,10 +83,27 @@ int cyc_trace_open(const char *path, struct cyc_trace **trace, struct cyc_err *e
     return CYC_OK;
 }
 
-static void put_line(struct cyc_trace *trace)
+int cyc_trace_open_to(cyc_trace_put_fn put, void *context, struct cyc_trace **trace,
+                      struct cyc_err *err)
+{
+    struct cyc_trace *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the trace");
+    }
+    opened->put = put;
+    opened->context = context;
+    *trace = opened;
+    return CYC_OK;
+}
+
+static void put_lines(struct cyc_trace *trace)
 {
     const struct cyc_text *line = &trace->line;
-    if (line->failed || fwrite(cyc_text_get(line), 1, line->length, trace->file) != line->length) {
+    if (line->failed) {
+        trace->failed = true;
+    } else if (trace->put != NULL) {
+        trace->put(trace->context, cyc_text_get(line), line->length);
+    } else if (fwrite(cyc_text_get(line), 1, line->length, trace->file) != line->length) {
         trace->failed = true;
     }
     cyc_text_clear(&trace->line);
@@ -305,14 +328,12 @@ void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
                      const struct cyc_event *event)
 {
     cyc_trace_put_event(&trace->line, step, event);
-    put_line(trace);
 }
 
 void cyc_trace_state(struct cyc_trace *trace, const struct cyc_core *core,
                      const struct cyc_step *step)
 {
     cyc_trace_put_state(&trace->line, core, step);
-    put_line(trace);
 }
 
 static void put_record(struct cyc_text *line, const struct cyc_record *record)
@@ -418,7 +439,7 @@ void cyc_trace_put_actions(struct cyc_text *line, const struct cyc_actions *acti
 void cyc_trace_actions(struct cyc_trace *trace, const struct cyc_actions *actions)
 {
     cyc_trace_put_actions(&trace->line, actions);
-    put_line(trace);
+    put_lines(trace);
 }
 
 int cyc_trace_close(struct cyc_trace *trace, struct cyc_err *err)
@@ -426,8 +447,10 @@ int cyc_trace_close(struct cyc_trace *trace, struct cyc_err *err)
     if (trace == NULL) {
         return CYC_OK;
     }
-    put_line(trace);
-    const bool closed = fclose(trace->file) == 0;
+    if (trace->line.length > 0) {
+        put_lines(trace);
+    }
+    const bool closed = trace->file == NULL || fclose(trace->file) == 0;
     const bool failed = trace->failed || !closed;
     cyc_text_release(&trace->line);
     free(trace);
@@ -435,4 +458,72 @@ int cyc_trace_close(struct cyc_trace *trace, struct cyc_err *err)
         return cyc_err_set(err, CYC_E_FILE, "the trace could not be written completely");
     }
     return CYC_OK;
+}
+
+/* ---- A trace that others write --------------------------------------------------------------- */
+
+/* Up to behind the last line of answers that begins with `=`: the last one of its event. */
+static size_t whole_size(const char *bytes, size_t size)
+{
+    const char *feed = size > 0 ? memrchr(bytes, '\n', size) : NULL;
+    while (feed != NULL) {
+        const char *before = memrchr(bytes, '\n', (size_t)(feed - bytes));
+        if ((before != NULL ? before[1] : bytes[0]) == '=') {
+            return (size_t)(feed - bytes) + 1;
+        }
+        feed = before;
+    }
+    return 0;
+}
+
+static bool find_whole(int fd, size_t *whole)
+{
+    struct stat status;
+    *whole = 0;
+    if (fstat(fd, &status) != 0) {
+        return false;
+    }
+    if (status.st_size == 0) {
+        return true;
+    }
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return false;
+    }
+    *whole = whole_size(bytes, (size_t)status.st_size);
+    (void)munmap(bytes, (size_t)status.st_size);
+    return true;
+}
+
+int cyc_trace_file_open(const char *path, int *fd, struct cyc_err *err)
+{
+    size_t whole = 0;
+    const int opened = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int status = CYC_OK;
+    if (opened < 0 || !find_whole(opened, &whole) || ftruncate(opened, (off_t)whole) != 0) {
+        status = cyc_err_set(err, CYC_E_FILE, "cannot write the trace '%s': %m", path);
+    } else if (whole == 0) {
+        status = cyc_trace_file_append(opened, CYC_TRACE_HEADING, strlen(CYC_TRACE_HEADING), err);
+    }
+    if (status == CYC_OK) {
+        *fd = opened;
+    } else if (opened >= 0) {
+        (void)close(opened);
+    }
+    return status;
+}
+
+int cyc_trace_file_append(int fd, const char *text, size_t size, struct cyc_err *err)
+{
+    const off_t before = lseek(fd, 0, SEEK_END);
+    ssize_t count = 1;
+    for (size_t done = 0; done < size && count > 0; done += count > 0 ? (size_t)count : 0) {
+        count = write(fd, text + done, size - done);
+    }
+    if (before >= 0 && count > 0) {
+        return CYC_OK;
+    }
+    const int number = errno;
+    (void)!ftruncate(fd, before);
+    return cyc_err_set(err, CYC_E_FILE, "cannot write the trace: %s", strerrordesc_np(number));
 }

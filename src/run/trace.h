@@ -17,7 +17,7 @@
  *     @ patience 3000000000 3000000000 3000000000
  *     @ step id 1 ...                                         the step in force; not between two
  *     @ state                                                 cyc_state_save(), line by line
- *     executor 2
+ *     executor 3
  *     ...
  */
 #ifndef CYC_RUN_TRACE_H
@@ -31,6 +31,10 @@ struct cyc_trace;
 
 /* Creates or overwrites the file. */
 int cyc_trace_open(const char *path, struct cyc_trace **trace, struct cyc_err *err);
+/* Instead of a file: an event with all that followed from it at a time, without a heading. */
+typedef void (*cyc_trace_put_fn)(void *context, const char *text, size_t size);
+int cyc_trace_open_to(cyc_trace_put_fn put, void *context, struct cyc_trace **trace,
+                      struct cyc_err *err);
 /* `step` is the step that goes with the event, as for cyc_core_handle(). */
 void cyc_trace_event(struct cyc_trace *trace, const struct cyc_step *step,
                      const struct cyc_event *event);
@@ -40,6 +44,15 @@ void cyc_trace_state(struct cyc_trace *trace, const struct cyc_core *core,
                      const struct cyc_step *step);
 /* Closes and frees in any case; CYC_E_FILE when something could not be written. */
 int cyc_trace_close(struct cyc_trace *trace, struct cyc_err *err);
+
+/* ---- A trace that others write, be it that of a run which somebody else has begun -------------
+ */
+
+/* Opens it behind its last whole event; what follows there was cut short, and is dropped. A new
+ * one begins with the heading. */
+int cyc_trace_file_open(const char *path, int *fd, struct cyc_err *err);
+/* All of it, or nothing and CYC_E_FILE. */
+int cyc_trace_file_append(int fd, const char *text, size_t size, struct cyc_err *err);
 
 /* The same lines into a text. */
 #define CYC_TRACE_HEADING "cyclostat trace 1\n"

@@ -20,11 +20,13 @@
  */
 #include "run/writer_int.h"
 
+#include "run/trace.h"
 #include "store/state.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -40,6 +42,48 @@ static int64_t now_ns(void)
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
+}
+
+/* ---- The thread: the trace ------------------------------------------------------------------- */
+
+static int open_trace(struct slot *slot, struct cyc_err *err)
+{
+    char path[CYC_PATH_SIZE + 32];
+    (void)snprintf(path, sizeof path, "%s/" CYC_RUN_TRACE_NAME, cyc_run_folder(slot->run));
+    return slot->trace_fd >= 0 ? CYC_OK : cyc_trace_file_open(path, &slot->trace_fd, err);
+}
+
+static void close_trace(struct slot *slot)
+{
+    if (slot->trace_fd >= 0) {
+        (void)close(slot->trace_fd);
+        slot->trace_fd = -1;
+    }
+}
+
+/* The lines that were taken; where that fails, the run goes on without. */
+static void write_trace(struct slot *slot)
+{
+    struct cyc_text *lines = &slot->trace_text;
+    struct cyc_err err = {0};
+    int status = CYC_OK;
+    if (lines->length > 0 && !slot->trace_ended) {
+        status = open_trace(slot, &err);
+        if (status == CYC_OK) {
+            status =
+                cyc_trace_file_append(slot->trace_fd, cyc_text_get(lines), lines->length, &err);
+        }
+        if (status == CYC_OK && lines->failed) {
+            status = cyc_err_set(&err, CYC_E_NO_SPACE, "the disk is too slow for it");
+        }
+    }
+    if (status != CYC_OK) { /* should the journal fail too, its next commit says so */
+        slot->trace_ended = true;
+        (void)cyc_err_wrap(&err, "the trace ends here");
+        (void)cyc_run_event(slot->run, slot->t_ns, "disk", "note", err.text, NULL);
+    }
+    lines->failed = false;
+    cyc_text_clear(lines);
 }
 
 /* ---- The thread: one service of one run ------------------------------------------------------ */
@@ -92,6 +136,7 @@ static int write_node(struct slot *slot, struct node *node, struct cyc_err *err)
     case ANCHOR:
         return cyc_run_anchor(run, node->as.unix_ns, err);
     case FINISH:
+        close_trace(slot);
         slot->run = NULL;
         slot->finished = true;
         return cyc_run_finish(run, note->what, note->why, note->t_ns, err);
@@ -106,10 +151,14 @@ static bool may_go(const struct node *node, uint64_t state_ticket, bool ending)
     return !decided || ending || node->ticket < state_ticket;
 }
 
-/* The next node that may be written, taken from the queue; NULL: none. Locks. */
+/* The next node that may be written, taken from the queue; NULL: none. With it, all lines of the
+ * trace that were posted by now. Locks. */
 static struct node *next_node(struct cyc_writer *writer, struct slot *slot)
 {
     (void)pthread_mutex_lock(&writer->lock);
+    const struct cyc_text empty = slot->trace_text;
+    slot->trace_text = slot->trace;
+    slot->trace = empty;
     struct node *node = slot->head;
     if (node != NULL && may_go(node, slot->marked_ticket, slot->ended || writer->closing)) {
         slot->head = node->next;
@@ -132,6 +181,7 @@ static int write_waiting(struct cyc_writer *writer, struct slot *slot, struct cy
     int status = CYC_OK;
     while (status == CYC_OK) {
         struct node *node = next_node(writer, slot);
+        write_trace(slot);
         if (node == NULL) {
             break;
         }
@@ -171,6 +221,7 @@ static void last_words(struct slot *slot, const struct cyc_err *problem)
 
 static void give_up(struct cyc_writer *writer, struct slot *slot, const struct cyc_err *problem)
 {
+    close_trace(slot);
     last_words(slot, problem);
     (void)pthread_mutex_lock(&writer->lock);
     drop_waiting(writer, slot);
@@ -408,6 +459,9 @@ static void free_slot(struct slot *slot)
     if (slot->run != NULL) {
         cyc_run_leave(slot->run);
     }
+    close_trace(slot);
+    cyc_text_release(&slot->trace);
+    cyc_text_release(&slot->trace_text);
     free(slot->core);
     free(slot->marked);
     free(slot->step);
@@ -442,6 +496,7 @@ static struct slot *make_slot(void)
     if (slot == NULL) {
         return NULL;
     }
+    slot->trace_fd = -1;
     slot->core = calloc(1, cyc_core_size());
     slot->marked = calloc(1, cyc_core_size());
     if (slot->core == NULL || slot->marked == NULL) {
@@ -457,6 +512,8 @@ static void clear_slot(struct slot *slot, unsigned index, struct cyc_run *run, i
     struct slot kept = *slot;
     free(kept.step);
     cyc_text_clear(&kept.text);
+    cyc_text_clear(&kept.trace);
+    kept.trace.failed = false;
     const int64_t now = now_ns();
     /* Golden ratio: the intervals of neighbours lie apart however many there are. */
     const int64_t share = (int64_t)((uint64_t)index * UINT64_C(11400714819323198485) >> 40);
@@ -466,6 +523,9 @@ static void clear_slot(struct slot *slot, unsigned index, struct cyc_run *run, i
                           .marked = kept.marked,
                           .text = kept.text,
                           .host_text = kept.host_text,
+                          .trace = kept.trace,
+                          .trace_text = kept.trace_text,
+                          .trace_fd = -1,
                           .news = {.slot = index},
                           .sync_at_ns = now + sync_ns / (INT64_C(1) << 24) * share,
                           .push_at_ns = now};

@@ -56,6 +56,10 @@ uint64_t cyc_writer_gap(struct cyc_writer *writer, unsigned slot, const struct c
 /* `ending` is transferred, also when there is no ticket. */
 uint64_t cyc_writer_ending(struct cyc_writer *writer, unsigned slot, uint32_t step_count,
                            struct cyc_ending *ending);
+/* Lines for the trace in the run's folder, written before anything that is posted behind them. A
+ * trace is not worth a run: where it cannot be written, or waits for the disk with over 8 MiB, it
+ * ends, and an event of the run says so. */
+void cyc_writer_trace(struct cyc_writer *writer, unsigned slot, const char *text, size_t size);
 uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
                                 const struct cyc_expectation *row);
 /* The executor's state that belongs to everything posted so far; goes into the next mark. To be

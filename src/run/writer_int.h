@@ -9,6 +9,7 @@
 
 #define CYC_WRITER_RUNS_MAX  1024
 #define CYC_WRITER_NODES_MAX 16384
+#define CYC_WRITER_TRACE_MAX (8u << 20) /* bytes of a trace that wait */
 #define WHO_SIZE             24
 #define WHY_SIZE             448
 
@@ -70,8 +71,9 @@ struct slot {
     bool hasty; /* an event was posted: the state behind it is to be durable at once */
     bool has_host;
     struct cyc_resume_host host;
-    bool told; /* news wait */
-    bool over; /* the last news of this run */
+    struct cyc_text trace; /* that waits; failed: it was too much */
+    bool told;             /* news wait */
+    bool over;             /* the last news of this run */
     struct cyc_writer_news news;
     int status; /* the first failure */
     /* the thread's own */
@@ -81,7 +83,9 @@ struct slot {
     bool marked_has_host;
     struct cyc_resume_host marked_host;
     struct cyc_step *step; /* that runs, owned */
-    struct cyc_text text, host_text;
+    struct cyc_text text, host_text, trace_text;
+    int trace_fd;     /* -1: not open */
+    bool trace_ended; /* it could not be written */
     int64_t sync_at_ns, push_at_ns;
     uint64_t done;       /* the last node written */
     uint64_t put_ticket; /* of the state that the store has */

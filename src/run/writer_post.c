@@ -196,6 +196,20 @@ uint64_t cyc_writer_ending(struct cyc_writer *writer, unsigned slot, uint32_t st
     return posted(writer, slot, node, false);
 }
 
+void cyc_writer_trace(struct cyc_writer *writer, unsigned index, const char *text, size_t size)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
+    if (slot != NULL && slot->used && !slot->ended && slot->status == CYC_OK) {
+        if (slot->trace.length + size <= CYC_WRITER_TRACE_MAX) {
+            cyc_text_append_size(&slot->trace, text, size);
+        } else {
+            slot->trace.failed = true;
+        }
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
+}
+
 uint64_t cyc_writer_expectation(struct cyc_writer *writer, unsigned slot,
                                 const struct cyc_expectation *row)
 {

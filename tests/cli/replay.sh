@@ -36,7 +36,8 @@ alter() { # <what> <which line from the middle on> <sed command>
         echo "nothing was altered: $1"
     fi
     try 3 replay --trace altered
-    has "differs" "$out"
+    has "differs, at event " "$out"
+    has "  event > " "$out"
     has "then" "$out"
     has "now" "$out"
 }

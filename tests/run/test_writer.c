@@ -2,7 +2,11 @@
  * that are a function of their number, its process is killed at a random moment, another one goes
  * on from the mark with the same samples, and in the end nobody can tell. */
 #include "check/check.h"
+#include "lab.h"
+
+#include "run/replay.h"
 #include "run/resume.h"
+#include "run/trace.h"
 #include "run/writer.h"
 
 #include <ftw.h>
@@ -11,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,8 +94,15 @@ struct machine {
     struct cyc_core *core;
     struct cyc_step step;
     struct cyc_actions actions;
-    int ack_fd; /* -1: nobody listens */
+    struct cyc_trace *trace; /* NULL: none */
+    int ack_fd;              /* -1: nobody listens */
 };
+
+static void put_trace(void *context, const char *text, size_t size)
+{
+    const struct machine *machine = context;
+    cyc_writer_trace(machine->writer, machine->slot, text, size);
+}
 
 static void post_state(struct machine *machine, uint64_t number)
 {
@@ -101,7 +113,13 @@ static void post_state(struct machine *machine, uint64_t number)
 
 static void handle(struct machine *machine, const struct cyc_event *event)
 {
+    if (machine->trace != NULL) {
+        cyc_trace_event(machine->trace, &machine->step, event);
+    }
     cyc_core_handle(machine->core, &machine->step, event, &machine->actions);
+    if (machine->trace != NULL) {
+        cyc_trace_actions(machine->trace, &machine->actions);
+    }
     for (unsigned i = 0; i < machine->actions.count; i++) {
         if (machine->actions.items[i].kind == CYC_ACTION_RECORD) {
             (void)cyc_writer_row(machine->writer, machine->slot, &machine->actions.record,
@@ -155,14 +173,15 @@ static void go(struct machine *machine, unsigned number)
     }
 }
 
-static void open_machine(struct machine *machine, struct cyc_run *run, int ack_fd)
+static void open_machine(struct machine *machine, struct cyc_run *run, int ack_fd, bool traced)
 {
     struct cyc_err err = {0};
     *machine = (struct machine){.ack_fd = ack_fd};
     machine->core = calloc(1, cyc_core_size());
     cyc_core_init(machine->core);
     if (cyc_writer_open(2 * CYC_MS_NS, &machine->writer, &err) != CYC_OK ||
-        cyc_writer_add(machine->writer, run, &machine->slot, &err) != CYC_OK) {
+        cyc_writer_add(machine->writer, run, &machine->slot, &err) != CYC_OK ||
+        (traced && cyc_trace_open_to(put_trace, machine, &machine->trace, &err) != CYC_OK)) {
         printf("%s\n", err.text);
         abort();
     }
@@ -171,6 +190,7 @@ static void open_machine(struct machine *machine, struct cyc_run *run, int ack_f
 static void close_machine(struct machine *machine)
 {
     (void)cyc_writer_finish(machine->writer, machine->slot, "done", "", SAMPLES * CYC_S_NS);
+    (void)cyc_trace_close(machine->trace, NULL);
     cyc_writer_close(machine->writer);
     free(machine->core);
 }
@@ -245,7 +265,7 @@ static void run_through(struct outcome *outcome)
     char id[CYC_PATH_SIZE];
     struct cyc_run *run = create();
     (void)cyc_copy(id, sizeof id, cyc_run_folder(run));
-    open_machine(&machine, run, -1);
+    open_machine(&machine, run, -1, false);
     go(&machine, 1);
     close_machine(&machine);
     look(id, outcome);
@@ -270,7 +290,7 @@ static void all_that_was_posted_is_written(void)
  */
 
 /* Writes until it is killed; returns the last acknowledged reading. */
-static uint64_t write_and_die(unsigned life_us)
+static uint64_t write_and_die(unsigned life_us, bool traced)
 {
     int pipes[2];
     uint64_t last = 0, number;
@@ -280,7 +300,7 @@ static uint64_t write_and_die(unsigned life_us)
     if (child == 0) {
         struct machine machine;
         (void)close(pipes[0]);
-        open_machine(&machine, create(), pipes[1]);
+        open_machine(&machine, create(), pipes[1], traced);
         (void)!write(pipes[1], &(uint64_t){0}, sizeof(uint64_t)); /* it has begun */
         go(&machine, 1);
         for (;;) {
@@ -302,7 +322,7 @@ static uint64_t write_and_die(unsigned life_us)
 
 /* As a host does it: the step from the source, the executor from the mark, the readings after it.
  */
-static bool go_on(const char *run_folder, uint64_t acknowledged)
+static bool go_on(const char *run_folder, uint64_t acknowledged, bool traced)
 {
     struct cyc_resume *resume = NULL;
     struct cyc_err err = {0};
@@ -320,7 +340,7 @@ static bool go_on(const char *run_folder, uint64_t acknowledged)
         cyc_resume_close(resume);
         return false;
     }
-    open_machine(&machine, run, -1);
+    open_machine(&machine, run, -1, traced);
     if (resume->in_step || resume->begun) {
         make_step(&machine.step, journal->open_step);
         (void)cyc_writer_step_begin(machine.writer, machine.slot, &machine.step, journal->open_step,
@@ -329,6 +349,9 @@ static bool go_on(const char *run_folder, uint64_t acknowledged)
     bool restored = journal->reading_number == 0 && journal->open_step == 0;
     if (resume->has_state) {
         restored = cyc_resume_restore(resume, &machine.step, machine.core, &err) == CYC_OK;
+    }
+    if (traced) {
+        cyc_trace_state(machine.trace, machine.core, resume->in_step ? &machine.step : NULL);
     }
     if (resume->begun) {
         make_step(&machine.step, journal->open_step);
@@ -340,6 +363,25 @@ static bool go_on(const char *run_folder, uint64_t acknowledged)
     close_machine(&machine);
     cyc_resume_close(resume);
     return kept && restored;
+}
+
+/* Every sample is in the trace, if not twice, and what followed from it follows again. */
+static bool is_decided_again(const char *run_folder)
+{
+    static struct cyc_replay_outcome outcome;
+    char path[CYC_PATH_SIZE + 16];
+    struct cyc_err err = {0};
+    size_t size = 0;
+    (void)snprintf(path, sizeof path, "%s/" CYC_RUN_TRACE_NAME, run_folder);
+    char *text = lab_read(path, &size);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    const int status = cyc_replay(text, size, &outcome, &err);
+    if (status != CYC_OK || outcome.line != 0) {
+        printf("\n%s: line %llu: %s%s\nfor %s\n", path, (unsigned long long)outcome.line, err.text,
+               outcome.now, outcome.then);
+    }
+    free(text);
+    return status == CYC_OK && outcome.line == 0 && outcome.event_count >= SAMPLES;
 }
 
 static void a_killed_writer_loses_nothing_acknowledged_and_nobody_can_tell(void)
@@ -356,10 +398,12 @@ static void a_killed_writer_loses_nothing_acknowledged_and_nobody_can_tell(void)
         seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
         make_folder();
         (void)snprintf(id, sizeof id, "%s/20260101-crash-001", folder);
-        const uint64_t acknowledged = write_and_die((unsigned)(seed % 40000));
+        const bool traced = point % 10 == 0; /* takes its time */
+        const uint64_t acknowledged = write_and_die((unsigned)(seed % 40000), traced);
         in_midst += acknowledged > 0 && acknowledged < SAMPLES;
-        const bool gone_on = go_on(id, acknowledged);
+        const bool gone_on = go_on(id, acknowledged, traced);
         look(id, &outcome);
+        CU_ASSERT(!traced || is_decided_again(id));
         CU_ASSERT(gone_on && is_same(&outcome, &whole));
         if (!gone_on || !is_same(&outcome, &whole)) {
             printf("\npoint %u: acknowledged %llu, %zu bytes for %zu, %u steps for %u\n", point,
@@ -374,7 +418,88 @@ static void a_killed_writer_loses_nothing_acknowledged_and_nobody_can_tell(void)
     free(whole.data);
 }
 
+/* ---- The trace --------------------------------------------------------------------------------
+ */
+
+static int count_ends_of_trace(void *context, int64_t t_ns, const char *who, const char *what,
+                               const char *why)
+{
+    unsigned *count = context;
+    (void)t_ns, (void)who, (void)what;
+    *count += strncmp(why, "the trace ends here: ", 21) == 0;
+    return 0;
+}
+
+static void a_trace_that_cannot_be_written_is_told_once_and_the_run_goes_on(void)
+{
+    struct outcome whole, outcome;
+    struct machine machine;
+    char path[CYC_PATH_SIZE + 16], id[CYC_PATH_SIZE];
+    unsigned count = 0;
+    make_folder();
+    run_through(&whole);
+    remove_folder();
+    make_folder();
+    struct cyc_run *run = create();
+    (void)cyc_copy(id, sizeof id, cyc_run_folder(run));
+    (void)snprintf(path, sizeof path, "%s/" CYC_RUN_TRACE_NAME, id);
+    CU_ASSERT_EQUAL_FATAL(mkdir(path, 0777), 0); /* where the file should be */
+    open_machine(&machine, run, -1, true);
+    go(&machine, 1);
+    close_machine(&machine);
+    look(id, &outcome);
+    CU_ASSERT(is_same(&outcome, &whole));
+    CU_ASSERT_EQUAL(cyc_run_each_event(id, count_ends_of_trace, &count, NULL), CYC_OK);
+    CU_ASSERT_EQUAL(count, 1);
+    free(outcome.data);
+    free(whole.data);
+    remove_folder();
+}
+
+static void a_trace_that_was_cut_short_goes_on_behind_its_last_whole_event(void)
+{
+#define HEAD  CYC_TRACE_HEADING
+#define EVENT "> 5 deadline\n= until never\n"
+    static const struct {
+        const char *before, *after;
+    } cases[] = {
+        {"", HEAD EVENT},
+        {"cyclostat tr", HEAD EVENT},
+        {HEAD, HEAD EVENT},
+        {HEAD "> 0 step id 1\n  rule every", HEAD EVENT},
+        {HEAD EVENT, HEAD EVENT EVENT},
+        {HEAD EVENT "> 6 deadline\n= until 7 wat", HEAD EVENT EVENT},
+        {HEAD EVENT "> 6 deadline\n< safe\n", HEAD EVENT EVENT},
+        {HEAD EVENT "@ patience 1 1 1\n@ state\nexecutor 2\n", HEAD EVENT EVENT},
+        {HEAD EVENT EVENT "> 6", HEAD EVENT EVENT EVENT},
+    };
+    char path[CYC_PATH_SIZE];
+    make_folder();
+    (void)snprintf(path, sizeof path, "%s/trace", folder);
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct cyc_err err = {0};
+        size_t size = 0;
+        int fd = -1;
+        FILE *file = fopen(path, "we");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+        (void)fputs(cases[i].before, file);
+        (void)fclose(file);
+        CU_ASSERT_EQUAL_FATAL(cyc_trace_file_open(path, &fd, &err), CYC_OK);
+        CU_ASSERT_EQUAL(cyc_trace_file_append(fd, EVENT, strlen(EVENT), &err), CYC_OK);
+        (void)close(fd);
+        char *text = lab_read(path, &size);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+        CU_ASSERT_STRING_EQUAL(text, cases[i].after);
+        free(text);
+    }
+    remove_folder();
+#undef EVENT
+#undef HEAD
+}
+
 const struct cyc_check cyc_check_writer[] = {
+    CYC_CHECK(a_trace_that_cannot_be_written_is_told_once_and_the_run_goes_on),
+    CYC_CHECK(a_trace_that_was_cut_short_goes_on_behind_its_last_whole_event),
     CYC_CHECK(all_that_was_posted_is_written),
     CYC_CHECK(a_killed_writer_loses_nothing_acknowledged_and_nobody_can_tell),
     {0},
