@@ -13,10 +13,12 @@
  *   a step of current    moves the voltage at once by R * dI. R is at most W/2 per I_1C: no cell
  *   (set-in)             works that loses half its window at 1C, and an open circuit loses more at
  *                        any current (W/20 beside, for what it wins back at the end of a
- * discharge); and at least W/500 per I_1C (a good cell has ten times that). Beyond the upper bound
- * the contact is at fault, below the lower the voltage is somebody else's (sense) or frozen (flat
- * line); against the sign of dI the poles are (wrong way). Relaxation goes on beneath: the voltage
- *                        is compared with where it was heading
+ *                        discharge). R is at least W/500 per I_1C: a good cell has ten times that,
+ *                        and one that has less shows the charge that passes, half of W per
+ *                        capacity. Beyond the upper bound the contact is at fault; below the lower
+ *                        the voltage is somebody else's (sense) or frozen (flat line); against the
+ *                        sign of dI the poles are (wrong way). Relaxation goes on beneath: the
+ *                        voltage is compared with where it was heading
  *   contact              a voltage that jumps under one setpoint by more than dV/dI allows for 2 %
  *                        of the current: three times in 30 s. One alone may be a change of range
  *   flat line            the same number to the last bit while 1 % of the capacity passed: a window
@@ -27,7 +29,7 @@
  *   scale                a current or voltage that fits after a shift of the decimal point by 1, 3
  *                        or 6; half the window passed through with 6 % of the capacity
  *   polarity, no cell    the sign of the voltage, and a voltage near zero, where the limits say
- * that cells have more. Also before the first setpoint
+ *                        that cells have more. Also before the first setpoint
  *
  * An alarm needs two or three samples in a row, since a change of range gives a single wrong one,
  * and one second, since instruments settle. Checks of jumps need samples at most 2 s apart: dry
@@ -53,6 +55,7 @@
 #define JUMPS_NS         (30 * CYC_S_NS)
 #define JUMPS_MAX        3
 #define BAD_MAX          3   /* samples in a row */
+#define R_CHARGE         0.5 /* of W per capacity: what even a cell without resistance shows */
 #define R_MOST           0.5 /* of W, at I_1C */
 #define R_LEAST          0.002
 #define JUMP_FLOOR       0.05 /* of W: what a cell wins back in 3 s at the end of a discharge */
@@ -468,17 +471,23 @@ static bool check_way(const struct look *look, double dV, double dI)
                " A: the poles, or the sign of the current, are turned around");
 }
 
-/* R * dI that even a very good cell shows. 0: not to be seen with this resolution. */
-static double least_V(const struct cyc_plausible *plausible, double dI)
+/* What any cell shows of a step of current: no less than R * dI of a very good one, or than the
+ * charge that has passed since. 0: not to be seen with this resolution, or at rest. */
+static double least_V(const struct look *look, double dI)
 {
-    const double least = 0.5 * R_LEAST * plausible->window_V * fabs(dI) / plausible->one_c_A;
+    const struct cyc_plausible *const plausible = look->plausible;
+    const double one_c_A = plausible->one_c_A;
+    const double passed_h = fabs(look->sample->current_A) / one_c_A * look->since_s / 3600.0;
+    const double by_step_V = 0.5 * R_LEAST * plausible->window_V * fabs(dI) / one_c_A;
+    const double by_charge_V = R_CHARGE * plausible->window_V * passed_h;
+    const double least = fmin(by_step_V, by_charge_V);
     return least >= 3.0 * resolution_V(plausible) ? least : 0.0;
 }
 
 static bool check_reaction(const struct look *look, double dV, double dI)
 {
     struct cyc_plausible *const plausible = look->plausible;
-    const double least = least_V(plausible, dI);
+    const double least = least_V(look, dI);
     const bool still =
         plausible->bad_current == 0 && isfinite(look->asked_A) && least > 0.0 && fabs(dV) < least;
     if (!lasts(&plausible->still, still, BAD_MAX) || look->since_s < 4.0) {
@@ -536,7 +545,9 @@ static bool check_jumps(const struct look *look)
     const bool judged = look->close && plausible->count > 2 && look->since_s > 3.0 &&
                         plausible->setpoint.slope_per_s == 0.0 && isfinite(look->asked_A);
     if (!judged || dV <= allowed) {
-        plausible->jump_V = fmax(0.9 * plausible->jump_V, look->close ? dV : 0.0);
+        /* A clip that is only a little loose at first must not pass for what is usual. */
+        const double most = judged ? 2.0 * plausible->jump_V + 20.0 * resolution_V(plausible) : dV;
+        plausible->jump_V = fmax(0.9 * plausible->jump_V, look->close ? fmin(dV, most) : 0.0);
         return false;
     }
     if (plausible->jump_count == 0 || look->sample->t_ns - plausible->jump_ns > JUMPS_NS) {

@@ -386,6 +386,66 @@ static void the_same_runs_without_a_fault_are_silent(void)
     }
 }
 
+/* Ten times less than R_LEAST: what shows of it is the charge that passes. */
+static void a_small_cell_of_next_to_no_resistance_is_silent(void)
+{
+    for (int64_t sample_ns = CYC_S_NS / 10; sample_ns <= CYC_S_NS; sample_ns *= 10) {
+        static struct lab lab;
+        static struct wired wired;
+        lab_init(&lab, 0);
+        lab.cell.capacity_Ah = 0.010;
+        lab.cell.initial_soc = 0.5;
+        lab.options.sample_ns = sample_ns;
+        wired_begin(&wired, WIRED_SOUND, 0.010);
+        wired.step_V = 1e-5;
+        wired.facts.voltage_min_V = 2.4;
+        wired.facts.voltage_max_V = 4.5;
+        cyc_plausible_init(wired.plausible, &wired.facts);
+        lab_run(&lab, "  - {rest: 10 s}\n  - {charge: 10 mA, cutoff: 1 min}\n"
+                      "  - {discharge: 10 mA, cutoff: 1 min}\n  - {charge: 1 mA, cutoff: 1 min}\n"
+                      "  - {rest: 1 min}\n");
+        wired_end(&wired);
+        wired_print(&wired, "a small cell of next to no resistance");
+        CU_ASSERT_EQUAL(lab.count, 5);
+        CU_ASSERT_EQUAL(wired.alarm_count, 0);
+        lab_release(&lab);
+    }
+}
+
+/* A clip that is a little loose before it is very loose. */
+static void a_small_jump_does_not_hide_larger_ones(void)
+{
+    struct cyc_alarm_report report = {0};
+    struct cyc_step step = {.mode = CYC_MODE_CC, .hold_V = (double)NAN};
+    struct cyc_plausible *const plausible = calloc(1, cyc_plausible_size());
+    const struct cyc_plausible_facts facts = {.nominal_capacity_Ah = 2.5,
+                                              .voltage_min_V = 2.5,
+                                              .voltage_max_V = 4.2,
+                                              .voltage_resolution_V = 1e-4,
+                                              .current_accuracy_A = 1e-3};
+    const struct cyc_setpoint setpoint = {
+        .number = 1, .control = CYC_CONTROL_CURRENT, .value = 1.0};
+    bool raised = false;
+    int at = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plausible);
+    cyc_plausible_init(plausible, &facts);
+    cyc_plausible_step(plausible, &step, 0);
+    cyc_plausible_setpoint(plausible, &setpoint, 0);
+    for (int i = 0; i < 60 && !raised; i++) {
+        const double jump_V = i == 30 ? 0.025 : i > 32 && i % 3 == 0 ? 0.100 : 0.0;
+        const struct cyc_sample sample = {.t_ns = i * CYC_S_NS,
+                                          .setpoint_number = 1,
+                                          .voltage_V = 3.6 + 1e-4 * i + jump_V,
+                                          .current_A = 1.0};
+        raised = cyc_plausible_sample(plausible, &sample, &report);
+        at = i;
+    }
+    CU_ASSERT_TRUE(raised);
+    CU_ASSERT_EQUAL(report.alarm, CYC_ALARM_CONTACT);
+    CU_ASSERT(at > 32 && at < 40);
+    free(plausible);
+}
+
 /* A single wrong sample, as of a change of range, is none. */
 static void one_wrong_sample_is_no_alarm(void)
 {
@@ -500,6 +560,8 @@ const struct cyc_check cyc_check_plausible[] = {
     CYC_CHECK(faults_of_wiring_and_meters_are_seen_in_time),
     CYC_CHECK(no_fault_passes_for_the_end_of_a_step),
     CYC_CHECK(the_same_runs_without_a_fault_are_silent),
+    CYC_CHECK(a_small_cell_of_next_to_no_resistance_is_silent),
+    CYC_CHECK(a_small_jump_does_not_hide_larger_ones),
     CYC_CHECK(one_wrong_sample_is_no_alarm),
     CYC_CHECK(samples_that_are_no_numbers_are_left_to_others),
     CYC_CHECK(a_cell_of_another_size_is_told),
