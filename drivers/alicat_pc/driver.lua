@@ -152,24 +152,15 @@ local function safe(self)
     if self.options.when_safe == "keep" then
         return
     end
-    local done, why
-    for _ = 1, 3 do
-        done, why = pcall(function()
-            self.bus:drain(QUIET_S)
-            self.bus:write(self.options.unit .. "S0\r")
-            self.bus:drain(QUIET_S)
-            local frame = poll_anew(self)
-            if frame.set ~= 0 then
-                fail("refused", "the setpoint is " .. tostring(frame.set) .. " instead of 0")
-            end
-        end)
-        if done or self.bus:left() <= 0 then
-            break
+    retry.until_done(self.bus, function()
+        self.bus:drain(QUIET_S)
+        self.bus:write(self.options.unit .. "S0\r")
+        self.bus:drain(QUIET_S)
+        local frame = poll_anew(self)
+        if frame.set ~= 0 then
+            fail("refused", "the setpoint is " .. tostring(frame.set) .. " instead of 0")
         end
-    end
-    if not done then
-        error(why)
-    end
+    end)
 end
 
 return {

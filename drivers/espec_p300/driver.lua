@@ -133,24 +133,15 @@ local function safe(self)
         return
     end
     local due = self.options.when_safe == "off" and "OFF" or "STANDBY"
-    local done, why
-    for _ = 1, 3 do
-        done, why = pcall(function()
-            self.bus:drain(QUIET_S)
-            self.bus:write(command_text(self, "MODE," .. due))
-            self.bus:drain(QUIET_S)
-            local mode = trim(ask_anew(self, "MODE?"))
-            if mode ~= due then
-                fail("refused", "the chamber's mode is " .. mode .. " instead of " .. due)
-            end
-        end)
-        if done or self.bus:left() <= 0 then
-            break
+    retry.until_done(self.bus, function()
+        self.bus:drain(QUIET_S)
+        self.bus:write(command_text(self, "MODE," .. due))
+        self.bus:drain(QUIET_S)
+        local mode = trim(ask_anew(self, "MODE?"))
+        if mode ~= due then
+            fail("refused", "the chamber's mode is " .. mode .. " instead of " .. due)
         end
-    end
-    if not done then
-        error(why)
-    end
+    end)
 end
 
 return {

@@ -65,19 +65,13 @@ return {
     end,
     safe = function(self) -- from any state: written first, seen afterwards, tried again
         self.ready = false
-        local done, why
-        repeat
-            done, why = pcall(function()
-                self.smu.write("OUTP OFF")
-                self.smu.resync()
-                if self.smu.number("OUTP?") ~= 0 then
-                    fail("refused", "the output is still on")
-                end
-            end)
-        until done or self.bus:left() < 0.05
-        if not done then
-            error(why)
-        end
+        retry.until_done(self.bus, function()
+            self.smu.write("OUTP OFF")
+            self.smu.resync()
+            if self.smu.number("OUTP?") ~= 0 then
+                fail("refused", "the output is still on")
+            end
+        end)
     end,
     resync = function(self)
         self.smu.resync()

@@ -259,7 +259,7 @@ static const char *short_name(const char *path)
 
 static int read_helpers(struct cyc_lua_file *file, const char *folder, struct cyc_err *err)
 {
-    static const char *const names[CYC_LUA_DRIVER_HELPERS] = {"scpi.lua", "frame.lua"};
+    static const char *const names[CYC_LUA_DRIVER_HELPERS] = {"scpi.lua", "frame.lua", "retry.lua"};
     for (unsigned i = 0; i < CYC_LUA_DRIVER_HELPERS; i++) {
         char path[4096];
         struct cyc_lua_text *const text = &file->helpers[i];

@@ -19,7 +19,7 @@
 #define CYC_LUA_DRIVER_WORK_MAX  INT64_C(500000)     /* instructions of one call */
 #define CYC_LUA_DRIVER_TEXT_MAX  ((size_t)16 << 10)  /* of one string */
 #define CYC_LUA_DRIVER_FILE_MAX  ((size_t)128 << 10)
-#define CYC_LUA_DRIVER_HELPERS   2
+#define CYC_LUA_DRIVER_HELPERS   3
 
 /* A file's text; owned by the driver's arena. */
 struct cyc_lua_text {

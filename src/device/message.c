@@ -184,6 +184,17 @@ static int new_socket(int *fd, struct cyc_err *err)
     return CYC_OK;
 }
 
+/* At the end of a try: the socket is the caller's, or closed. */
+static int hand_over(int status, int made, int *fd)
+{
+    if (status == CYC_OK) {
+        *fd = made;
+    } else if (made >= 0) {
+        (void)close(made);
+    }
+    return status;
+}
+
 int cyc_message_listen(const char *state_dir, const char *name, int *fd, struct cyc_err *err)
 {
     struct sockaddr_un address;
@@ -204,14 +215,7 @@ int cyc_message_listen(const char *state_dir, const char *name, int *fd, struct 
         (void)umask(before);
     }
     (void)close(folder_fd);
-    if (status != CYC_OK) {
-        if (made >= 0) {
-            (void)close(made);
-        }
-        return status;
-    }
-    *fd = made;
-    return CYC_OK;
+    return hand_over(status, made, fd);
 }
 
 int cyc_message_connect(const char *state_dir, const char *name, int *fd, struct cyc_err *err)
@@ -228,13 +232,9 @@ int cyc_message_connect(const char *state_dir, const char *name, int *fd, struct
         status = errno == EAGAIN
                      ? cyc_err_set(err, CYC_E_BUSY, "%s/%s takes no more callers", state_dir, name)
                      : cyc_err_set(err, CYC_E_LOST, "nobody listens on %s/%s: %m", state_dir, name);
-        (void)close(made);
     }
     (void)close(folder_fd);
-    if (status == CYC_OK) {
-        *fd = made;
-    }
-    return status;
+    return hand_over(status, made, fd);
 }
 
 int cyc_message_accept(int listener, int *fd, struct cyc_err *err)
