@@ -64,13 +64,7 @@ static int read_options(int argc, char **argv, struct check *check)
     if ((check->rig == NULL) != (check->channel == NULL)) {
         return cyc_cli_usage(argv[0], "--rig and --channel go together");
     }
-    if (optind + 1 != argc) {
-        return optind == argc ? cyc_cli_usage(argv[0], "which protocol?")
-                              : cyc_cli_usage(argv[0], "one protocol at a time, not also '%s'",
-                                              argv[optind + 1]);
-    }
-    check->loaded.path = argv[optind];
-    return -1;
+    return cyc_cli_protocol_path(argc, argv, &check->loaded);
 }
 
 static void print_json(struct check *check, const struct cyc_err *err)

@@ -124,6 +124,8 @@ struct cyc_cli_protocol {
     struct cyc_cell_file *file;    /* owned; NULL without --cell */
 };
 
+/* The one protocol that is named behind the options; -1, or an exit code after a message. */
+int cyc_cli_protocol_path(int argc, char **argv, struct cyc_cli_protocol *loaded);
 /* One `--set name=value` (borrowed, and cut at the '='); CYC_EXIT_USAGE after a message. */
 int cyc_cli_setting(struct cyc_cli_protocol *loaded, const char *verb, char *word);
 /* Loads cell and protocol; mistakes are in the diagnostics. Returns an exit code. */
@@ -134,6 +136,9 @@ int cyc_cli_simulated_cell(struct cyc_cli_protocol *loaded, struct cyc_cell_spec
 void cyc_cli_release(struct cyc_cli_protocol *loaded);
 /* Prints the diagnostics to stderr. */
 void cyc_cli_print_diags(struct cyc_diags *diags);
+/* Where mistakes keep a run from starting: prints how many there are, or, without any, the error.
+ * An exit code. */
+int cyc_cli_refused(const struct cyc_diags *diags, const struct cyc_err *err);
 
 /* A shipped cell by name, or a path, to the path of its file; CYC_E_FILE names the nearest. */
 int cyc_cli_cell_path(const char *word, char *path, size_t size, struct cyc_err *err);

@@ -108,16 +108,10 @@ static int read_options(int argc, char **argv, struct dry_run *run)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (optind + 1 != argc) {
-        return optind == argc ? cyc_cli_usage(argv[0], "which protocol?")
-                              : cyc_cli_usage(argv[0], "one protocol at a time, not also '%s'",
-                                              argv[optind + 1]);
-    }
     if (run->no_files && run->runs != NULL) {
         return cyc_cli_usage(argv[0], "--runs and --no-files contradict each other");
     }
-    run->loaded.path = argv[optind];
-    return -1;
+    return cyc_cli_protocol_path(argc, argv, &run->loaded);
 }
 
 /* Mistakes: nothing was started. */
@@ -140,12 +134,7 @@ static int refused(struct dry_run *run, const struct cyc_err *err)
     } else {
         cyc_cli_print_diags(diags);
     }
-    if (diags->error_count == 0) {
-        return cyc_cli_error(err);
-    }
-    (void)fprintf(stderr, "%u error%s; nothing was started\n", diags->error_count,
-                  diags->error_count == 1 ? "" : "s");
-    return CYC_EXIT_MISTAKE;
+    return cyc_cli_refused(diags, err);
 }
 
 static int exit_code_of(const struct cyc_dry_outcome *outcome)
@@ -168,14 +157,13 @@ static int exit_code_of(const struct cyc_dry_outcome *outcome)
 /* The same refusal as the host's, with the place in the file. */
 static bool needs_impedance(struct dry_run *run)
 {
-    const struct cyc_demands *demands = cyc_protocol_demands(run->loaded.protocol);
-    if (demands->impedance_step == 0 || demands->impedance_pos.line == 0) {
+    const struct cyc_demand *demand = &cyc_protocol_demands(run->loaded.protocol)->impedance;
+    if (demand->step == 0 || demand->pos.line == 0) {
         return false;
     }
-    struct cyc_diag *diag =
-        cyc_diags_add(&run->loaded.diags, CYC_SEVERITY_ERROR, demands->impedance_pos,
-                      "%s is an impedance step, and a dry run cannot measure impedance yet",
-                      demands->impedance_name);
+    struct cyc_diag *diag = cyc_diags_add(
+        &run->loaded.diags, CYC_SEVERITY_ERROR, demand->pos,
+        "step %u is an impedance step, and a dry run cannot measure impedance yet", demand->step);
     diag->hint = "`cyclostat check` reads this protocol; to dry-run the rest, leave the step out";
     return true;
 }

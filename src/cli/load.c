@@ -19,6 +19,17 @@ int cyc_cli_setting(struct cyc_cli_protocol *loaded, const char *verb, char *wor
     return CYC_EXIT_OK;
 }
 
+int cyc_cli_protocol_path(int argc, char **argv, struct cyc_cli_protocol *loaded)
+{
+    if (optind + 1 != argc) {
+        return optind == argc ? cyc_cli_usage(argv[0], "which protocol?")
+                              : cyc_cli_usage(argv[0], "one protocol at a time, not also '%s'",
+                                              argv[optind + 1]);
+    }
+    loaded->path = argv[optind];
+    return -1;
+}
+
 static int load_cell(struct cyc_cli_protocol *loaded, const char *word, struct cyc_err *err)
 {
     char path[CYC_PATH_SIZE];
@@ -128,4 +139,14 @@ void cyc_cli_print_diags(struct cyc_diags *diags)
     cyc_diags_print(diags, &text, cyc_cli_colour(stderr));
     cyc_cli_put(stderr, &text);
     cyc_text_release(&text);
+}
+
+int cyc_cli_refused(const struct cyc_diags *diags, const struct cyc_err *err)
+{
+    if (diags->error_count == 0) {
+        return cyc_cli_error(err);
+    }
+    (void)fprintf(stderr, "%u error%s; nothing was started\n", diags->error_count,
+                  diags->error_count == 1 ? "" : "s");
+    return CYC_EXIT_MISTAKE;
 }

@@ -50,7 +50,8 @@ enum cyc_trait {
     CYC_TRAIT_RUNS_STEPS = 1u << 2,   /* a setpoint runs in the instrument to its own end */
     CYC_TRAIT_OWN_CUTOFF = 1u << 3,   /* ends by itself at backstop_*_V when nobody speaks to it */
     CYC_TRAIT_STREAMS = 1u << 4,      /* talks unasked */
-    CYC_TRAIT_SHARES_PORT = 1u << 5   /* has an address: several on one port */
+    CYC_TRAIT_SHARES_PORT = 1u << 5,  /* has an address: several on one port */
+    CYC_TRAIT_RAMPS = 1u << 6         /* a chamber that goes to its setpoint at a given rate */
 };
 enum cyc_watchdog { CYC_WATCHDOG_NONE, CYC_WATCHDOG_INSTRUMENT, CYC_WATCHDOG_EXTERNAL };
 

@@ -232,7 +232,7 @@ static void take_capabilities(lua_State *L, const struct call *call)
 {
     static const char *const controls[] = {"open", "current", "voltage", "power", "load", NULL};
     static const char *const traits[] = {"four_wire", "crosses_over", "runs_steps", "own_cutoff",
-                                         "streams",   "shares_port",  NULL};
+                                         "streams",   "shares_port",  "ramps",      NULL};
     static const char *const watchdogs[] = {"none", "instrument", "external", NULL};
     struct cyc_capabilities *const result = call->result;
     const char *names[CYC_MEASURAND_COUNT + 1];

@@ -255,6 +255,38 @@ static void faster(int64_t *fastest_ns, int64_t every_ns)
     }
 }
 
+const char *cyc_demand_text(const struct cyc_demand *demand, char *buffer, size_t size)
+{
+    const bool named = demand->name[0] != '\0';
+    char line[32] = "";
+    if (demand->pos.line != 0) {
+        (void)snprintf(line, sizeof line, " (line %u)", demand->pos.line);
+    }
+    (void)snprintf(buffer, size, "step %u%s%s%s%s", demand->step, named ? " '" : "", demand->name,
+                   named ? "'" : "", line);
+    return buffer;
+}
+
+static void add_demand(struct cyc_demand *demand, bool asks, uint32_t number, const char *name,
+                       struct cyc_pos pos)
+{
+    if (asks && demand->step == 0) {
+        demand->step = number;
+        demand->pos = pos;
+        (void)cyc_copy(demand->name, sizeof demand->name, name);
+    }
+}
+
+static bool has_control(const struct cyc_step *step, enum cyc_control control)
+{
+    for (uint32_t i = 0; i < step->segment_count; i++) {
+        if (step->segments[i].control == control) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *step,
                           struct cyc_pos pos)
 {
@@ -270,13 +302,10 @@ void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *st
     for (unsigned i = 0; i < step->record.burst_count; i++) {
         faster(&demands->fastest_sample_ns, step->record.bursts[i].every_ns);
     }
-    if (step->mode == CYC_MODE_IMPEDANCE && demands->impedance_step == 0) {
-        demands->impedance_step = step->id;
-        demands->impedance_pos = pos;
-        (void)snprintf(demands->impedance_name, sizeof demands->impedance_name, "%s%s%s",
-                       step->name[0] == '\0' ? "impedance" : "'", step->name,
-                       step->name[0] == '\0' ? "" : "'");
-    }
+    add_demand(&demands->impedance, step->mode == CYC_MODE_IMPEDANCE, step->id, step->name, pos);
+    add_demand(&demands->power, has_control(step, CYC_CONTROL_POWER), step->id, step->name, pos);
+    add_demand(&demands->load, has_control(step, CYC_CONTROL_LOAD), step->id, step->name, pos);
+    add_demand(&demands->ramp, !isnan(step->environment.ramp_K_per_s), step->id, step->name, pos);
 }
 
 void cyc_demands_add_planned(struct cyc_demands *demands, const struct cyc_plan_step *plan,
@@ -284,9 +313,16 @@ void cyc_demands_add_planned(struct cyc_demands *demands, const struct cyc_plan_
 {
     if (resolver != NULL) {
         cyc_demands_add_step(demands, &resolver->step, plan->step.pos);
-    } else if (plan->step.mode == CYC_MODE_IMPEDANCE && demands->impedance_step == 0) {
-        demands->impedance_step = plan->step.number;
-        demands->impedance_pos = plan->step.pos;
-        (void)cyc_copy(demands->impedance_name, sizeof demands->impedance_name, "impedance");
+        return;
     }
+    /* Its numbers are known only when it runs. */
+    const struct cyc_step_plan *const step = &plan->step;
+    const char *const name = step->id != NULL ? step->id : "";
+    const bool ramps = step->kind == CYC_STEP_TEMPERATURE && step->more != NULL &&
+                       cyc_value_stated(&step->more->ramp_K_per_s);
+    add_demand(&demands->impedance, step->mode == CYC_MODE_IMPEDANCE, step->number, name,
+               step->pos);
+    add_demand(&demands->power, step->control == CYC_CONTROL_POWER, step->number, name, step->pos);
+    add_demand(&demands->load, step->control == CYC_CONTROL_LOAD, step->number, name, step->pos);
+    add_demand(&demands->ramp, ramps, step->number, name, step->pos);
 }

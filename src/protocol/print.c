@@ -274,7 +274,7 @@ static void print_demands(struct printer *printer)
         cyc_describe_value((double)demands->fastest_sample_ns / 1e9, CYC_KIND_TIME, printer->out);
         any = true;
     }
-    if (demands->impedance_step != 0) {
+    if (demands->impedance.step != 0) {
         cyc_text_append(printer->out, any ? ", impedance" : "impedance");
     }
     cyc_text_append(printer->out, "\n");

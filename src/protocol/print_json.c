@@ -227,7 +227,7 @@ static void put_demands(const struct cyc_demands *demands, struct cyc_json *json
                demands->fastest_sample_ns == CYC_NEVER ? NAN
                                                        : (double)demands->fastest_sample_ns / 1e9);
     cyc_json_key(json, "impedance");
-    cyc_json_bool(json, demands->impedance_step != 0);
+    cyc_json_bool(json, demands->impedance.step != 0);
     cyc_json_close(json, '}');
 }
 

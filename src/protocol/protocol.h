@@ -68,6 +68,13 @@ int cyc_protocol_load(const struct cyc_protocol_options *options, struct cyc_dia
                       struct cyc_protocol **protocol, struct cyc_err *err);
 void cyc_protocol_free(struct cyc_protocol *protocol);
 
+/* The first step that asks for something that not every instrument can do. */
+struct cyc_demand {
+    uint32_t step;          /* its number; 0: none does */
+    char name[CYC_ID_SIZE]; /* its id, or "" */
+    struct cyc_pos pos;
+};
+
 /* What the whole asks of a channel. NaN: nothing asked. */
 struct cyc_demands {
     double voltage_min_V, voltage_max_V;
@@ -76,10 +83,10 @@ struct cyc_demands {
     double temperature_min_degC, temperature_max_degC;
     double pressure_min_Pa, pressure_max_Pa;
     int64_t fastest_sample_ns;
-    uint32_t impedance_step; /* number of the first impedance step, 0: none */
-    char impedance_name[CYC_ID_SIZE + 16];
-    struct cyc_pos impedance_pos;
+    struct cyc_demand impedance, power, load, ramp; /* ramp: of the temperature */
 };
+/* "step 3 'up' (line 12)", as far as it is known. */
+const char *cyc_demand_text(const struct cyc_demand *demand, char *buffer, size_t size);
 
 const char *cyc_protocol_name(const struct cyc_protocol *protocol);
 const char *cyc_protocol_source_text(const struct cyc_protocol *protocol); /* `source:` or "" */

@@ -226,14 +226,14 @@ static int turn(struct dry_host *host, struct cyc_err *err)
 static int refuse_impedance(const struct cyc_protocol *protocol, struct cyc_err *err)
 {
     const struct cyc_demands *demands = cyc_protocol_demands(protocol);
-    if (demands->impedance_step == 0) {
+    char which[CYC_ID_SIZE + 64];
+    if (demands->impedance.step == 0) {
         return CYC_OK;
     }
     return cyc_err_set(err, CYC_E_UNSUPPORTED,
-                       "step %u%s%s%s is an impedance step, and a dry run cannot measure "
-                       "impedance yet; nothing was started",
-                       demands->impedance_step, demands->impedance_name[0] != '\0' ? " '" : "",
-                       demands->impedance_name, demands->impedance_name[0] != '\0' ? "'" : "");
+                       "%s is an impedance step, and a dry run cannot measure impedance yet; "
+                       "nothing was started",
+                       cyc_demand_text(&demands->impedance, which, sizeof which));
 }
 
 static int run_to_end(struct dry_host *host, struct cyc_err *err)

@@ -34,6 +34,17 @@ static void compare(struct cyc_text *reasons, struct range asked, struct range a
     }
 }
 
+/* What an instrument does or does not, with the step that asks for it. */
+static void require(struct cyc_text *reasons, const struct cyc_demand *demand, bool can,
+                    const char *words, const char *whose)
+{
+    char which[CYC_ID_SIZE + 64];
+    if (demand->step != 0 && !can) {
+        cyc_text_format(reasons, "%s %s%s\n", cyc_demand_text(demand, which, sizeof which), words,
+                        whose);
+    }
+}
+
 static void compare_cycler(const struct cyc_rig *rig, const struct cyc_rig_channel *channel,
                            const struct cyc_demands *demands, struct cyc_text *reasons)
 {
@@ -50,9 +61,11 @@ static void compare_cycler(const struct cyc_rig *rig, const struct cyc_rig_chann
             CYC_KIND_VOLTAGE, "instrument's range");
     compare(reasons, amperes, (struct range){can->current_min_A, can->current_max_A},
             CYC_KIND_CURRENT, "instrument's range");
-    if (demands->power_max_W > 0 && (can->controls & (1u << CYC_CONTROL_POWER)) == 0) {
-        cyc_text_append(reasons, "the protocol controls power, which the instrument cannot\n");
-    }
+    const char *name = rig->instruments[channel->cycler].name;
+    require(reasons, &demands->power, (can->controls & (1u << CYC_CONTROL_POWER)) != 0,
+            "controls power, which is more than can ", name);
+    require(reasons, &demands->load, (can->controls & (1u << CYC_CONTROL_LOAD)) != 0,
+            "is a load of constant resistance, which is more than can ", name);
     const double power_W = fmin(isnan(channel->power_max_W) ? INFINITY : channel->power_max_W,
                                 can->power_max_W > 0 ? can->power_max_W : INFINITY);
     compare(reasons, (struct range){NAN, demands->power_max_W}, (struct range){NAN, power_W},
@@ -94,6 +107,11 @@ static void compare_environment(const struct cyc_rig *rig, const struct cyc_rig_
                 (struct range){can->temperature_min_degC, can->temperature_max_degC},
                 CYC_KIND_TEMPERATURE, "chamber's range");
     }
+    const int chamber = channel->chamber;
+    require(reasons, &demands->ramp,
+            chamber < 0 || (rig->instruments[chamber].capabilities.traits & CYC_TRAIT_RAMPS) != 0,
+            "asks for a ramp of temperature; leave `ramp` out, since setpoints alone are given to ",
+            chamber < 0 ? "" : rig->instruments[chamber].name);
     compare(
         reasons, temperature,
         (struct range){channel->limits.temperature_min_degC, channel->limits.temperature_max_degC},
@@ -126,10 +144,8 @@ int cyc_fit_channel(const struct cyc_rig *rig, unsigned channel, const struct cy
                     struct cyc_text *reasons)
 {
     const struct cyc_rig_channel *on = &rig->channels[channel];
-    if (demands->impedance_step != 0) {
-        cyc_text_format(reasons, "step %u is an impedance step, which no driver can do yet\n",
-                        demands->impedance_step);
-    }
+    require(reasons, &demands->impedance, false, "is an impedance step, which no driver can do yet",
+            "");
     compare_cycler(rig, on, demands, reasons);
     compare_smallest(rig, on, demands, reasons);
     compare_environment(rig, on, demands, reasons);

@@ -246,8 +246,28 @@ static void impedance_is_accepted_and_asked_for(void)
                    "  - {impedance: {amplitude: 10 mV, from: 1 MHz, to: 10 mHz}, id: eis}\n");
     CYC_SAME(cyc_text_get(&mock.said), "");
     const struct cyc_demands *const demands = cyc_protocol_demands(mock.protocol);
-    CU_ASSERT_EQUAL(demands->impedance_step, 2);
-    CYC_SAME(demands->impedance_name, "'eis'");
+    CU_ASSERT_EQUAL(demands->impedance.step, 2);
+    CYC_SAME(demands->impedance.name, "eis");
+    mock_release(&mock);
+}
+
+static void what_not_every_instrument_can_do_is_asked_for_with_its_place(void)
+{
+    static struct mock mock;
+    char text[128];
+    mock_init(&mock);
+    mock_load(&mock, HEAD "  - {temperature: 45 degC, wait: no}\n"
+                          "  - {discharge: 1 mW, cutoff: 1.5 V, id: down}\n"
+                          "  - {temperature: 25 degC, ramp: 1 K/min, wait: no, id: cool}\n"
+                          "  - {temperature: 35 degC, ramp: 2 K/min, wait: no}\n");
+    CU_ASSERT_EQUAL(mock.diags.error_count, 0);
+    const struct cyc_demands *const demands = cyc_protocol_demands(mock.protocol);
+    CU_ASSERT_EQUAL(demands->impedance.step, 0);
+    CU_ASSERT_EQUAL(demands->load.step, 0);
+    CU_ASSERT_EQUAL(demands->power.step, 2);
+    CU_ASSERT_EQUAL(demands->ramp.step, 3);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(cyc_demand_text(&demands->ramp, text, sizeof text), "step 3 'cool' (line "));
     mock_release(&mock);
 }
 
@@ -455,6 +475,7 @@ const struct cyc_check cyc_check_step_numbers[] = {
     CYC_CHECK(a_profile_holds_each_row_until_the_next),
     CYC_CHECK(profiles_with_mistakes_name_the_line),
     CYC_CHECK(impedance_is_accepted_and_asked_for),
+    CYC_CHECK(what_not_every_instrument_can_do_is_asked_for_with_its_place),
     CYC_CHECK(demands_span_the_whole_protocol),
     CYC_CHECK(cutoffs_come_own_first_then_outwards),
     CYC_CHECK(a_mapping_says_more_about_a_cutoff),
