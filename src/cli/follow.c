@@ -1,6 +1,8 @@
 /* Following a live run: one line, drawn over and over, on a terminal; else a line at times. */
 #include "cli/live.h"
 
+#include "device/port.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -10,6 +12,7 @@
 
 #define WIPE         "\r\033[K"
 #define LINE_EVERY_S 10
+#define TRIP_MS      400
 
 static volatile sig_atomic_t left;
 
@@ -20,7 +23,8 @@ static void on_signal(int number)
 
 struct follower {
     const struct cyc_cli_live *live;
-    bool terminal, quiet, drawn;
+    const struct cyc_cli_live_view *view;
+    bool terminal, drawn;
     int64_t shown_s;
     struct cyc_channel_status last;
     bool known;
@@ -96,19 +100,27 @@ static void wipe(struct follower *follower)
     }
 }
 
+static void put_remedy(const struct follower *follower)
+{
+    struct cyc_text remedy = {0};
+    cyc_cli_live_remedy(follower->live, &follower->last, &remedy);
+    cyc_cli_put(stderr, &remedy);
+    cyc_text_release(&remedy);
+}
+
 static void show(struct follower *follower, const struct cyc_channel_status *status)
 {
     const int64_t now_s = wall_s();
     const bool news = strcmp(status->why, follower->last.why) != 0;
     follower->last = *status;
     follower->known = true;
-    if (news && status->state == CYC_CHANNEL_HELD && !follower->quiet) {
+    if (news && status->state == CYC_CHANNEL_HELD && !follower->view->quiet) {
         wipe(follower);
-        (void)fprintf(stderr,
-                      "held: %s\n      `cyclostat resume` goes on, `cyclostat stop` ends it\n",
-                      status->why);
+        (void)fprintf(stderr, "held: %s\n", status->why);
+        put_remedy(follower);
     }
-    if (follower->quiet || (!follower->terminal && now_s - follower->shown_s < LINE_EVERY_S)) {
+    if (follower->view->quiet ||
+        (!follower->terminal && now_s - follower->shown_s < LINE_EVERY_S)) {
         return;
     }
     follower->shown_s = now_s;
@@ -134,9 +146,19 @@ static void say(struct follower *follower, const struct cyc_response *response)
                   response->alarm ? "ALARM: " : "", response->text);
 }
 
+/* To stdout, where it was asked for. */
+static void put_json(const struct follower *follower, const char *end, const char *error)
+{
+    if (follower->view->json) {
+        cyc_cli_live_json(&(struct cyc_cli_live_outcome){
+            follower->view->diags, error, follower->last.folder, end, follower->last.why});
+    }
+}
+
 static int detach(struct follower *follower)
 {
     wipe(follower);
+    put_json(follower, "", NULL);
     (void)fprintf(stderr,
                   "detached; the run goes on. Come back with\n"
                   "  cyclostat attach --rig %s --channel %s\n",
@@ -152,24 +174,44 @@ static int exit_code_of(const char *end)
     return strcmp(end, cyc_finish_name(CYC_FINISH_FAILED)) == 0 ? CYC_EXIT_FAILED : CYC_EXIT_OK;
 }
 
+static void put_end(const struct cyc_channel_status *last, bool quiet)
+{
+    (void)printf("%s%s%s\nrun   %s\n", last->end, last->why[0] != '\0' ? ": " : "", last->why,
+                 last->run_id);
+    if (!quiet) {
+        (void)printf("      cyclostat cycles %s\n", last->folder);
+    }
+    (void)fflush(stdout);
+}
+
+/* The port writes down that a limit was broken once it has tried to switch the output off, which
+ * may be a moment after the run has ended. */
+static void wait_for_trip(const struct follower *follower)
+{
+    const struct timespec nap = {.tv_nsec = 20 * CYC_MS_NS};
+    for (int waited_ms = 0; follower->last.state == CYC_CHANNEL_FAULT && waited_ms < TRIP_MS &&
+                            !cyc_trip_is_set(follower->live->state_dir, follower->last.channel);
+         waited_ms += 20) {
+        (void)nanosleep(&nap, NULL);
+    }
+}
+
 static int ended(struct follower *follower)
 {
     const struct cyc_channel_status *last = &follower->last;
+    const bool none = last->end[0] == '\0';
     wipe(follower);
-    if (last->end[0] == '\0') {
+    put_json(follower, last->end, NULL);
+    if (none) {
         (void)fprintf(stderr, "no run is on channel %s%s%s\n", last->channel,
                       last->why[0] != '\0' ? ": " : "", last->why);
+    } else if (!follower->view->json) {
+        put_end(last, follower->view->quiet);
+    }
+    wait_for_trip(follower);
+    put_remedy(follower);
+    if (none) {
         return last->why[0] != '\0' ? CYC_EXIT_FAULT : CYC_EXIT_OK;
-    }
-    (void)printf("%s%s%s\nrun   %s\n", last->end, last->why[0] != '\0' ? ": " : "", last->why,
-                 last->run_id);
-    if (last->state == CYC_CHANNEL_FAULT) {
-        (void)printf("The channel is latched: `cyclostat stop --rig %s --channel %s` acknowledges "
-                     "the fault.\n",
-                     follower->live->rig_path, last->channel);
-    }
-    if (!follower->quiet) {
-        (void)printf("      cyclostat cycles %s\n", last->folder);
     }
     return exit_code_of(last->end);
 }
@@ -216,13 +258,12 @@ static int watch(const struct follower *follower, int *fd, struct cyc_err *err)
     return status == CYC_OK ? cyc_control_ask(*fd, &request, err) : status;
 }
 
-int cyc_cli_live_follow(const struct cyc_cli_live *live, const char *verb, bool quiet)
+int cyc_cli_live_follow(const struct cyc_cli_live *live, const struct cyc_cli_live_view *view)
 {
-    (void)verb;
-    struct follower follower = {.live = live, .quiet = quiet};
+    struct follower follower = {.live = live, .view = view};
     struct cyc_err err = {0};
     int exit_code = CYC_EXIT_HOST;
-    follower.terminal = cyc_cli_is_terminal(stderr) && !quiet;
+    follower.terminal = cyc_cli_is_terminal(stderr) && !view->quiet;
     (void)cyc_copy(follower.last.channel, sizeof follower.last.channel,
                    live->loaded.rig->channels[live->channel].name);
     const struct sigaction action = {.sa_handler = on_signal};
@@ -239,6 +280,7 @@ int cyc_cli_live_follow(const struct cyc_cli_live *live, const char *verb, bool 
     }
     if (status != CYC_OK) {
         wipe(&follower);
+        put_json(&follower, "", err.text);
         return cyc_cli_error(&err);
     }
     return exit_code;

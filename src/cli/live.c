@@ -1,10 +1,11 @@
 #include "cli/live.h"
 
-#include "device/message.h"
+#include "base/clock.h"
 #include "device/port.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -89,6 +90,57 @@ int cyc_cli_live_start(struct cyc_cli_live *live, const char *rate, struct cyc_e
     return cyc_err_set(err, CYC_E_TIMEOUT,
                        "the rig's processes did not begin within %d s; %s/log says why",
                        START_MS / 1000, live->state_dir);
+}
+
+void cyc_cli_live_remedy(const struct cyc_cli_live *live, const struct cyc_channel_status *status,
+                         struct cyc_text *out)
+{
+    const char *rig = live->rig_path;
+    const char *channel = status->channel;
+    const bool tripped = cyc_trip_is_set(live->state_dir, channel);
+    switch ((enum cyc_channel_state)status->state) {
+    case CYC_CHANNEL_FAULT:
+        cyc_text_format(out, "%s stays off. See to the cause; then\n", channel);
+        if (tripped) {
+            cyc_text_format(out, "  cyclostat rearm %s\n", rig);
+        }
+        cyc_text_format(out, "  cyclostat stop --rig %s --channel %s      acknowledges the fault\n",
+                        rig, channel);
+        return;
+    case CYC_CHANNEL_HELD:
+        cyc_text_format(out,
+                        "  cyclostat resume --rig %s --channel %s    goes on\n"
+                        "  cyclostat stop --rig %s --channel %s      ends the run\n",
+                        rig, channel, rig, channel);
+        return;
+    case CYC_CHANNEL_FREE:
+        if (tripped) {
+            cyc_text_format(out,
+                            "%s stays off: a limit of the channel was broken. See to the cause; "
+                            "then\n  cyclostat rearm %s\n",
+                            channel, rig);
+        }
+        return;
+    case CYC_CHANNEL_STARTING:
+    case CYC_CHANNEL_RUNNING:
+    case CYC_CHANNEL_PAUSED:
+    case CYC_CHANNEL_WAITING:
+    case CYC_CHANNEL_ENDING:
+        return;
+    }
+}
+
+int cyc_cli_await(int fd, struct cyc_message *message, int64_t until_ns)
+{
+    for (;;) {
+        const int status = cyc_message_receive(fd, message, NULL, NULL);
+        const int64_t left = until_ns - cyc_boot_now_ns();
+        if (status != CYC_E_TIMEOUT || left <= 0) {
+            return status;
+        }
+        struct pollfd news = {.fd = fd, .events = POLLIN};
+        (void)poll(&news, 1, (int)(left / CYC_MS_NS) + 1);
+    }
 }
 
 int cyc_cli_live_status(const struct cyc_cli_live *live, struct cyc_channel_status *status,

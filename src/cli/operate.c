@@ -1,6 +1,7 @@
 /* The verbs for runs that go on: attach, status, pause, resume, skip, stop, restart. */
 #include "cli/live.h"
 
+#include "device/port.h"
 #include "run/supervisor.h"
 
 #include <inttypes.h>
@@ -12,14 +13,21 @@
 
 #define RESTART_MS 10000
 
-static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
-                                        {"rig", required_argument, NULL, 'r'},
-                                        {"channel", required_argument, NULL, 'C'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"quiet", no_argument, NULL, 'q'},
-                                        {"now", no_argument, NULL, 'n'},
-                                        {"rate", required_argument, NULL, 'R'},
-                                        {0}};
+/* clang-format off */
+#define COMMON                                    \
+    {"help", no_argument, NULL, CYC_OPTION_HELP}, \
+    {"rig", required_argument, NULL, 'r'},        \
+    {"channel", required_argument, NULL, 'C'}
+/* clang-format on */
+static const struct option plain_options[] = {COMMON, {0}};
+static const struct option stop_options[] = {COMMON, {"now", no_argument, NULL, 'n'}, {0}};
+static const struct option status_options[] = {COMMON, {"json", no_argument, NULL, 'j'}, {0}};
+static const struct option attach_options[] = {
+    COMMON, {"json", no_argument, NULL, 'j'}, {"quiet", no_argument, NULL, 'q'}, {0}};
+static const struct option restart_options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
+                                                {"rig", required_argument, NULL, 'r'},
+                                                {"rate", required_argument, NULL, 'R'},
+                                                {0}};
 
 struct words {
     struct cyc_cli_live live;
@@ -28,7 +36,8 @@ struct words {
 };
 
 /* -1: go on. A channel may also stand behind the verb. */
-static int read_words(int argc, char **argv, const char *help, struct words *words)
+static int read_words(int argc, char **argv, const struct option *options, const char *help,
+                      struct words *words)
 {
     int exit_code = -1;
     *words = (struct words){.rate = "1"};
@@ -64,7 +73,8 @@ static int command(int argc, char **argv, const char *help, enum cyc_request_kin
 {
     struct words words;
     struct cyc_err err = {0};
-    int exit_code = read_words(argc, argv, help, &words);
+    const struct option *options = kind == CYC_REQUEST_STOP ? stop_options : plain_options;
+    int exit_code = read_words(argc, argv, options, help, &words);
     if (exit_code >= 0) {
         return exit_code;
     }
@@ -122,16 +132,20 @@ int cyc_cli_stop(int argc, char **argv)
 int cyc_cli_attach(int argc, char **argv)
 {
     struct words words;
-    int exit_code = read_words(argc, argv,
-                               "cyclostat attach [CHANNEL] --rig RIG [--quiet]\n\n"
-                               "Follows a run that goes on, until it ends. Ctrl-C detaches.\n",
-                               &words);
+    int exit_code =
+        read_words(argc, argv, attach_options,
+                   "cyclostat attach [CHANNEL] --rig RIG [--quiet] [--json]\n\n"
+                   "Follows a run that goes on, until it ends. Ctrl-C detaches.\n\n"
+                   "  --quiet   no live line\n"
+                   "  --json    what became of the run as one JSON object, as of `cyclostat run`\n",
+                   &words);
     if (exit_code >= 0) {
         return exit_code;
     }
     exit_code = cyc_cli_live_open(&words.live, argv[0], true);
     if (exit_code == CYC_EXIT_OK) {
-        exit_code = cyc_cli_live_follow(&words.live, argv[0], words.quiet);
+        const struct cyc_cli_live_view view = {.quiet = words.quiet, .json = words.json};
+        exit_code = cyc_cli_live_follow(&words.live, &view);
     }
     cyc_cli_live_close(&words.live);
     return exit_code;
@@ -195,9 +209,13 @@ static void status_row(struct cyc_table *table, const struct cyc_channel_status 
         (void)snprintf(text, sizeof text, "%" PRIu32 " %s", status->step_count, status->step_type);
         cyc_table_cell(table, text);
         cyc_table_cell(table, cyc_duration_text(text, status->t_ns / CYC_S_NS * CYC_S_NS));
+        cyc_table_cell(table, status->left_ns == CYC_NEVER
+                                  ? "-"
+                                  : cyc_duration_text(text, status->left_ns / CYC_S_NS * CYC_S_NS));
     } else {
         cyc_table_cell(table, "");
         cyc_table_cell(table, status->end);
+        cyc_table_cell(table, "");
         cyc_table_cell(table, "");
     }
     put_quantity(table, status->voltage_V, 5, CYC_KIND_VOLTAGE);
@@ -208,7 +226,8 @@ static void status_row(struct cyc_table *table, const struct cyc_channel_status 
 }
 
 /* What does not fit a column stands below the table, whole. */
-static void status_notes(struct cyc_text *notes, const struct cyc_channel_status *status)
+static void status_notes(struct cyc_text *notes, const struct cyc_cli_live *live,
+                         const struct cyc_channel_status *status)
 {
     if (!status->linked && status->link[0] != '\0') {
         cyc_text_format(notes, "%s: no answer: %s\n", status->channel, status->link);
@@ -216,9 +235,11 @@ static void status_notes(struct cyc_text *notes, const struct cyc_channel_status
     if (status->why[0] != '\0') {
         cyc_text_format(notes, "%s: %s\n", status->channel, status->why);
     }
+    cyc_cli_live_remedy(live, status, notes);
 }
 
 struct status_out {
+    const struct cyc_cli_live *live;
     struct cyc_table table;
     struct cyc_text text, notes;
     struct cyc_json json;
@@ -242,8 +263,19 @@ static int take_status(struct status_out *out, int fd, struct cyc_err *err)
             status_json(&out->json, &response.channel);
         } else if (response.kind == CYC_RESPONSE_CHANNEL) {
             status_row(&out->table, &response.channel);
-            status_notes(&out->notes, &response.channel);
+            status_notes(&out->notes, out->live, &response.channel);
         }
+    }
+}
+
+static void tell_latch(const struct cyc_cli_live *live)
+{
+    char why[160] = "";
+    if (cyc_latch_is_set(live->state_dir, why, sizeof why)) {
+        (void)fprintf(stderr,
+                      "All outputs are latched off (%s). See to what made them safe; then\n"
+                      "  cyclostat rearm %s\n",
+                      why, live->rig_path);
     }
 }
 
@@ -263,10 +295,10 @@ static void tell_who_is_down(const struct cyc_cli_live *live)
 
 static int print_status(const struct words *words, struct cyc_err *err)
 {
-    static const char *const columns[] = {"channel",   "state",    ">cycle",   "step",
-                                          ">time",     ">voltage", ">current", ">cell",
-                                          ">pressure", "run",      NULL};
-    struct status_out out = {.as_json = words->json};
+    static const char *const columns[] = {"channel", "state",     ">cycle",   "step",
+                                          ">time",   ">left",     ">voltage", ">current",
+                                          ">cell",   ">pressure", "run",      NULL};
+    struct status_out out = {.live = &words->live, .as_json = words->json};
     struct cyc_request request = {.kind = CYC_REQUEST_STATUS};
     int fd = -1;
     if (words->live.channel_name != NULL) {
@@ -305,16 +337,20 @@ int cyc_cli_status(int argc, char **argv)
 {
     struct words words;
     struct cyc_err err = {0};
-    int exit_code = read_words(argc, argv,
-                               "cyclostat status [CHANNEL] --rig RIG [--json]\n\n"
-                               "What every channel of a rig does and measures now.\n",
-                               &words);
+    int exit_code =
+        read_words(argc, argv, status_options,
+                   "cyclostat status [CHANNEL] --rig RIG [--json]\n\n"
+                   "What every channel of a rig does and measures now. `time` is that of the run,\n"
+                   "`left` what its present step still takes: known where a time or, at a steady\n"
+                   "current, a charge ends it.\n",
+                   &words);
     if (exit_code >= 0) {
         return exit_code;
     }
     exit_code = cyc_cli_live_open(&words.live, argv[0], words.live.channel_name != NULL);
     if (exit_code == CYC_EXIT_OK) {
         exit_code = print_status(&words, &err) == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
+        tell_latch(&words.live);
         tell_who_is_down(&words.live);
     }
     cyc_cli_live_close(&words.live);
@@ -342,7 +378,7 @@ int cyc_cli_restart(int argc, char **argv)
 {
     struct words words;
     struct cyc_err err = {0};
-    int exit_code = read_words(argc, argv,
+    int exit_code = read_words(argc, argv, restart_options,
                                "cyclostat restart --rig RIG [--rate N]\n\n"
                                "After an upgrade: all runs rest, the daemon ends, and the new\n"
                                "program goes on with them. After a shutdown, or when the computer\n"
@@ -350,6 +386,10 @@ int cyc_cli_restart(int argc, char **argv)
                                "their `after_interruption` says; with emulated instruments\n"
                                "--rate N as in `cyclostat run`.\n",
                                &words);
+    if (exit_code < 0 && words.live.channel_name != NULL) {
+        exit_code = cyc_cli_usage(argv[0], "it is for all channels of a rig; leave '%s' out",
+                                  words.live.channel_name);
+    }
     if (exit_code >= 0) {
         return exit_code;
     }

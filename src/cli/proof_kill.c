@@ -3,10 +3,9 @@
 #include "cli/live.h"
 #include "cli/proof.h"
 
-#include "device/message.h"
 #include "run/supervisor.h"
 
-#include <poll.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,20 +21,6 @@
 
 /* ---- With a process killed ---------------------------------------------------------------------
  */
-
-/* Waits for one message until a time. */
-static int await(int fd, struct cyc_message *message, int64_t until_ns)
-{
-    for (;;) {
-        const int status = cyc_message_receive(fd, message, NULL, NULL);
-        const int64_t left = until_ns - cyc_boot_now_ns();
-        if (status != CYC_E_TIMEOUT || left <= 0) {
-            return status;
-        }
-        struct pollfd news = {.fd = fd, .events = POLLIN};
-        (void)poll(&news, 1, (int)(left / CYC_MS_NS) + 1);
-    }
-}
 
 /* No run on any channel, and the instrument of this one is there. */
 static int wait_for_link(struct cyc_cli_live *live, unsigned index, struct cyc_err *err)
@@ -82,7 +67,7 @@ static int kill_port(const char *state_dir, const char *port, struct cyc_cli_pro
         return status;
     }
     status = cyc_message_send(fd, &message, -1, err);
-    status = status == CYC_OK ? await(fd, &message, cyc_boot_now_ns() + CYC_S_NS)
+    status = status == CYC_OK ? cyc_cli_await(fd, &message, cyc_boot_now_ns() + CYC_S_NS)
                               : status; /* it watches */
     const int pid = cyc_supervisor_find_port(state_dir, port);
     const int64_t begin_ns = cyc_boot_now_ns();
@@ -91,7 +76,7 @@ static int kill_port(const char *state_dir, const char *port, struct cyc_cli_pro
     }
     bool heard = false;
     while (status == CYC_OK && !heard) {
-        status = await(fd, &message, begin_ns + ANSWER_NS);
+        status = cyc_cli_await(fd, &message, begin_ns + ANSWER_NS);
         heard = status == CYC_OK && message.kind == CYC_MESSAGE_SAFE_DONE && message.index == 2 &&
                 strcmp(message.text, port) == 0;
     }
@@ -167,7 +152,7 @@ int cyc_cli_proof_killed(const struct cyc_cli_rig *loaded, const char *state_dir
 /* ---- How long ago ------------------------------------------------------------------------------
  */
 
-/* Days since a channel was last seen made safe; negative: never. */
+/* Days since a channel was last seen made safe; negative: never, or it failed since. */
 static double days_since(const char *state_dir, const char *channel)
 {
     char path[CYC_PATH_SIZE + 32];
@@ -180,10 +165,13 @@ static double days_since(const char *state_dir, const char *channel)
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         const char *const at = strstr(line, TIME_KEY);
         struct tm parts = {0};
-        if (at != NULL && strstr(line, key) != NULL && strstr(line, "\"off\"") != NULL &&
+        if (at == NULL || strstr(line, key) == NULL) {
+            continue;
+        }
+        days = -1.0;
+        if (strstr(line, "\"off\"") != NULL &&
             strptime(at + sizeof TIME_KEY - 1, "%Y-%m-%dT%H:%M:%SZ", &parts) != NULL) {
-            days = difftime(time(NULL), timegm(&parts)) / S_PER_DAY;
-            days = days > 0.0 ? days : 0.0;
+            days = fmax(difftime(time(NULL), timegm(&parts)) / S_PER_DAY, 0.0);
         }
     }
     if (file != NULL) {
@@ -192,19 +180,28 @@ static double days_since(const char *state_dir, const char *channel)
     return days;
 }
 
-void cyc_cli_live_warn_unproved(const struct cyc_cli_live *live)
+int cyc_cli_live_check_proof(const struct cyc_cli_live *live, struct cyc_err *err)
 {
-    const struct cyc_rig_channel *const channel = &live->loaded.rig->channels[live->channel];
-    const double days = days_since(live->state_dir, channel->name);
-    char ago[48] = "never";
+    const char *const channel = live->loaded.rig->channels[live->channel].name;
+    const double days = days_since(live->state_dir, channel);
+    struct cyc_err words = {0};
+    char ago[48] = "it was never shown";
     if (days >= 0.0 && days <= DAYS) {
-        return;
+        return CYC_OK;
     }
     if (days > DAYS) {
-        (void)snprintf(ago, sizeof ago, "%d days ago", (int)days);
+        (void)snprintf(ago, sizeof ago, "it was %d days ago that it was shown", (int)days);
     }
-    (void)fprintf(stderr,
-                  "warning: that channel %s can be made safe was last shown: %s; `cyclostat proof "
-                  "%s` shows it\n",
-                  channel->name, ago, live->rig_path);
+    (void)cyc_err_set(&words, CYC_E_REFUSED,
+                      "%s that channel %s can be made safe; `cyclostat proof %s` shows it (with "
+                      "--kill while the rig's processes run)",
+                      ago, channel, live->rig_path);
+    if (live->loaded.rig->proof_required) {
+        return cyc_err_set(err, CYC_E_REFUSED,
+                           "%s; the rig says `proof: required`, so nothing "
+                           "was started",
+                           words.text);
+    }
+    (void)fprintf(stderr, "warning: %s\n", words.text);
+    return CYC_OK;
 }

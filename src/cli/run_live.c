@@ -30,6 +30,8 @@ static const char help[] =
     "                     $CYCLOSTAT_RUNS, else ./runs\n"
     "  --detach           do not follow it\n"
     "  --quiet            no live line\n"
+    "  --json             what became of it as one JSON object, at the end; with --detach, and\n"
+    "                     after Ctrl-C, what runs\n"
     "  --trace            keep every event and action in the run folder; `replay` decides them "
     "again\n"
     "  --rate N           run time N times as fast; with emulated instruments only\n\n"
@@ -47,6 +49,7 @@ static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_H
                                         {"runs", required_argument, NULL, OPTION_RUNS},
                                         {"detach", no_argument, NULL, OPTION_DETACH},
                                         {"quiet", no_argument, NULL, 'q'},
+                                        {"json", no_argument, NULL, 'j'},
                                         {"rate", required_argument, NULL, OPTION_RATE},
                                         {"trace", no_argument, NULL, OPTION_TRACE},
                                         {0}};
@@ -56,7 +59,7 @@ struct live_run {
     struct cyc_cli_protocol loaded;
     const char *runs, *rate_word;
     double rate;
-    bool detach, quiet, trace;
+    bool detach, quiet, json, trace;
     char *cell_text; /* owned */
     size_t cell_size;
     char folder[CYC_PATH_SIZE]; /* of the run */
@@ -85,6 +88,9 @@ static int take_option(struct live_run *run, int option, const char *verb)
     case OPTION_DETACH:
         run->detach = true;
         return CYC_EXIT_OK;
+    case 'j':
+        run->json = true;
+        return CYC_EXIT_OK;
     case OPTION_TRACE:
         run->trace = true;
         return CYC_EXIT_OK;
@@ -111,13 +117,7 @@ static int read_options(int argc, char **argv, struct live_run *run)
     if (exit_code >= 0) {
         return exit_code;
     }
-    if (optind + 1 != argc) {
-        return optind == argc ? cyc_cli_usage(argv[0], "which protocol?")
-                              : cyc_cli_usage(argv[0], "one protocol at a time, not also '%s'",
-                                              argv[optind + 1]);
-    }
-    run->loaded.path = argv[optind];
-    return -1;
+    return cyc_cli_protocol_path(argc, argv, &run->loaded);
 }
 
 /* ---- Before anything is started -------------------------------------------------------------- */
@@ -145,15 +145,48 @@ static int read_cell(struct live_run *run, struct cyc_err *err)
     return good ? CYC_OK : cyc_err_set(err, CYC_E_FILE, "cannot read %s", path);
 }
 
-static int refused(struct cyc_diags *diags, const struct cyc_err *err)
+/* To stdout, where it was asked for. */
+static void put_json(struct live_run *run, const char *error)
 {
-    cyc_cli_print_diags(diags);
-    if (diags->error_count == 0) {
-        return cyc_cli_error(err);
+    if (run->json) {
+        cyc_cli_live_json(&(struct cyc_cli_live_outcome){.diags = &run->loaded.diags,
+                                                         .error = error,
+                                                         .folder = run->folder,
+                                                         .end = "",
+                                                         .why = ""});
     }
-    (void)fprintf(stderr, "%u error%s; nothing was started\n", diags->error_count,
-                  diags->error_count == 1 ? "" : "s");
-    return CYC_EXIT_MISTAKE;
+}
+
+static int failed(struct live_run *run, const struct cyc_err *err)
+{
+    put_json(run, err->text);
+    return cyc_cli_error(err);
+}
+
+static int refused(struct live_run *run, const struct cyc_err *err)
+{
+    put_json(run, err->text);
+    if (!run->json) {
+        cyc_cli_print_diags(&run->loaded.diags);
+    }
+    return cyc_cli_refused(&run->loaded.diags, err);
+}
+
+/* Whether the channel can carry it out. */
+static int fit(struct live_run *run)
+{
+    const struct cyc_rig *rig = run->live.loaded.rig;
+    struct cyc_text reasons = {0};
+    const int status = cyc_fit_channel(rig, (unsigned)run->live.channel,
+                                       cyc_protocol_demands(run->loaded.protocol), &reasons);
+    if (status != CYC_OK) {
+        put_json(run, cyc_text_get(&reasons));
+        (void)fprintf(stderr, "%s cannot run on channel %s of %s:\n%snothing was started\n",
+                      run->loaded.path, rig->channels[run->live.channel].name, rig->path,
+                      cyc_text_get(&reasons));
+    }
+    cyc_text_release(&reasons);
+    return status == CYC_OK ? CYC_EXIT_OK : CYC_EXIT_MISTAKE;
 }
 
 static int check(struct live_run *run)
@@ -168,26 +201,16 @@ static int check(struct live_run *run)
         status = read_cell(run, &err);
     }
     if (status != CYC_OK) {
-        return refused(&run->loaded.diags, &err);
+        return refused(run, &err);
     }
-    if (run->loaded.diags.warning_count > 0) {
+    if (run->loaded.diags.warning_count > 0 && !run->json) {
         cyc_cli_print_diags(&run->loaded.diags);
     }
-    const struct cyc_rig *rig = run->live.loaded.rig;
-    if (cyc_fit_rate(rig, run->rate, &err) != CYC_OK) {
-        (void)cyc_cli_error(&err);
+    if (cyc_fit_rate(run->live.loaded.rig, run->rate, &err) != CYC_OK) {
+        (void)failed(run, &err);
         return CYC_EXIT_MISTAKE;
     }
-    struct cyc_text reasons = {0};
-    status = cyc_fit_channel(rig, (unsigned)run->live.channel,
-                             cyc_protocol_demands(run->loaded.protocol), &reasons);
-    if (status != CYC_OK) {
-        (void)fprintf(stderr, "%s cannot run on channel %s of %s:\n%snothing was started\n",
-                      run->loaded.path, rig->channels[run->live.channel].name, rig->path,
-                      cyc_text_get(&reasons));
-    }
-    cyc_text_release(&reasons);
-    return status == CYC_OK ? CYC_EXIT_OK : CYC_EXIT_MISTAKE;
+    return fit(run);
 }
 
 /* ---- Starting -------------------------------------------------------------------------------- */
@@ -215,14 +238,21 @@ static const char *unmeasured(const struct cyc_rig_channel *channel,
 
 static int refuse_latched(const struct live_run *run, struct cyc_err *err)
 {
+    const char *channel = run->live.loaded.rig->channels[run->live.channel].name;
     char why[160] = "";
-    if (!cyc_latch_is_set(run->live.state_dir, why, sizeof why)) {
-        return CYC_OK;
+    if (cyc_latch_is_set(run->live.state_dir, why, sizeof why)) {
+        return cyc_err_set(err, CYC_E_LATCHED,
+                           "outputs are latched off (%s): see to what made them safe, then "
+                           "`cyclostat rearm %s`; nothing was started",
+                           why, run->live.rig_path);
     }
-    return cyc_err_set(err, CYC_E_LATCHED,
-                       "outputs are latched off (%s): see to what made them safe, then `cyclostat "
-                       "rearm %s`; nothing was started",
-                       why, run->live.rig_path);
+    if (cyc_trip_is_set(run->live.state_dir, channel)) {
+        return cyc_err_set(err, CYC_E_LATCHED,
+                           "a limit of channel %s was broken, and it is latched off: see to the "
+                           "cause, then `cyclostat rearm %s`; nothing was started",
+                           channel, run->live.rig_path);
+    }
+    return CYC_OK;
 }
 
 /* Until the instruments have been found; said before a folder is made. */
@@ -347,7 +377,6 @@ static int submit(struct live_run *run, struct cyc_err *err)
 static int start(struct live_run *run, const char *command)
 {
     struct cyc_err err = {0};
-    cyc_cli_live_warn_unproved(&run->live);
     int status = cyc_cli_live_start(&run->live, run->rate_word, &err);
     if (status == CYC_OK) {
         status = wait_for_link(run, &err);
@@ -358,18 +387,32 @@ static int start(struct live_run *run, const char *command)
     if (status == CYC_OK) {
         status = submit(run, &err);
     }
-    return status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
+    return status == CYC_OK ? CYC_EXIT_OK : failed(run, &err);
 }
 
 /* What keeps a run from starting whatever its instruments say: before any process is started. */
-static int may_start(const struct live_run *run)
+static int may_start(struct live_run *run)
 {
     struct cyc_err err = {0};
     int status = refuse_latched(run, &err);
+    status = status == CYC_OK ? cyc_cli_live_check_proof(&run->live, &err) : status;
     if (status == CYC_OK) {
         status = cyc_runs_dir_check(runs_dir(run), &err);
     }
-    return status == CYC_OK ? CYC_EXIT_OK : cyc_cli_error(&err);
+    return status == CYC_OK ? CYC_EXIT_OK : failed(run, &err);
+}
+
+static void put_beginning(const struct live_run *run)
+{
+    if (run->json) {
+        return;
+    }
+    (void)printf("%s\nrun   %s\n", cyc_protocol_name(run->loaded.protocol), run->folder);
+    if (run->detach) {
+        (void)printf("      cyclostat attach --rig %s --channel %s\n", run->live.rig_path,
+                     run->live.loaded.rig->channels[run->live.channel].name);
+    }
+    (void)fflush(stdout);
 }
 
 static int carry_out(struct live_run *run, const char *verb, const char *command)
@@ -388,15 +431,14 @@ static int carry_out(struct live_run *run, const char *verb, const char *command
         return exit_code;
     }
     if (!run->quiet || run->detach) {
-        (void)printf("%s\nrun   %s\n", cyc_protocol_name(run->loaded.protocol), run->folder);
-        (void)fflush(stdout);
+        put_beginning(run);
     }
     if (run->detach) {
-        (void)printf("      cyclostat attach --rig %s --channel %s\n", run->live.rig_path,
-                     run->live.loaded.rig->channels[run->live.channel].name);
+        put_json(run, NULL);
         return CYC_EXIT_OK;
     }
-    return cyc_cli_live_follow(&run->live, verb, run->quiet);
+    const struct cyc_cli_live_view view = {run->quiet, run->json, &run->loaded.diags};
+    return cyc_cli_live_follow(&run->live, &view);
 }
 
 int cyc_cli_run(int argc, char **argv)

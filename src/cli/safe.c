@@ -1,12 +1,10 @@
 /* `cyclostat safe` and `cyclostat rearm`. */
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "cli/live.h"
 
-#include "device/message.h"
 #include "device/port.h"
 #include "run/supervisor.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -113,20 +111,6 @@ static int64_t longest_off_ns(const struct cyc_rig *rig)
     return longest;
 }
 
-/* Waits for one message until a time. */
-static int await(int fd, struct cyc_message *message, int64_t until_ns)
-{
-    for (;;) {
-        const int status = cyc_message_receive(fd, message, NULL, NULL);
-        const int64_t left = until_ns - cyc_boot_now_ns();
-        if (status != CYC_E_TIMEOUT || left <= 0) {
-            return status;
-        }
-        struct pollfd news = {.fd = fd, .events = POLLIN};
-        (void)poll(&news, 1, (int)(left / CYC_MS_NS) + 1);
-    }
-}
-
 /* What is known of a channel's output before its port has answered as a whole. */
 struct heard {
     bool told;
@@ -188,7 +172,7 @@ static bool ask_supervisor(const struct request *request, struct heard *heard, i
     int status = cyc_message_send(fd, &message, -1, NULL);
     const int64_t until = cyc_boot_now_ns() + ANSWER_NS + 4 * longest_off_ns(request->loaded.rig);
     while (status == CYC_OK && !ended) {
-        status = await(fd, &message, until);
+        status = cyc_cli_await(fd, &message, until);
         if (status != CYC_OK || message.kind != CYC_MESSAGE_SAFE_DONE) {
             continue;
         }
@@ -266,7 +250,7 @@ int cyc_cli_rearm(int argc, char **argv)
         struct cyc_message message = {
             .kind = CYC_MESSAGE_REARM, .channel = -1, .t_ns = cyc_boot_now_ns()};
         if (cyc_message_send(fd, &message, -1, NULL) == CYC_OK) {
-            (void)await(fd, &message, cyc_boot_now_ns() + CYC_S_NS);
+            (void)cyc_cli_await(fd, &message, cyc_boot_now_ns() + CYC_S_NS);
         }
         (void)close(fd);
     }

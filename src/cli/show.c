@@ -82,23 +82,34 @@ static int add_step(void *context, uint32_t cycle_number, const char *name, cons
     return 0;
 }
 
+static void begin_table(struct show *show, const char *const *columns, uint64_t shown_max)
+{
+    show->count = 0;
+    show->shown_max = shown_max;
+    cyc_table_init(&show->table, columns);
+}
+
+/* `option` shows what was left out. */
+static void end_table(struct show *show, const char *option)
+{
+    if (show->count > 0) {
+        cyc_table_print(&show->table, &show->text);
+    }
+    if (show->count > show->shown_max) {
+        cyc_text_format(&show->text, "… and %" PRIu64 " more: cyclostat show %s %s\n",
+                        show->count - show->shown_max, show->info.id, option);
+    }
+    cyc_cli_put(stdout, &show->text);
+    cyc_table_release(&show->table);
+}
+
 static int print_steps(struct show *show, uint64_t shown_max, struct cyc_err *err)
 {
     static const char *const columns[] = {">step",       ">cycle", "id",          "type", "reason",
                                           ">duration s", ">end V", ">charge mAh", NULL};
-    show->count = 0;
-    show->shown_max = shown_max;
-    cyc_table_init(&show->table, columns);
+    begin_table(show, columns, shown_max);
     const int status = cyc_run_each_step(show->info.folder, add_step, show, err);
-    if (show->count > 0) {
-        cyc_table_print(&show->table, &show->text);
-    }
-    if (show->count > shown_max) {
-        cyc_text_format(&show->text, "… and %" PRIu64 " more: cyclostat show %s --steps\n",
-                        show->count - shown_max, show->info.id);
-    }
-    cyc_cli_put(stdout, &show->text);
-    cyc_table_release(&show->table);
+    end_table(show, "--steps");
     return status;
 }
 
@@ -131,19 +142,9 @@ static int add_event(void *context, int64_t t_ns, const char *who, const char *w
 static int print_events(struct show *show, uint64_t shown_max, struct cyc_err *err)
 {
     static const char *const columns[] = {">time", "who", "what", "why", NULL};
-    show->count = 0;
-    show->shown_max = shown_max;
-    cyc_table_init(&show->table, columns);
+    begin_table(show, columns, shown_max);
     const int status = cyc_run_each_event(show->info.folder, add_event, show, err);
-    if (show->count > 0) {
-        cyc_table_print(&show->table, &show->text);
-    }
-    if (show->count > shown_max) {
-        cyc_text_format(&show->text, "… and %" PRIu64 " more: cyclostat show %s --events\n",
-                        show->count - shown_max, show->info.id);
-    }
-    cyc_cli_put(stdout, &show->text);
-    cyc_table_release(&show->table);
+    end_table(show, "--events");
     return status;
 }
 

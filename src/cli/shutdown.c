@@ -2,10 +2,8 @@
 #include "base/clock.h"
 #include "cli/live.h"
 
-#include "device/message.h"
 #include "run/supervisor.h"
 
-#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,15 +82,10 @@ static int end_all(int fd, struct cyc_err *err)
     int status = cyc_message_send(fd, &message, -1, err);
     bool over = false;
     while (status == CYC_OK && !over) {
-        const int64_t left_ns = until_ns - cyc_boot_now_ns();
-        struct pollfd news = {.fd = fd, .events = POLLIN};
-        (void)poll(&news, 1, left_ns > 0 ? (int)(left_ns / CYC_MS_NS) + 1 : 0);
-        status = cyc_message_receive(fd, &message, NULL, err);
+        status = cyc_cli_await(fd, &message, until_ns);
         if (status == CYC_OK && message.kind == CYC_MESSAGE_END) {
             print_ended(&message);
             over = message.index == 1;
-        } else if (status == CYC_E_TIMEOUT && left_ns > 0) {
-            status = CYC_OK;
         }
     }
     if (status != CYC_OK) {

@@ -107,6 +107,7 @@ struct cyc_rig {
     char runs[1024];          /* folder of the runs; "": not stated */
     char alarm_command[1024]; /* run with the alarm's text as its one argument; "" */
     int64_t sync_ns;          /* rows are synced so often; 10 s */
+    bool proof_required;      /* no run on a channel that was not shown to be made safe lately */
     unsigned port_count, instrument_count, sensor_count, channel_count;
     struct cyc_rig_port *ports; /* all owned by the rig's arena */
     struct cyc_rig_instrument *instruments;

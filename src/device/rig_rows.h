@@ -18,6 +18,8 @@
      "program that is run at each alarm, with the alarm's text as its one argument", INTO(, alarm_command)},
     {CYC_RIG_FILE, "sync", CYC_RIG_TIME, CYC_KIND_TIME, 0.1, 60.0, NO_PLACE, false, "10 s",
      "rows of data wait at most so long before they are forced to the disk", INTO(, sync_ns)},
+    {CYC_RIG_FILE, "proof", CYC_RIG_FLAG, CYC_KIND_TEXT, NO_BOUNDS, "advised|required", CYC_RIG_PLACE_COUNT, false, "advised",
+     "whether a run is refused, or only warned of, on a channel without a `cyclostat proof` in the last 30 days", INTO(, proof_required)},
     {CYC_RIG_FILE, "ports", CYC_RIG_NAMES, CYC_KIND_TEXT, NO_BOUNDS, NULL, CYC_RIG_PORT, true, NULL,
      "serial ports and network addresses", NOWHERE},
     {CYC_RIG_FILE, "instruments", CYC_RIG_NAMES, CYC_KIND_TEXT, NO_BOUNDS, NULL, CYC_RIG_INSTRUMENT, true, NULL,

@@ -100,6 +100,15 @@ grep -q '^done' "$folder/out" || fail "no word of the end: $(cat "$folder/out")"
 [ "$(awk 'NR > 1 {printf "%s ", $4}' "$folder/steps")" = "CC_CHG REST CC_DCH " ] || fail "$(cat "$folder/steps")"
 truth open || fail "the output is on after the end"
 
+# What runs is told as JSON too, and what did not start.
+run "$folder/short.yaml" --rate 50 --json > "$folder/out" 2> "$folder/err" || fail "with --json: $(cat "$folder/err")"
+jq -e '.end == "done" and .error == null and .step_count == 3 and (.diagnostics | length) == 0 and .cycles == []' \
+    "$folder/out" > "$folder/said" || fail "not the end as JSON: $(cat "$folder/out")"
+[ -e "$(jq -r .data_file "$folder/out")" ] || fail "no data file: $(cat "$folder/out")"
+run "$folder/wide.yaml" --rate 50 --json > "$folder/out" 2> "$folder/err"
+[ $? -eq 1 ] && jq -e '.end == null and (.error | test("beyond the channel"))' "$folder/out" > "$folder/said" ||
+    fail "not the refusal as JSON: $(cat "$folder/out")"
+
 # A protocol of several files is run from its copy, in which they lie as they lay to each other. Unix time is that of
 # the first step, not of the command.
 mkdir -p "$folder/lab/parts/deep"
@@ -121,6 +130,13 @@ run "$folder/long.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start
 within 5 state running || fail "does not run: $(cat "$folder/within")"
 run "$folder/short.yaml" --rate 50 > "$folder/said" 2>&1 && fail "two runs on one channel"
 grep -q "a run is on channel A1 already" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+"$cyclostat" status A1 > "$folder/said"
+grep -qE 'cell +pressure|left' "$folder/said" && grep -qE ' 00:[01][0-9]:[0-9]{2} .*V' "$folder/said" ||
+    fail "how long the step takes is not told: $(cat "$folder/said")"
+"$cyclostat" status A1 --json | jq -e '.[0].step_left_s > 0 and .[0].step_left_s < 1200' > "$folder/said" ||
+    fail "how long the step takes is not told as JSON"
+"$cyclostat" pause A1 --now 2> "$folder/said" && fail "an option of another verb is taken"
+"$cyclostat" restart A1 2> "$folder/said" && fail "one channel cannot be restarted"
 "$cyclostat" attach A1 > "$folder/out" 2> "$folder/err" &
 attached=$!
 sleep 0.5
@@ -184,4 +200,27 @@ state running > "$folder/said" || fail "it is not said to run: $("$cyclostat" st
 "$cyclostat" stop A1 || fail "cannot stop what went on"
 within 5 state free || fail "not free after all"
 "$cyclostat" shutdown > "$folder/out" || fail "cannot shut down an idle rig"
+
+# A broken limit of the channel latches it: whoever looks is told what to do, until it was done.
+last=$("$cyclostat" show last --json | jq -r .run.data_file)
+below=$(awk -F, 'NR > 1 && $2 != "" { V = $2 } END { printf "%.3f", V - 0.02 }' "$last")
+sed "s/voltage: \[0 V, 5 V\]/voltage: [$below V, 5 V]/" "$CYCLOSTAT_RIG" > "$folder/tight.yaml"
+export CYCLOSTAT_RIG=$folder/tight.yaml
+sed '/^cutoff/d; s/charge: 1 C, cutoff: 10 min/discharge: 1 C, cutoff: 1 mAh/' "$folder/loop.yaml" > "$folder/free.yaml"
+run "$folder/free.yaml" --rate 50 > "$folder/out" 2> "$folder/err"
+[ $? -eq 3 ] || fail "the channel's limit does not end the run: $(cat "$folder/out" "$folder/err")"
+remedy() { # <file>
+    grep -q "cyclostat rearm $folder/tight.yaml" "$1" && grep -q "cyclostat stop --rig $folder/tight.yaml --channel A1" "$1"
+}
+remedy "$folder/err" || fail "no remedy at the end: $(cat "$folder/err")"
+"$cyclostat" status > "$folder/said"
+remedy "$folder/said" || fail "no remedy in the status: $(cat "$folder/said")"
+"$cyclostat" stop A1 || fail "cannot acknowledge"
+run "$folder/free.yaml" --rate 50 > "$folder/out" 2> "$folder/said"
+[ $? -eq 4 ] && grep -q "latched off: see to the cause, then .cyclostat rearm" "$folder/said" ||
+    fail "started while latched: $(cat "$folder/said")"
+"$cyclostat" rearm > "$folder/out" || fail "cannot rearm"
+"$cyclostat" status > "$folder/said"
+grep -q rearm "$folder/said" && fail "still latched: $(cat "$folder/said")"
+"$cyclostat" shutdown > "$folder/out" || fail "cannot shut down"
 echo ok

@@ -27,6 +27,10 @@ has "1 error in wrong.yaml" "$said"
 try 1 identify wrong.yaml
 try 1 rig check wrong.yaml --json
 same "error" "$(json '.diagnostics[0].path')" instruments.oven1.poll
+# 20 ms are more than 9600 baud can carry
+sed 's/poll: 150 ms/poll: 20 ms/; s/{address: smu}/{address: smu, baud: 9600}/' rig.yaml > fast.yaml
+try 1 rig check fast.yaml
+has '`smu1` cannot be polled so often: one measurement takes' "$said"
 try 4 rig check missing.yaml
 try 2 rig
 try 2 rig chekc rig.yaml
@@ -79,6 +83,31 @@ has "stack > 80 MPa" "$out"
 sed 's/current: 2 C/current: 200 C/; s,C/2,100 C,' sensor.yaml > strong.yaml
 try 1 check strong.yaml --rig named.yaml --channel A1
 has "cannot run on channel A1" "$said"
+
+# what the instruments cannot do is told before anything starts, with the step and its line
+cat > ramp.yaml <<'PROTOCOL'
+cyclostat: 1
+cell: {one_c: 2 mA}
+limits: {voltage: [1 V, 4.2 V], current: 2 C}
+method:
+  - {rest: 1 min}
+  - {temperature: 40 degC, ramp: 1 K/min, wait: no, id: warm}
+  - {discharge: 4 mW, cutoff: 1.5 V}
+PROTOCOL
+try 1 check ramp.yaml --rig rig.yaml --channel A1
+has "step 2 'warm' (line 6) asks for a ramp of temperature; leave \`ramp\` out" "$said"
+has "step 3 (line 7) controls power, which is more than can smu1" "$said"
+try 1 run ramp.yaml --rig rig.yaml --channel A1 --cell n-lmro --json
+has "step 2 'warm' (line 6) asks for a ramp" "$(json .error)"
+same "end" "$(json .end)" null
+same "folder" "$(json .folder)" null
+
+# a rig may require that each channel was shown to be made safe
+{ cat rig.yaml; echo "proof: required"; } > required.yaml
+grep -v ramp ramp.yaml | grep -v discharge > plain.yaml
+try 4 run plain.yaml --rig required.yaml --channel A1 --cell n-lmro
+has "it was never shown that channel A1 can be made safe; \`cyclostat proof required.yaml\`" "$said"
+same "what was started" "$(find "$CYCLOSTAT_STATE" -name holders)" ""
 
 # in a dry run it reads what the simulated cell has of its kind
 sed 's/one_c: 2 mA/one_c: 2 mA, sensors: {stack: pressure, anode: voltage}/; s/stack > 80 MPa/anode > 3.5 V/' sensor.yaml > dry.yaml
