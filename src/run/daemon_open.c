@@ -107,6 +107,9 @@ static void *run(void *context)
     if (opener->again && opener->status == CYC_E_INPUT) {
         look_for_fault(opener);
     }
+    if (opener->run != NULL) {
+        cyc_run_rest(opener->run); /* until something is written */
+    }
     opener->done = true;
     const uint64_t one = 1;
     (void)!write(opener->event_fd, &one, sizeof one);

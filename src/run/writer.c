@@ -106,19 +106,21 @@ static int write_node(struct slot *slot, struct node *node, struct cyc_err *err)
     struct begin *begin = &node->as.begin;
     struct gap *gap = &node->as.gap;
     const struct expected *row = &node->as.expected;
+    int status;
     switch (node->kind) {
     case ROW:
         slot->t_ns = node->as.row.record.sample.t_ns;
         return cyc_run_row(run, &node->as.row.record, node->as.row.type, err);
     case STEP_BEGIN:
-        free(slot->step);
-        slot->step = begin->step;
-        return cyc_run_step_begin(run, begin->step, begin->step_count, begin->t_ns, err);
+        slot->begun = true;
+        status = cyc_run_step_begin(run, begin->step, begin->step_count, begin->t_ns, err);
+        free(begin->step);
+        return status;
     case STEP_END:
-        if (slot->step == NULL) {
+        if (!slot->begun) {
             return cyc_err_set(err, CYC_E_BUG, "a step ended that never began");
         }
-        return cyc_run_step_end(run, slot->step, &node->as.result, err);
+        return cyc_run_step_end(run, NULL, &node->as.result, err);
     case CYCLE:
         return cyc_run_cycle(run, &node->as.cycle, err);
     case EVENT:
@@ -219,8 +221,22 @@ static void last_words(struct slot *slot, const struct cyc_err *problem)
     slot->run = NULL;
 }
 
+/* A run that has ended is in no list. */
+static void forget_open(struct cyc_writer *writer, const struct slot *slot)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < CYC_WRITER_OPEN_MAX; i++) {
+        struct slot *const one = writer->open[i];
+        writer->open[i] = NULL;
+        if (one != slot) {
+            writer->open[kept++] = one;
+        }
+    }
+}
+
 static void give_up(struct cyc_writer *writer, struct slot *slot, const struct cyc_err *problem)
 {
+    forget_open(writer, slot);
     close_trace(slot);
     last_words(slot, problem);
     (void)pthread_mutex_lock(&writer->lock);
@@ -238,7 +254,9 @@ static void take_state(struct cyc_writer *writer, struct slot *slot)
 {
     (void)pthread_mutex_lock(&writer->lock);
     if (slot->state_ticket > slot->marked_ticket) {
-        memcpy(slot->marked, slot->core, cyc_core_size());
+        const struct cyc_text spare = slot->marked;
+        slot->marked = slot->core;
+        slot->core = spare;
         slot->marked_has_host = slot->has_host;
         slot->marked_host = slot->host;
         slot->marked_ticket = slot->state_ticket;
@@ -248,26 +266,34 @@ static void take_state(struct cyc_writer *writer, struct slot *slot)
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
-static int put_state(struct slot *slot, struct cyc_err *err)
+static int put_state(struct cyc_writer *writer, struct slot *slot, struct cyc_err *err)
 {
+    struct cyc_text text = {0};
+    struct cyc_text host = {0};
+    const char *at = cyc_text_get(&slot->marked);
+    int status = CYC_OK;
     if (slot->marked_ticket == slot->put_ticket) {
         return CYC_OK;
     }
-    cyc_text_clear(&slot->text);
-    cyc_text_clear(&slot->host_text);
-    cyc_state_save(slot->marked, &slot->text);
+    const bool whole = !slot->marked.failed &&
+                       cyc_pack_take(&at, at + slot->marked.length, writer->core, cyc_core_size());
+    cyc_state_save(writer->core, &text);
     if (slot->marked_has_host) {
-        cyc_resume_host_save(&slot->marked_host, &slot->host_text);
+        cyc_resume_host_save(&slot->marked_host, &host);
     }
-    if (slot->text.failed || slot->host_text.failed) {
-        return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the mark of the run");
+    if (!whole || text.failed || host.failed) {
+        status = cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the mark of the run");
+    } else {
+        slot->put_ticket = slot->marked_ticket;
+        const struct cyc_run_state state = {.core = cyc_text_get(&text),
+                                            .host = cyc_text_get(&host),
+                                            .epoch = slot->marked_epoch,
+                                            .reading_number = slot->marked_number};
+        status = cyc_run_state(slot->run, &state, err);
     }
-    slot->put_ticket = slot->marked_ticket;
-    const struct cyc_run_state state = {.core = cyc_text_get(&slot->text),
-                                        .host = cyc_text_get(&slot->host_text),
-                                        .epoch = slot->marked_epoch,
-                                        .reading_number = slot->marked_number};
-    return cyc_run_state(slot->run, &state, err);
+    cyc_text_release(&text);
+    cyc_text_release(&host);
+    return status;
 }
 
 static void tell_durable(struct cyc_writer *writer, struct slot *slot)
@@ -281,6 +307,22 @@ static void tell_durable(struct cyc_writer *writer, struct slot *slot)
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
+/* Journals that have waited longest are closed until it is their turn again: hundreds of open ones
+ * would take more memory than all the rest. */
+static void keep_open(struct cyc_writer *writer, struct slot *slot)
+{
+    unsigned at = 0;
+    while (at + 1 < CYC_WRITER_OPEN_MAX && writer->open[at] != NULL && writer->open[at] != slot) {
+        at++;
+    }
+    struct slot *const last = writer->open[at];
+    memmove(&writer->open[1], &writer->open[0], at * sizeof writer->open[0]);
+    writer->open[0] = slot;
+    if (last != NULL && last != slot) {
+        cyc_run_rest(last->run);
+    }
+}
+
 /* One group commit. */
 static void serve(struct cyc_writer *writer, struct slot *slot)
 {
@@ -291,7 +333,7 @@ static void serve(struct cyc_writer *writer, struct slot *slot)
     /* Since the last commit: what was pushed in between has no mark yet either. */
     if (status == CYC_OK && slot->run != NULL &&
         (slot->done > slot->news.durable || slot->marked_ticket > slot->put_ticket)) {
-        status = put_state(slot, &err);
+        status = put_state(writer, slot, &err);
         if (status == CYC_OK) {
             status = cyc_run_commit(slot->run, &err);
         }
@@ -299,7 +341,14 @@ static void serve(struct cyc_writer *writer, struct slot *slot)
     if (status != CYC_OK) {
         give_up(writer, slot, &err);
     } else {
-        tell_durable(writer, slot);
+        const bool goes_on = slot->run != NULL;
+        if (!goes_on) {
+            forget_open(writer, slot);
+        }
+        tell_durable(writer, slot); /* after that, a slot that is over may be another run's */
+        if (goes_on) {
+            keep_open(writer, slot);
+        }
     }
 }
 
@@ -373,9 +422,9 @@ static enum turn whose_turn(struct cyc_writer *writer, struct slot **who, int64_
             turn = PUSH;
             *who = slot;
         }
+        const int64_t look_ns = waits_for_nothing(slot) ? now + PUSH_NS : slot->push_at_ns;
         *until_ns = slot->sync_at_ns < *until_ns ? slot->sync_at_ns : *until_ns;
-        *until_ns =
-            slot->push_at_ns < *until_ns && !waits_for_nothing(slot) ? slot->push_at_ns : *until_ns;
+        *until_ns = look_ns < *until_ns ? look_ns : *until_ns;
     }
     return turn;
 }
@@ -435,15 +484,18 @@ int cyc_writer_open(int64_t sync_ns, struct cyc_writer **writer, struct cyc_err 
     }
     opened->sync_ns = sync_ns > 0 ? sync_ns : SYNC_NS;
     opened->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    opened->core = calloc(1, cyc_core_size());
     opened->nodes = mmap(NULL, CYC_WRITER_NODES_MAX * sizeof *opened->nodes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (opened->event_fd < 0 || opened->nodes == MAP_FAILED || start_thread(opened) != 0) {
+    if (opened->event_fd < 0 || opened->core == NULL || opened->nodes == MAP_FAILED ||
+        start_thread(opened) != 0) {
         if (opened->nodes != MAP_FAILED) {
             (void)munmap(opened->nodes, CYC_WRITER_NODES_MAX * sizeof *opened->nodes);
         }
         if (opened->event_fd >= 0) {
             (void)close(opened->event_fd);
         }
+        free(opened->core);
         free(opened);
         return cyc_err_set(err, CYC_E_NO_MEMORY, "cannot start the writer's thread: out of memory");
     }
@@ -462,11 +514,8 @@ static void free_slot(struct slot *slot)
     close_trace(slot);
     cyc_text_release(&slot->trace);
     cyc_text_release(&slot->trace_text);
-    free(slot->core);
-    free(slot->marked);
-    free(slot->step);
-    cyc_text_release(&slot->text);
-    cyc_text_release(&slot->host_text);
+    cyc_text_release(&slot->core);
+    cyc_text_release(&slot->marked);
     free(slot);
 }
 
@@ -487,6 +536,7 @@ void cyc_writer_close(struct cyc_writer *writer)
     (void)pthread_cond_destroy(&writer->wake);
     (void)munmap(writer->nodes, CYC_WRITER_NODES_MAX * sizeof *writer->nodes);
     (void)close(writer->event_fd);
+    free(writer->core);
     free(writer);
 }
 
@@ -497,12 +547,6 @@ static struct slot *make_slot(void)
         return NULL;
     }
     slot->trace_fd = -1;
-    slot->core = calloc(1, cyc_core_size());
-    slot->marked = calloc(1, cyc_core_size());
-    if (slot->core == NULL || slot->marked == NULL) {
-        free_slot(slot);
-        return NULL;
-    }
     return slot;
 }
 
@@ -510,8 +554,6 @@ static struct slot *make_slot(void)
 static void clear_slot(struct slot *slot, unsigned index, struct cyc_run *run, int64_t sync_ns)
 {
     struct slot kept = *slot;
-    free(kept.step);
-    cyc_text_clear(&kept.text);
     cyc_text_clear(&kept.trace);
     kept.trace.failed = false;
     const int64_t now = now_ns();
@@ -521,8 +563,6 @@ static void clear_slot(struct slot *slot, unsigned index, struct cyc_run *run, i
                           .run = run,
                           .core = kept.core,
                           .marked = kept.marked,
-                          .text = kept.text,
-                          .host_text = kept.host_text,
                           .trace = kept.trace,
                           .trace_text = kept.trace_text,
                           .trace_fd = -1,

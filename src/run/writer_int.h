@@ -3,12 +3,14 @@
 #ifndef CYC_RUN_WRITER_INT_H
 #define CYC_RUN_WRITER_INT_H
 
+#include "base/pack.h"
 #include "run/writer.h"
 
 #include <pthread.h>
 
 #define CYC_WRITER_RUNS_MAX  1024
 #define CYC_WRITER_NODES_MAX 16384
+#define CYC_WRITER_OPEN_MAX  8         /* journals that stay open between two commits */
 #define CYC_WRITER_TRACE_MAX (8u << 20) /* bytes of a trace that wait */
 #define WHO_SIZE             24
 #define WHY_SIZE             448
@@ -65,7 +67,7 @@ struct slot {
     uint64_t ticket; /* the last one given */
     uint64_t wanted; /* something waits until all up to this one is durable */
     struct node *head, *tail;
-    struct cyc_core *core; /* owned; the state behind all posted up to: */
+    struct cyc_text core;  /* packed; the state behind all posted up to: */
     uint64_t state_ticket; /* 0: none was ever posted */
     uint64_t epoch, reading_number;
     bool hasty; /* an event was posted: the state behind it is to be durable at once */
@@ -77,13 +79,13 @@ struct slot {
     struct cyc_writer_news news;
     int status; /* the first failure */
     /* the thread's own */
-    struct cyc_run *run;     /* owned; NULL when ended */
-    struct cyc_core *marked; /* owned; the state of the next mark, and what belongs to it: */
+    struct cyc_run *run;    /* owned; NULL when ended */
+    struct cyc_text marked; /* packed; the state of the next mark, and what belongs to it: */
     uint64_t marked_ticket, marked_epoch, marked_number;
     bool marked_has_host;
     struct cyc_resume_host marked_host;
-    struct cyc_step *step; /* that runs, owned */
-    struct cyc_text text, host_text, trace_text;
+    bool begun; /* a step was */
+    struct cyc_text trace_text;
     int trace_fd;     /* -1: not open */
     bool trace_ended; /* it could not be written */
     int64_t sync_at_ns, push_at_ns;
@@ -106,6 +108,9 @@ struct cyc_writer {
     unsigned slot_count;
     unsigned next_news;
     struct slot *slots[CYC_WRITER_RUNS_MAX];
+    /* the thread's own */
+    struct slot *open[CYC_WRITER_OPEN_MAX]; /* whose journals are open, the latest first */
+    struct cyc_core *core;                  /* owned; room to unpack a state */
 };
 
 void cyc_writer_give_node(struct cyc_writer *writer, struct node *node);

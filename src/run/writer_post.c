@@ -244,7 +244,9 @@ uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned index, const struc
     (void)pthread_mutex_lock(&writer->lock);
     struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
     if (slot != NULL && slot->used && !slot->ended && slot->status == CYC_OK) {
-        memcpy(slot->core, core, cyc_core_size());
+        cyc_text_clear(&slot->core);
+        slot->core.failed = false;
+        cyc_pack_append(&slot->core, core, cyc_core_size());
         ticket = ++slot->ticket;
         slot->state_ticket = ticket;
         slot->wanted = slot->hasty ? ticket : slot->wanted;

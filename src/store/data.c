@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -110,8 +111,23 @@ static void set_room(struct cyc_data *data)
 {
     const uint64_t left =
         data->part_size_max > data->length ? data->part_size_max - data->length : 0;
-    const uint64_t most = left < CYC_DATA_BUFFER_SIZE ? left : CYC_DATA_BUFFER_SIZE;
+    const uint64_t most = left < data->buffer_size ? left : data->buffer_size;
     data->room = data->status == CYC_OK && most > CYC_ROW_SIZE ? (size_t)(most - CYC_ROW_SIZE) : 0;
+}
+
+static void close_part(struct cyc_data *data)
+{
+    if (data->fd >= 0) {
+        (void)close(data->fd); /* all that counts was synced or is the kernel's by now */
+        data->fd = -1;
+    }
+}
+
+void cyc_data_release(struct cyc_data *data)
+{
+    close_part(data);
+    free(data->buffer);
+    data->buffer = NULL;
 }
 
 static int open_part(struct cyc_data *data, unsigned number, struct cyc_err *err)
@@ -126,7 +142,7 @@ static int open_part(struct cyc_data *data, unsigned number, struct cyc_err *err
     if (fd < 0) {
         return fail(data, cyc_file_failed(err, "create", path, errno));
     }
-    cyc_data_close(data);
+    close_part(data);
     data->fd = fd;
     data->number = number;
     (void)cyc_copy(data->path, sizeof data->path, path);
@@ -143,8 +159,8 @@ static int open_part(struct cyc_data *data, unsigned number, struct cyc_err *err
     return CYC_OK;
 }
 
-static void prepare(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
-                    const struct cyc_run_identity *identity)
+static int prepare(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
+                   const struct cyc_run_identity *identity, struct cyc_err *err)
 {
     const int digits[CYC_FIELD_COUNT] = {
         [CYC_FIELD_VOLTAGE] = identity->voltage_decimals,
@@ -168,13 +184,18 @@ static void prepare(struct cyc_data *data, const char *folder, const char *stem,
     data->first_number = number;
     data->sync = identity->sync;
     data->anchor_ms = identity->start_unix_ns / MS_NS;
+    data->buffer_size = identity->sync ? CYC_LIVE_BUFFER_SIZE : CYC_DATA_BUFFER_SIZE;
+    data->buffer = malloc(data->buffer_size);
+    return data->buffer != NULL
+               ? CYC_OK
+               : fail(data, cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the rows of a run"));
 }
 
 int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
                   const struct cyc_run_identity *identity, struct cyc_err *err)
 {
-    prepare(data, folder, stem, number, identity);
-    const int status = open_part(data, number, err);
+    int status = prepare(data, folder, stem, number, identity, err);
+    status = status == CYC_OK ? open_part(data, number, err) : status;
     return status == CYC_OK ? cyc_data_flush(data, err) : status;
 }
 
@@ -182,10 +203,13 @@ int cyc_data_reopen(struct cyc_data *data, const char *folder, const char *stem,
                     const struct cyc_run_identity *identity, struct cyc_err *err)
 {
     char name[CYC_FILE_NAME_SIZE + 48];
-    prepare(data, folder, stem, number, identity);
+    int status = prepare(data, folder, stem, number, identity, err);
+    if (status != CYC_OK) {
+        return status;
+    }
     data->number = number;
     cyc_data_name(name, stem, number, CYC_DATA_SUFFIX);
-    const int status = cyc_path_join(data->path, folder, name, err);
+    status = cyc_path_join(data->path, folder, name, err);
     if (status != CYC_OK) {
         return fail(data, status);
     }
@@ -219,18 +243,13 @@ int cyc_data_flush(struct cyc_data *data, struct cyc_err *err)
     return status;
 }
 
-void cyc_data_close(struct cyc_data *data)
-{
-    if (data->fd >= 0) {
-        (void)close(data->fd); /* all that counts was synced or is the kernel's by now */
-        data->fd = -1;
-    }
-}
-
 /* The buffer or the part is full. */
 static int make_room(struct cyc_data *data, struct cyc_err *err)
 {
-    int status = cyc_data_flush(data, err);
+    int status = cyc_data_push(data, err);
+    if (status == CYC_OK && data->room == 0) {
+        status = cyc_data_flush(data, err);
+    }
     if (status == CYC_OK && data->room == 0) {
         status = open_part(data, data->number + 1, err);
         if (status == CYC_OK && data->sync) {

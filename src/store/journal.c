@@ -21,6 +21,11 @@
  * results they stand in columns of type ANY, because SQLite would store the -0.0 of a REAL column
  * as the integer 0. A definition is found again by its bytes (step_text.c) among the last ones
  * used: the steps of a loop cost one row each.
+ *
+ * An open connection takes some 100 KiB (schema, pages, statements, the index of the log), so
+ * whoever writes hundreds of journals lets most of them rest between two commits: closed, with the
+ * log left as it is. The next statement opens it again; what is at rest looks to readers like a run
+ * whose writer was killed right after a commit.
  */
 #include "store/store_int.h"
 
@@ -92,6 +97,8 @@ static const char *const statement_texts[CYC_STATEMENT_COUNT] = {
     [CYC_STATEMENT_END] = "UPDATE run SET outcome = ?, why = ?, end_t_ns = ?",
 };
 
+#define LIVE_PRAGMAS "PRAGMA synchronous=FULL; PRAGMA cache_size=8; PRAGMA wal_autocheckpoint=100"
+
 /* ---- Plumbing -------------------------------------------------------------------------------- */
 
 /* Of a COMMIT that fails SQLite keeps the error number only with the file. */
@@ -160,9 +167,37 @@ static int exec(struct cyc_journal *journal, const char *sql, struct cyc_err *er
                                                                          : failed(journal, err);
 }
 
+/* A connection for writing to the journal of a live run, of which a daemon has hundreds: little
+ * memory for each, and a log so short that whoever opens it has soon read it again. */
+static int open_live(struct cyc_journal *journal, const char *pragmas, struct cyc_err *err)
+{
+    int status = CYC_OK;
+    if (sqlite3_open_v2(journal->path, &journal->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        status = cyc_journal_failed(err, journal->db, "open", journal->path);
+    }
+    if (status == CYC_OK) {
+        (void)sqlite3_busy_timeout(journal->db,
+                                   2000); /* a reader that replays holds it for moments */
+        (void)sqlite3_db_config(journal->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
+        status = exec(journal, pragmas, err);
+    }
+    if (status != CYC_OK) {
+        (void)sqlite3_close(journal->db);
+        journal->db = NULL;
+    }
+    return status;
+}
+
 int cyc_journal_prepare(struct cyc_journal *journal, enum cyc_statement which,
                         struct cyc_bind *bind, struct cyc_err *err)
 {
+    if (journal->db == NULL) { /* it was at rest */
+        const int status = open_live(journal, LIVE_PRAGMAS, err);
+        if (status != CYC_OK) {
+            return status;
+        }
+    }
     sqlite3_stmt **statement = &journal->statements[which];
     if (*statement == NULL &&
         sqlite3_prepare_v3(journal->db, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
@@ -189,7 +224,7 @@ int cyc_journal_begin(struct cyc_journal *journal, enum cyc_statement which, str
 {
     int status = CYC_OK;
     /* SQLite ends the transaction by itself after some failures, so it is asked. */
-    if (sqlite3_get_autocommit(journal->db) != 0) {
+    if (journal->db == NULL || sqlite3_get_autocommit(journal->db) != 0) {
         status = cyc_journal_prepare(journal, CYC_STATEMENT_BEGIN, bind, err);
         if (status == CYC_OK) {
             status = cyc_journal_execute(journal, bind, err);
@@ -262,23 +297,33 @@ int cyc_journal_reopen(struct cyc_journal *journal, const char *folder, struct c
         return status;
     }
     cyc_boot_id(journal->boot_id);
-    if (sqlite3_open_v2(journal->path, &journal->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
-        return cyc_journal_failed(err, journal->db, "open", journal->path);
-    }
-    (void)sqlite3_busy_timeout(journal->db, 2000);
-    /* Of a live run, and a daemon has hundreds of them: little memory for each. */
-    (void)sqlite3_db_config(journal->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
-    return exec(journal, "PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL; PRAGMA cache_size=8",
-                err);
+    return open_live(journal, LIVE_PRAGMAS "; PRAGMA journal_mode=WAL", err);
 }
 
-void cyc_journal_close(struct cyc_journal *journal, bool finished)
+static void finalize_all(struct cyc_journal *journal)
 {
     for (int i = 0; i < CYC_STATEMENT_COUNT; i++) {
         (void)sqlite3_finalize(journal->statements[i]);
         journal->statements[i] = NULL;
     }
+}
+
+void cyc_journal_rest(struct cyc_journal *journal)
+{
+    if (journal->db == NULL || sqlite3_get_autocommit(journal->db) == 0) {
+        return;
+    }
+    finalize_all(journal);
+    /* The log stays: it is synced, and to take it over now would cost two syncs more. */
+    (void)sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void)sqlite3_close(journal->db);
+    journal->db = NULL;
+    cyc_text_release(&journal->scratch);
+}
+
+void cyc_journal_close(struct cyc_journal *journal, bool finished)
+{
+    finalize_all(journal);
     for (int i = 0; i < CYC_DEFINITIONS_MAX; i++) {
         cyc_text_release(&journal->definitions[i].bytes);
     }

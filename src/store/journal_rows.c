@@ -146,6 +146,7 @@ int cyc_journal_step_begin(struct cyc_journal *journal, const struct cyc_step *s
     journal->begun = (struct cyc_result){.step_count = step_count, .start_ns = t_ns};
     journal->begun_cycle = step->cycle_number;
     journal->begun_in_cycle = step->in_cycle;
+    journal->begun_slopes = step->slope_count;
     journal->open_step = status == CYC_OK;
     return status;
 }
@@ -162,7 +163,7 @@ int cyc_journal_step_end(struct cyc_journal *journal, const struct cyc_step *ste
     }
     if (status == CYC_OK) {
         status = write_values(journal, result->step_count, "slope", result->slopes,
-                              step->slope_count, err);
+                              step != NULL ? step->slope_count : journal->begun_slopes, err);
     }
     if (status == CYC_OK) {
         status = write_values(journal, result->step_count, "resistance", result->resistances_ohm,

@@ -224,7 +224,7 @@ static int fill_folder(struct cyc_run *run, const char *runs_dir,
 
 static void close_run(struct cyc_run *run, bool finished)
 {
-    cyc_data_close(&run->data);
+    cyc_data_release(&run->data);
     cyc_journal_close(&run->journal, finished);
     if (run->folder_fd >= 0) {
         (void)close(run->folder_fd);
@@ -337,6 +337,11 @@ int cyc_run_gap(struct cyc_run *run, const struct cyc_gap *gap, struct cyc_err *
 int cyc_run_ending(struct cyc_run *run, uint32_t step_count, const char *text, struct cyc_err *err)
 {
     return cyc_journal_ending(&run->journal, step_count, text, err);
+}
+
+void cyc_run_rest(struct cyc_run *run)
+{
+    cyc_journal_rest(&run->journal);
 }
 
 int cyc_run_push(struct cyc_run *run, struct cyc_err *err)

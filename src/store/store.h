@@ -75,7 +75,8 @@ const char *cyc_run_data_path(const struct cyc_run *run);
 int cyc_run_row(struct cyc_run *run, const struct cyc_record *record, const char *step_type,
                 struct cyc_err *err);
 /* The step as resolved, then its result; a step that is begun shows in the journal from the next
- * commit on. `step` is borrowed for the call. */
+ * commit on. `step` is borrowed for the call; at the end it may be NULL: the one that was begun
+ * last. */
 int cyc_run_step_begin(struct cyc_run *run, const struct cyc_step *step, uint32_t step_count,
                        int64_t t_ns, struct cyc_err *err);
 int cyc_run_step_end(struct cyc_run *run, const struct cyc_step *step,
@@ -116,6 +117,9 @@ int cyc_run_ending(struct cyc_run *run, uint32_t step_count, const char *text, s
 int cyc_run_push(struct cyc_run *run, struct cyc_err *err);
 /* Flushes rows and commits the journal with the mark. */
 int cyc_run_commit(struct cyc_run *run, struct cyc_err *err);
+/* After a commit: gives back what the open journal takes, some 100 KiB, until something is written
+ * again, which then takes half a millisecond longer. For runs that were reopened. */
+void cyc_run_rest(struct cyc_run *run);
 /* Writes how it ended ("done", "stopped", "failed", "fault", "interrupted") and closes. The folder
  * is valid also without it: a reader then says "interrupted". Frees run in any case. */
 int cyc_run_finish(struct cyc_run *run, const char *end, const char *why, int64_t t_ns,

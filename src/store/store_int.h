@@ -14,7 +14,8 @@
 #define CYC_SIDECAR_SUFFIX   ".bdf.metadata.json"
 #define CYC_PART_SIZE_MAX    (UINT64_C(1) << 30) /* of one data file; then the next number */
 #define CYC_DATA_BUFFER_SIZE (256u * 1024u)
-#define CYC_ROW_SIZE         768u /* longest row: 17 fields */
+#define CYC_LIVE_BUFFER_SIZE (4u * 1024u) /* a live run gives its rows away each second */
+#define CYC_ROW_SIZE         768u         /* longest row: 17 fields */
 #define CYC_FILE_NAME_SIZE   160
 #define CYC_RUN_NUMBER_MAX   99999u
 #define CYC_DEFINITIONS_MAX  64 /* step definitions kept at hand */
@@ -116,7 +117,8 @@ struct cyc_data {
     uint8_t decimals[CYC_FIELD_COUNT];
     size_t room; /* a row may begin below this */
     size_t fill;
-    char buffer[CYC_DATA_BUFFER_SIZE];
+    size_t buffer_size;
+    char *buffer; /* owned */
 };
 int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
                   const struct cyc_run_identity *identity, struct cyc_err *err);
@@ -128,7 +130,7 @@ int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const c
 void cyc_data_anchor(struct cyc_data *data, int64_t unix_ns);
 int cyc_data_flush(struct cyc_data *data, struct cyc_err *err); /* and sync, where wanted */
 int cyc_data_push(struct cyc_data *data, struct cyc_err *err);  /* to the kernel only */
-void cyc_data_close(struct cyc_data *data);
+void cyc_data_release(struct cyc_data *data);
 /* `<stem>_<nnn><suffix>` */
 void cyc_data_name(char name[CYC_FILE_NAME_SIZE + 48], const char *stem, unsigned number,
                    const char *suffix);
@@ -168,7 +170,7 @@ struct cyc_definition {
 };
 
 struct cyc_journal {
-    sqlite3 *db; /* owned; NULL: closed */
+    sqlite3 *db; /* owned; NULL: at rest, or closed */
     char path[CYC_PATH_SIZE];
     char boot_id[40];
     sqlite3_stmt *statements[CYC_STATEMENT_COUNT]; /* owned, prepared when first used */
@@ -178,6 +180,7 @@ struct cyc_journal {
     bool open_step; /* begun, not ended, not written yet */
     struct cyc_result begun;
     int64_t begun_definition;
+    uint8_t begun_slopes;
     uint32_t begun_cycle;
     bool begun_in_cycle;
     struct { /* for the next mark */
@@ -209,6 +212,9 @@ int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool syn
                        struct cyc_err *err);
 /* The journal of a run that was cut short; always with syncs. */
 int cyc_journal_reopen(struct cyc_journal *journal, const char *folder, struct cyc_err *err);
+/* Closes the connection, with all the memory it has; what is written next opens it again. Only for
+ * a journal that was reopened; without effect while something waits for the next commit. */
+void cyc_journal_rest(struct cyc_journal *journal);
 void cyc_boot_id(char boot_id[40]); /* of the running kernel; "" when it does not say */
 int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *data_file,
                     const struct cyc_run_identity *identity, struct cyc_err *err);
