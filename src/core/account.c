@@ -8,6 +8,14 @@
  * Where an instrument counts by itself (CYC_SAMPLE_EXACT) its figures are taken. Else charge is
  * the trapezoid over integer nanoseconds between two valid samples, and energy that of V * I. When
  * the current changes its sign in between, both are split at the zero of the straight line.
+ *
+ * When the output was switched in between and the sample says when, each current counts on its own
+ * side of that moment:
+ *
+ *     A  |        x──── sample        so that a step has its charge to the moment of switching and
+ *        |        |                   not to half a sample; behind a gap, where nothing is known
+ *        | x──────┘                   of a current before, it counts from there on
+ *        +-------since------> t
  */
 #include "core/core_int.h"
 
@@ -49,6 +57,34 @@ static void trapezoid(const struct cyc_core *core, const struct cyc_sample *samp
     }
 }
 
+static void pass_rectangle(struct cyc_sums *passed, double voltage_V, double current_A,
+                           int64_t during_ns)
+{
+    const double net_Ah = current_A * ((double)during_ns / CYC_NS_PER_HOUR);
+    if (net_Ah > 0) {
+        passed->charge_Ah += net_Ah;
+        passed->charge_Wh += net_Ah * voltage_V;
+    } else {
+        passed->discharge_Ah -= net_Ah;
+        passed->discharge_Wh -= net_Ah * voltage_V;
+    }
+}
+
+static bool was_switched(const struct cyc_core *core, const struct cyc_sample *sample)
+{
+    return sample->since_ns > core->previous_ns && sample->since_ns <= sample->t_ns;
+}
+
+static void switched(const struct cyc_core *core, const struct cyc_sample *sample,
+                     struct cyc_sums *passed)
+{
+    if (core->has_previous) {
+        pass_rectangle(passed, core->previous_V, core->previous_A,
+                       sample->since_ns - core->previous_ns);
+    }
+    pass_rectangle(passed, sample->voltage_V, sample->current_A, sample->t_ns - sample->since_ns);
+}
+
 static struct cyc_sums sum_of(const struct cyc_sums *a, const struct cyc_sums *b)
 {
     return (struct cyc_sums){a->charge_Ah + b->charge_Ah, a->discharge_Ah + b->discharge_Ah,
@@ -74,6 +110,9 @@ void cyc_core_account(struct cyc_core *core, const struct cyc_sample *sample)
         passed.discharge_Ah = sample->discharge_Ah;
         passed.charge_Wh = sample->charge_Wh;
         passed.discharge_Wh = sample->discharge_Wh;
+    } else if (valid && was_switched(core, sample)) {
+        switched(core, sample, &passed);
+        core->exact = false;
     } else if (valid && core->has_previous && sample->t_ns > core->previous_ns) {
         trapezoid(core, sample, &passed);
         core->exact = false;
@@ -94,6 +133,7 @@ void cyc_core_account(struct cyc_core *core, const struct cyc_sample *sample)
 void cyc_core_account_gap(struct cyc_core *core, const struct cyc_sums *passed)
 {
     core->has_previous = false;
+    core->previous_ns = core->now_ns; /* what was switched before belongs to the gap */
     if (passed->charge_Ah > 0 || passed->discharge_Ah > 0) {
         pass(core, passed);
         core->exact = false;

@@ -119,8 +119,8 @@ struct cyc_core {
     double direct[CYC_DIRECT];    /* VOLTAGE … PRESSURE of it */
     uint8_t validity[CYC_DIRECT]; /* of these: enum cyc_truth, TRUE, STALE or INVALID */
     bool all_valid;
-    bool has_previous; /* the latest sample with valid voltage and current: end of a trapezoid */
-    int64_t previous_ns;
+    bool has_previous;   /* the latest sample with valid voltage and current: end of a trapezoid */
+    int64_t previous_ns; /* of it, or of the end of a gap */
     double previous_V;
     double previous_A;
     struct cyc_sums base[CYC_SCOPES_MAX];  /* of finished steps; [STEP] unused */

@@ -74,6 +74,7 @@ struct cyc_sample {
     double aux[CYC_AUX_MAX]; /* named sensors, SI */
     int64_t temperature_age_ns;
     int64_t pressure_age_ns;
+    int64_t since_ns; /* run time at which the output was switched to what is read; 0: not known */
     /* Passed since the sample before, all >= 0; with CYC_SAMPLE_EXACT only. */
     double charge_Ah;
     double discharge_Ah;

@@ -107,7 +107,9 @@ struct cyc_reading {
     uint32_t flags;                     /* enum cyc_sample_flag: OUTPUT_ON, CV, ENDED, PROTECTION */
     uint32_t valid;                     /* 1u << measurand: measured, and a number */
     double values[CYC_MEASURAND_COUNT]; /* NaN where not valid */
-    char why[48]; /* why something is not valid: "overflow", "over range"; "" */
+    char why[48];     /* why something is not valid: "overflow", "over range"; "" */
+    int64_t since_ns; /* not a driver's: its port knows when it switched the output to what is read;
+                         0: it has not */
 };
 
 struct cyc_driver_option {

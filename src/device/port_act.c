@@ -115,6 +115,12 @@ void cyc_port_note_trips(struct port *port)
     }
 }
 
+/* Switched in a call that began then and is over: in its middle, as a reading is taken. */
+static void switched(struct output *output, int64_t began_ns)
+{
+    output->since_ns = began_ns + (cyc_boot_now_ns() - began_ns) / 2;
+}
+
 static void is_off(struct port *port, struct output *output)
 {
     output->unsafe = output->on = false;
@@ -144,6 +150,7 @@ static void make_off(struct port *port, struct output *output)
     struct unit *const unit = &port->units[output->unit];
     struct cyc_err err = {0};
     const int64_t deadline = cyc_port_deadline(port);
+    const int64_t began = output->unsafe_ns != 0 ? output->unsafe_ns : cyc_boot_now_ns();
     const int status = unit->rig->driver->safe(unit->instrument, output->number, deadline, &err);
     const int64_t now = cyc_boot_now_ns();
     output->retry_ns = now + PORT_RETRY_NS;
@@ -158,6 +165,7 @@ static void make_off(struct port *port, struct output *output)
     done.status = status;
     (void)cyc_copy(done.text, sizeof done.text, err.text);
     if (status == CYC_OK) {
+        switched(output, began);
         is_off(port, output);
     } else if (status == CYC_E_LOST || status == CYC_E_IO) {
         cyc_port_close(port, &err);
@@ -374,7 +382,12 @@ static int apply(struct port *port, struct output *output, const struct cyc_driv
         return status;
     }
     const struct cyc_drive raw = raw_drive(port, output, drive);
-    return drive_output(port, output, &raw, err);
+    const int64_t began = cyc_boot_now_ns();
+    status = drive_output(port, output, &raw, err);
+    if (status == CYC_OK) {
+        switched(output, began);
+    }
+    return status;
 }
 
 /* ---- Chamber and press ------------------------------------------------------------------------

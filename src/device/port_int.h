@@ -56,6 +56,7 @@ struct output {
     int64_t retry_ns;  /* not before */
     int64_t unsafe_ns; /* first told to be off; 0: not yet */
     uint32_t setpoint_number;
+    int64_t since_ns;           /* in the middle of the call that brought it into force, or off */
     struct cyc_drive drive;     /* in force, as the instrument sees it */
     int64_t slice_ns;           /* when it must be applied again; CYC_NEVER */
     bool pending;               /* a command waits for its turn on the bus */
@@ -78,7 +79,7 @@ struct watch {
 };
 
 struct kept { /* a reading in the ring; its number follows from its place */
-    int64_t t_ns;
+    int64_t t_ns, since_ns;
     uint32_t setpoint_number;
     uint16_t output; /* index of the port */
     uint16_t flags;

@@ -49,6 +49,7 @@ static void keep(struct port *port, const struct output *output, const struct cy
     }
     struct kept *const kept = &port->ring[number % port->ring_size];
     *kept = (struct kept){.t_ns = reading->t_ns,
+                          .since_ns = output->since_ns,
                           .setpoint_number = output->setpoint_number,
                           .output = (uint16_t)(output - port->outputs),
                           .flags = (uint16_t)reading->flags,
@@ -64,8 +65,8 @@ static struct cyc_message reading_message(const struct port *port, const struct 
     message.instrument = (int32_t)port->units[output->unit].index;
     message.output = output->number;
     message.setpoint_number = kept->setpoint_number;
-    message.as.reading =
-        (struct cyc_reading){.t_ns = kept->t_ns, .flags = kept->flags, .valid = kept->valid};
+    message.as.reading = (struct cyc_reading){
+        .t_ns = kept->t_ns, .flags = kept->flags, .valid = kept->valid, .since_ns = kept->since_ns};
     memcpy(message.as.reading.values, kept->values, sizeof kept->values);
     return message;
 }

@@ -55,7 +55,6 @@ struct opener {
     struct cyc_run_tail tail;
     bool failed;               /* it has ended in a fault; err says which */
     bool again;                /* a run that was in progress, */
-    uint64_t epoch;            /* its port process now, */
     struct cyc_resume *resume; /* and where it was; NULL: it had not got anywhere */
     char *rig_now;             /* channel's part of the rig; for resume */
     _Atomic bool done;

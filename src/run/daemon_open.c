@@ -64,8 +64,7 @@ static int open_again(struct opener *opener)
         status = cyc_start_read(opener->folder, &opener->start, &opener->err);
     }
     if (status == CYC_OK) {
-        status = cyc_resume_reopen(opener->resume, opener->epoch != journal->epoch, &opener->run,
-                                   &opener->tail, &opener->err);
+        status = cyc_resume_reopen(opener->resume, &opener->run, &opener->tail, &opener->err);
     }
     if (status == CYC_OK && !opener->resume->has_state && journal->finished_steps == 0 &&
         journal->open_step == 0 && journal->row_count == 0) {
@@ -85,7 +84,7 @@ static int open_first(struct opener *opener)
         status = write_marker(opener, &opener->err);
     }
     if (status == CYC_OK) {
-        status = cyc_run_reopen(&opener->journal, false, &opener->run, &opener->tail, &opener->err);
+        status = cyc_run_reopen(&opener->journal, &opener->run, &opener->tail, &opener->err);
     }
     return status;
 }
@@ -138,8 +137,6 @@ int cyc_daemon_opener_new(const struct daemon *daemon, unsigned channel, const c
     }
     made->event_fd = daemon->opener_fd;
     made->again = again;
-    made->epoch =
-        daemon->links[daemon->rig->instruments[daemon->rig->channels[channel].cycler].port].epoch;
     if (again && describe_rig(daemon, channel, made, err) != CYC_OK) {
         free(made);
         return CYC_E_NO_MEMORY;

@@ -332,7 +332,14 @@ static void place(const struct cyc_live *live, const struct cyc_message *message
         taken_ns >= live->force_ns) {
         sample->flags |= CYC_SAMPLE_SETTLED;
     }
-    sample->t_ns = cyc_live_run_time_ns(live, taken_ns);
+    cyc_live_run_times(live, sample);
+}
+
+void cyc_live_run_times(const struct cyc_live *live, struct cyc_sample *sample)
+{
+    const int64_t since_ns = sample->since_ns;
+    sample->t_ns = cyc_live_run_time_ns(live, sample->t_ns);
+    sample->since_ns = since_ns > 0 ? cyc_live_run_time_ns(live, since_ns) : 0;
     sample->temperature_age_ns = scaled(live, sample->temperature_age_ns);
     sample->pressure_age_ns = scaled(live, sample->pressure_age_ns);
 }

@@ -106,6 +106,8 @@ void cyc_live_trip(struct cyc_live *live, enum cyc_reply reply, const char *form
     __attribute__((format(printf, 3, 4)));
 
 /* live.c, for live_past.c */
+/* A merged sample's times from CLOCK_BOOTTIME to run time. */
+void cyc_live_run_times(const struct cyc_live *live, struct cyc_sample *sample);
 void cyc_live_feed(struct cyc_live *live, const struct cyc_event *event);
 void cyc_live_settle(struct cyc_live *live, int status, const struct cyc_err *err);
 void cyc_live_scale_patience(struct cyc_live *live);
@@ -135,6 +137,8 @@ int64_t cyc_live_left_ns(const struct cyc_live *live);
 /* live_judge.c: both */
 /* Run time until which the cell was seen: a sample, a row that was kept, else the mark. */
 int64_t cyc_live_seen_ns(const struct cyc_live *live);
+/* Whether its port knows when the output was switched off, after that run time. */
+bool cyc_live_is_off_known(const struct cyc_live_past *past, int64_t last_ns);
 /* From the last sample on it is a gap; the output was off by then (run time). */
 void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns);
 /* The circuit is open, and the cell was seen so, or cannot be seen. */

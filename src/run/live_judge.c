@@ -196,16 +196,23 @@ int64_t cyc_live_seen_ns(const struct cyc_live *live)
     return tail->rows > 0 && tail->t_ns > seen_ns ? tail->t_ns : seen_ns;
 }
 
+bool cyc_live_is_off_known(const struct cyc_live_past *past, int64_t last_ns)
+{
+    return past->off_seen && past->off.since_ns > last_ns && past->off.since_ns <= past->off.t_ns;
+}
+
 void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns)
 {
     struct cyc_live_past *past = live->past;
     const struct cyc_core *core = cyc_session_core(live->session);
     const struct cyc_sample *last = cyc_core_last(core);
     const int64_t now_ns = cyc_live_run_time_ns(live, live->now_ns);
+    const int64_t seen_ns = cyc_live_seen_ns(live);
     const struct cyc_outage outage = {
         .now_ns = now_ns,
-        .seen_ns = cyc_live_seen_ns(live),
-        .off_earliest_ns = cyc_live_seen_ns(live),
+        .step = cyc_session_step(live->session),
+        .seen_ns = seen_ns,
+        .off_earliest_ns = cyc_live_is_off_known(past, seen_ns) ? off_latest_ns : seen_ns,
         .off_latest_ns = off_latest_ns,
         .current_max_A = fmax(fabs(channel_of(live)->limits.current_max_A),
                               fabs(channel_of(live)->limits.current_min_A)),

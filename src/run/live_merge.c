@@ -123,6 +123,7 @@ static void fill(const struct cyc_merge *merge, struct cyc_sample *sample)
         .pressure_Pa = merge->values[PRESSURE],
         .temperature_age_ns = age_at(merge, TEMPERATURE, reading->t_ns),
         .pressure_age_ns = age_at(merge, PRESSURE, reading->t_ns),
+        .since_ns = reading->since_ns,
     };
     for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
         sample->aux[i] = aux_at(merge, i, reading->t_ns);

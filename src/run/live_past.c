@@ -104,14 +104,15 @@ static int restore(void *context, const struct cyc_step *step, struct cyc_core *
     return status;
 }
 
-/* Run time goes on: by the same clock within one boot, else from now on anew. */
+/* Run time goes on: by the same clock within one boot, else from now on anew; also where the mark
+ * is from before it began. */
 static void set_clock(struct cyc_live *live)
 {
     const struct cyc_resume *resume = live->options.resume;
     live->options.rate = resume->host.rate;
     live->options.time_ns = resume->host.time_ns;
     live->start_ns = resume->host.boot_ns;
-    if (resume->kind == CYC_ABSENCE_MACHINE) {
+    if (resume->kind == CYC_ABSENCE_MACHINE || resume->host.boot_ns == 0) {
         const int64_t t_ns = cyc_resume_time_ns(resume, live->now_ns, wall_ns());
         live->past->unknown_time = t_ns == CYC_NEVER;
         live->options.time_ns = t_ns == CYC_NEVER ? resume->journal.t_ns : t_ns;
@@ -202,9 +203,7 @@ static void place(struct cyc_live *live, const struct cyc_message *message,
     if (message->setpoint_number == live->force.number && taken_ns >= live->force_ns) {
         sample->flags |= CYC_SAMPLE_SETTLED;
     }
-    sample->t_ns = cyc_live_run_time_ns(live, taken_ns);
-    sample->temperature_age_ns = scaled(live, sample->temperature_age_ns);
-    sample->pressure_age_ns = scaled(live, sample->pressure_age_ns);
+    cyc_live_run_times(live, sample);
 }
 
 /* The executor sent a setpoint of this step at a moment without a sample. */
@@ -226,7 +225,8 @@ static bool replay_one(struct cyc_live *live, const struct cyc_message *message,
     const struct cyc_core *core = cyc_session_core(live->session);
     const struct cyc_sample *last = cyc_core_last(core);
     place(live, message, sample);
-    if (last != NULL && sample->t_ns <= last->t_ns) {
+    const bool before = sample->t_ns < live->options.time_ns; /* the run's clock began */
+    if (before || (last != NULL && sample->t_ns <= last->t_ns)) {
         return true;
     }
     catch_up(live, sample);
@@ -251,6 +251,18 @@ static bool replay_one(struct cyc_live *live, const struct cyc_message *message,
     return !cyc_session_is_over(live->session);
 }
 
+/* The output had not been on at all, or had been switched off while the run had a master. */
+static void see_off(struct cyc_live *live)
+{
+    struct cyc_live_past *past = live->past;
+    const struct cyc_sample *last = cyc_core_last(cyc_session_core(live->session));
+    const bool new = live->reading_number > live->options.resume->journal.reading_number;
+    if (!past->off_seen && new &&last != NULL && (last->flags & CYC_SAMPLE_OUTPUT_ON) == 0) {
+        past->off_seen = true;
+        past->off = *last;
+    }
+}
+
 static void replay(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
@@ -269,6 +281,7 @@ static void replay(struct cyc_live *live)
             on = replay_one(live, message, &sample);
         }
     }
+    see_off(live);
     for (unsigned i = 0; i < past->count; i++) { /* the rest has been seen */
         const struct cyc_message *message = &past->readings[i];
         if (message->instrument == channel_of(live)->cycler) {
@@ -297,8 +310,9 @@ void cyc_live_past_stray(struct cyc_live *live, const char *why)
 
 /* ---- Messages and time ----------------------------------------------------------------------- */
 
-/* The latest time at which the output can have gone off: seen; else when the lease was over. While
- * the computer slept nobody's lease ended, and when it was switched off only an instrument's own
+/* The latest time at which the output can have gone off: seen; else when the lease was over, of a
+ * daemon that went on for as long after the last that is known as marks lie apart. While the
+ * computer slept nobody's lease ended, and when it was switched off only an instrument's own
  * watchdog or cutoff can have done it before this program came back. */
 static int64_t off_latest_ns(const struct cyc_live *live, int64_t last_ns, int64_t now_ns)
 {
@@ -309,7 +323,7 @@ static int64_t off_latest_ns(const struct cyc_live *live, int64_t last_ns, int64
     const bool ends_itself =
         can->watchdog != CYC_WATCHDOG_NONE || (can->traits & CYC_TRAIT_OWN_CUTOFF) != 0;
     if (past->off_seen) {
-        return past->off.t_ns;
+        return cyc_live_is_off_known(past, last_ns) ? past->off.since_ns : past->off.t_ns;
     }
     if (resume->kind == CYC_ABSENCE_MACHINE && !ends_itself) {
         return now_ns;
@@ -317,13 +331,26 @@ static int64_t off_latest_ns(const struct cyc_live *live, int64_t last_ns, int64
     /* It stands by the boot clock, which a reboot begins anew. */
     const bool slept = resume->kind == CYC_ABSENCE_PROGRAM && resume->host.awake_ns > 0;
     const int64_t awake_ns = slept ? cyc_live_run_time_ns(live, resume->host.awake_ns) : last_ns;
-    return (awake_ns > last_ns ? awake_ns : last_ns) + scaled(live, SAFE_NS);
+    const int64_t off_ns =
+        (awake_ns > last_ns ? awake_ns : last_ns) + scaled(live, live->rig->sync_ns + SAFE_NS);
+    return off_ns < now_ns ? off_ns : now_ns;
+}
+
+/* What kept rows tell, the executor knows better once it has seen their readings. */
+static void forget_tail(struct cyc_live *live)
+{
+    const struct cyc_sample *last = cyc_core_last(cyc_session_core(live->session));
+    struct cyc_run_tail *tail = &live->options.tail;
+    if (last != NULL && last->t_ns + CYC_MS_NS > tail->t_ns) { /* rows tell milliseconds */
+        *tail = (struct cyc_run_tail){0};
+    }
 }
 
 /* All readings are in: what was the run's own goes through the session, the rest is a gap. */
 static void interrupt(struct cyc_live *live)
 {
     replay(live);
+    forget_tail(live);
     if (cyc_session_is_over(live->session)) {
         return;
     }

@@ -437,6 +437,11 @@ static bool sensors(struct replay_reader *reader, struct cyc_sample *sample)
     return true;
 }
 
+static bool since(struct replay_reader *reader, struct cyc_sample *to)
+{
+    return !cyc_replay_take(reader, " since ") || take_integer(reader, &to->since_ns);
+}
+
 static bool sample(struct replay_reader *reader, struct cyc_sample *to)
 {
     struct cyc_sums passed = {0};
@@ -447,7 +452,8 @@ static bool sample(struct replay_reader *reader, struct cyc_sample *to)
         number(reader, "T", &to->temperature_degC) && number(reader, "Ta", &to->ambient_degC) &&
         number(reader, "p", &to->pressure_Pa) && sensors(reader, to) &&
         time_of(reader, "T_age", &to->temperature_age_ns) &&
-        time_of(reader, "p_age", &to->pressure_age_ns) && sums(reader, &passed);
+        time_of(reader, "p_age", &to->pressure_age_ns) && since(reader, to) &&
+        sums(reader, &passed);
     to->charge_Ah = passed.charge_Ah;
     to->discharge_Ah = passed.discharge_Ah;
     to->charge_Wh = passed.charge_Wh;

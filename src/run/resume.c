@@ -200,6 +200,10 @@ int64_t cyc_resume_time_ns(const struct cyc_resume *resume, int64_t boot_now_ns,
 {
     const struct cyc_resume_host *host = &resume->host;
     const bool rebooted = resume->kind == CYC_ABSENCE_MACHINE;
+    if (resume->has_state && host->boot_ns == 0) { /* its clock had not begun */
+        return host->time_ns > resume->journal.open_start_ns ? host->time_ns
+                                                             : resume->journal.open_start_ns;
+    }
     const int64_t passed_ns = rebooted ? unix_now_ns - host->unix_ns : boot_now_ns - host->boot_ns;
     if (!resume->has_state || passed_ns < 0) {
         return CYC_NEVER;
@@ -207,11 +211,10 @@ int64_t cyc_resume_time_ns(const struct cyc_resume *resume, int64_t boot_now_ns,
     return (rebooted ? host->t_ns : host->time_ns) + (int64_t)((double)passed_ns * host->rate);
 }
 
-int cyc_resume_reopen(const struct cyc_resume *resume, bool keep_tail, struct cyc_run **run,
+int cyc_resume_reopen(const struct cyc_resume *resume, struct cyc_run **run,
                       struct cyc_run_tail *tail, struct cyc_err *err)
 {
-    return cyc_run_reopen(&resume->journal, keep_tail && resume->kind == CYC_ABSENCE_PROGRAM, run,
-                          tail, err);
+    return cyc_run_reopen(&resume->journal, run, tail, err);
 }
 
 int cyc_resume_restore(const struct cyc_resume *resume, const struct cyc_step *step,
@@ -254,27 +257,84 @@ static void add_rows(struct cyc_sums *sums, const struct cyc_sums *rows,
     sums->discharge_Wh += fmax(rows->discharge_Wh - known->discharge_Wh, 0);
 }
 
-/* Between what currents it can have been unseen: under a setpoint of current it was that or, where
- * the instrument crossed over, less; under one of voltage anything within the compliance. */
-static void current_range(const struct cyc_setpoint *setpoint, double current_A, double most_A,
-                          double *low_A, double *high_A)
+struct range {
+    double low, high;
+};
+
+static void widen(struct range *range, double value)
 {
-    double factor = 1;
+    range->low = fmin(range->low, value);
+    range->high = fmax(range->high, value);
+}
+
+/* Segments of one step follow each other without an intent of their own. False: nobody can say what
+ * current belongs to them. */
+static bool widen_by_segments(struct range *range, const struct cyc_step *step)
+{
+    const uint32_t count = step != NULL ? step->segment_count : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cyc_segment *segment = &step->segments[i];
+        const bool swept = segment->slope_per_s < 0 || segment->slope_per_s > 0;
+        if (swept || (count > 1 && segment->control != CYC_CONTROL_CURRENT &&
+                      segment->control != CYC_CONTROL_OPEN)) {
+            return false;
+        }
+        if (segment->control == CYC_CONTROL_CURRENT) {
+            widen(range, segment->value);
+        }
+    }
+    return true;
+}
+
+/* Between what currents it can have been unseen, where the last one seen was under that setpoint
+ * (`own`) or under the one before: under a setpoint of current it was that or, where the instrument
+ * crossed over, less; under one of voltage anything within the compliance. */
+static struct range current_range(const struct cyc_outage *outage,
+                                  const struct cyc_setpoint *setpoint, double current_A, bool own)
+{
+    const double most_A = outage->current_max_A;
+    const struct range any = {-most_A, most_A};
+    struct range range = {0, 0};
+    widen(&range, current_A);
+    if (!widen_by_segments(&range, outage->step)) {
+        return any;
+    }
     switch (setpoint->control) {
     case CYC_CONTROL_OPEN:
+        break;
     case CYC_CONTROL_CURRENT:
+        widen(&range, setpoint->value);
         break;
     case CYC_CONTROL_VOLTAGE:
-        *low_A = fmax(setpoint->current_min_A, -most_A);
-        *high_A = fmin(setpoint->current_max_A, most_A);
-        return;
+        widen(&range, fmax(setpoint->current_min_A, -most_A));
+        widen(&range, fmin(setpoint->current_max_A, most_A));
+        break;
     case CYC_CONTROL_POWER:
     case CYC_CONTROL_LOAD:
-        factor = 1.25; /* the voltage moves less than this in so short a time */
-        break;
+        widen(&range, 1.25 * current_A); /* the voltage moves less than this in so short a time */
+        return own ? range : any;
     }
-    *low_A = fmin(0, factor * current_A);
-    *high_A = fmax(0, factor * current_A);
+    return range;
+}
+
+/* Was anything driven when it was seen last, or asked for? */
+static bool is_driven(const struct cyc_setpoint *setpoint, const struct cyc_sample *last)
+{
+    const bool still = last != NULL && last->setpoint_number != setpoint->number &&
+                       (last->flags & CYC_SAMPLE_OUTPUT_ON) != 0;
+    return setpoint->control != CYC_CONTROL_OPEN || still;
+}
+
+/* *middle_Ah gets the estimate; returns what it can be off by. */
+static double unseen_charge(const struct cyc_outage *outage, int64_t from_ns, double current_A,
+                            const struct range *range, double *middle_Ah)
+{
+    const int64_t early_ns = outage->off_earliest_ns, late_ns = outage->off_latest_ns;
+    *middle_Ah =
+        0.5 * (charge_Ah(current_A, from_ns, early_ns) + charge_Ah(current_A, from_ns, late_ns));
+    const double low_Ah = charge_Ah(range->low, from_ns, late_ns);   /* it is not above zero, */
+    const double high_Ah = charge_Ah(range->high, from_ns, late_ns); /* and this not below */
+    return fmax(*middle_Ah - low_Ah, high_Ah - *middle_Ah);
 }
 
 void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage,
@@ -298,19 +358,12 @@ void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage
     }
     *gap = (struct cyc_gap){
         .start_ns = from_ns, .end_ns = outage->now_ns, .step_count = cyc_core_step_count(core)};
-    const bool driven = setpoint->control != CYC_CONTROL_OPEN;
-    if (driven && outage->off_latest_ns > from_ns) {
-        const double early_Ah = charge_Ah(current_A, from_ns, outage->off_earliest_ns);
-        const double late_Ah = charge_Ah(current_A, from_ns, outage->off_latest_ns);
-        const double middle_Ah = 0.5 * (early_Ah + late_Ah);
-        double low_A, high_A;
-        current_range(setpoint, current_A, outage->current_max_A, &low_A, &high_A);
-        const double low_Ah = fmin(charge_Ah(low_A, from_ns, outage->off_earliest_ns),
-                                   charge_Ah(low_A, from_ns, outage->off_latest_ns));
-        const double high_Ah = fmax(charge_Ah(high_A, from_ns, outage->off_earliest_ns),
-                                    charge_Ah(high_A, from_ns, outage->off_latest_ns));
+    if (is_driven(setpoint, last) && outage->off_latest_ns > from_ns) {
+        double middle_Ah;
+        const bool own = last != NULL && last->setpoint_number == setpoint->number;
+        const struct range range = current_range(outage, setpoint, current_A, own);
+        gap->bound_Ah = unseen_charge(outage, from_ns, current_A, &range, &middle_Ah);
         add_charge(&absence->passed, middle_Ah, voltage_V);
-        gap->bound_Ah = fmax(middle_Ah - low_Ah, high_Ah - middle_Ah);
     }
     gap->estimate_Ah = absence->passed.charge_Ah - absence->passed.discharge_Ah;
 }

@@ -4,8 +4,9 @@
  *   source process with journal_folder: every finished step is compared, the first answer is the
  *              step that was interrupted (or the next one)
  *   cyc_resume_restore()             the executor as it was under the mark
- *   readings after the mark, that the port process still has: through the session, so that the
- *              rows after the mark are made again, byte for byte
+ *   readings after the mark, that the port process still has: through the session, so that what
+ *              was decided after the mark is decided again; rows that are in the file by then stay
+ *              as they are, the others are added
  *   cyc_resume_interrupt()           the rest is a gap, with an estimate and a bound
  *   cyc_resume_judge()               may it go on by itself? pure: facts in, verdict out
  *   CONTINUE, RESTART or hold        and a gap record with the verdict
@@ -118,12 +119,9 @@ void cyc_resume_close(struct cyc_resume *resume);
 int64_t cyc_resume_time_ns(const struct cyc_resume *resume, int64_t boot_now_ns,
                            int64_t unix_now_ns);
 
-/* Opens the folder for writing again. `keep_tail`: rows behind the mark stay, because the readings
- * they were made from are lost (the port process is another one: its epoch differs from
- * journal.epoch); else they are cut off, to be made again. After a reboot they are always cut off.
- * The interrupted step has to be handed to the writer again: cyc_writer_step_begin() with
- * journal.open_step and journal.open_start_ns. */
-int cyc_resume_reopen(const struct cyc_resume *resume, bool keep_tail, struct cyc_run **run,
+/* Opens the folder for writing again: see cyc_run_reopen(). The interrupted step has to be handed
+ * to the writer again: cyc_writer_step_begin() with journal.open_step and journal.open_start_ns. */
+int cyc_resume_reopen(const struct cyc_resume *resume, struct cyc_run **run,
                       struct cyc_run_tail *tail, struct cyc_err *err);
 /* The executor under the mark; `step`: the one in force then, NULL between steps. */
 int cyc_resume_restore(const struct cyc_resume *resume, const struct cyc_step *step,
@@ -135,6 +133,7 @@ int cyc_resume_restore(const struct cyc_resume *resume, const struct cyc_step *s
 /* When the output went off, as far as somebody saw it; run times. */
 struct cyc_outage {
     int64_t now_ns;
+    const struct cyc_step *step; /* in force; NULL: none */
     int64_t seen_ns; /* until then the cell was seen; counts where the executor has no sample */
     int64_t off_earliest_ns, off_latest_ns; /* equal: seen. Not known: the last sample, and that
                                                plus what the lease and a safe take */
@@ -142,7 +141,8 @@ struct cyc_outage {
     const struct cyc_run_tail *tail;        /* kept rows; NULL: none */
 };
 /* Estimate and bound of the charge from the last sample (or the kept tail's last row) on: the
- * current of that sample flowed until the output went off, somewhere between the two times. When
+ * current of that sample flowed until the output went off, somewhere between the two times; at
+ * most, and in either direction, what was asked for last may have flowed instead, or nothing. When
  * the samples cover the switching off, both are zero. `core`: with all readings in it. `absence`
  * is for the INTERRUPT event, `gap` for the journal (cause and verdict are left NULL). */
 void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage,

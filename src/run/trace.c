@@ -266,6 +266,9 @@ static void put_sample(struct cyc_text *line, const struct cyc_sample *sample)
     }
     put_time(line, "T_age", sample->temperature_age_ns);
     put_time(line, "p_age", sample->pressure_age_ns);
+    if (sample->since_ns != 0) {
+        put_time(line, "since", sample->since_ns);
+    }
     put_sums(line, &(const struct cyc_sums){sample->charge_Ah, sample->discharge_Ah,
                                             sample->charge_Wh, sample->discharge_Wh});
     cyc_text_append(line, "\n");

@@ -55,6 +55,11 @@ void cyc_data_name(char name[CYC_FILE_NAME_SIZE + 48], const char *stem, unsigne
     (void)snprintf(name, CYC_FILE_NAME_SIZE + 48, "%s_%03u%s", stem, number, suffix);
 }
 
+static int64_t round_ms(int64_t t_ns)
+{
+    return (t_ns + MS_NS / 2) / MS_NS;
+}
+
 /* ---- Parts ----------------------------------------------------------------------------------- */
 
 /* Keeps a failure, if it is one; nothing is written from then on. */
@@ -217,8 +222,15 @@ int cyc_data_reopen(struct cyc_data *data, const char *folder, const char *stem,
     if (data->fd < 0) {
         return fail(data, cyc_file_failed(err, "open", data->path, errno));
     }
+    data->reopened = true;
     empty_buffer(data);
     return CYC_OK;
+}
+
+void cyc_data_there(struct cyc_data *data, const struct cyc_run_tail *tail)
+{
+    data->there_ms = round_ms(tail->t_ns);
+    data->there_index = tail->index;
 }
 
 int cyc_data_push(struct cyc_data *data, struct cyc_err *err)
@@ -350,11 +362,6 @@ static char *put_time(char *at, struct cyc_top *top, int64_t time_ms)
     return at + 5;
 }
 
-static int64_t round_ms(int64_t t_ns)
-{
-    return (t_ns + MS_NS / 2) / MS_NS;
-}
-
 static char *put_number(char *at, struct cyc_data *data, enum cyc_field_index index, double value)
 {
     struct cyc_field *field = &data->fields[index];
@@ -420,9 +427,23 @@ static char *put_kind(char *at, struct cyc_data *data, const struct cyc_record *
     return remember(at, end, data, &data->kind, record->step_count);
 }
 
+/* Made again from the readings behind the mark; as it was seen, it stays. */
+static bool is_there(const struct cyc_data *data, const struct cyc_record *record)
+{
+    if (data->there_index == 0) {
+        return false;
+    }
+    const int64_t time_ms = round_ms(record->sample.t_ns);
+    return time_ms < data->there_ms ||
+           (time_ms == data->there_ms && record->index <= data->there_index);
+}
+
 int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const char *step_type,
                  struct cyc_err *err)
 {
+    if (is_there(data, record)) {
+        return CYC_OK;
+    }
     if (data->fill >= data->room) {
         const int status = make_room(data, err);
         if (status != CYC_OK) {
@@ -440,7 +461,7 @@ int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const c
     at = put_number(at, data, CYC_FIELD_AMBIENT, sample->ambient_degC);
     at = put_kind(at, data, record, step_type);
     at = put_time(at, &data->step_time, round_ms(record->step_time_ns));
-    at = put_rising(at, &data->index, record->index);
+    at = put_rising(at, &data->index, data->reopened ? data->row_count + 1 : record->index);
     *at++ = ',';
     at = put_number(at, data, CYC_FIELD_CHARGE_AH, record->test.charge_Ah);
     at = put_number(at, data, CYC_FIELD_DISCHARGE_AH, record->test.discharge_Ah);

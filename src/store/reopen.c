@@ -2,12 +2,16 @@
  *
  *   data file   |######## under the mark ########|---- tail ----|..half a row
  *                                                ▲              ▲
- *                                       cut here │      or here │ (rows kept)
+ *                          after a reboot cut here      else here
  *
  * The mark was written after the rows under it were on the disk, so the file is never shorter, and
  * its checksum holds; where not, somebody has changed it, and the run is not touched. What lies
  * behind the mark the kernel had been given: within one boot it is there to the last row, after a
  * reboot anything may stand there. Parts that were begun behind the mark are removed.
+ *
+ * Rows that were kept have been seen, and are not touched again: where the readings behind the mark
+ * are still to be had and the rows are made a second time, only those behind the kept ones are
+ * added. From here on the file numbers its rows by itself.
  *
  * The journal needs no mending: SQLite has done it when it is opened.
  */
@@ -301,7 +305,7 @@ static void remove_later(const char *folder, const char *stem, unsigned number)
     } while (cyc_path_join(path, folder, name, NULL) == CYC_OK && unlink(path) == 0);
 }
 
-static int reopen_data(struct cyc_run *run, const struct cyc_run_journal *journal, bool keep_tail,
+static int reopen_data(struct cyc_run *run, const struct cyc_run_journal *journal,
                        struct cyc_run_tail *tail, struct cyc_err *err)
 {
     struct cyc_data *data = &run->data;
@@ -334,7 +338,7 @@ static int reopen_data(struct cyc_run *run, const struct cyc_run_journal *journa
     }
     (void)take_apart(journal->first_file, stem, sizeof stem, &data->first_number);
     data->length = journal->length;
-    if (keep_tail && journal->same_boot) {
+    if (journal->same_boot) {
         status = whole_lines(data->fd, data->path, journal->length, &data->length, &rows, err);
     }
     if (status == CYC_OK) {
@@ -343,6 +347,7 @@ static int reopen_data(struct cyc_run *run, const struct cyc_run_journal *journa
     if (status == CYC_OK && rows > 0) {
         status = sum_up(data->fd, data->path, data->length, &data->checksum, err);
         (void)cyc_data_tail(data->path, tail);
+        cyc_data_there(data, tail);
         tail->rows = rows;
     }
     remove_later(run->folder, stem, number);
@@ -354,7 +359,7 @@ static int reopen_data(struct cyc_run *run, const struct cyc_run_journal *journa
 
 /* ---- The run --------------------------------------------------------------------------------- */
 
-int cyc_run_reopen(const struct cyc_run_journal *journal, bool keep_tail, struct cyc_run **run,
+int cyc_run_reopen(const struct cyc_run_journal *journal, struct cyc_run **run,
                    struct cyc_run_tail *tail, struct cyc_err *err)
 {
     *run = NULL;
@@ -375,7 +380,7 @@ int cyc_run_reopen(const struct cyc_run_journal *journal, bool keep_tail, struct
     }
     if (status == CYC_OK) {
         opened->data.folder_fd = opened->folder_fd;
-        status = reopen_data(opened, journal, keep_tail, tail, err);
+        status = reopen_data(opened, journal, tail, err);
     }
     if (status == CYC_OK) {
         status = cyc_path_join(opened->data_path, opened->folder, journal->first_file, err);

@@ -1,6 +1,6 @@
 /* The executor's state as text, and back.
  *
- *     executor 1
+ *     executor 3
  *     state 2
  *     total.charge_Ah 0.0012*3 0*16
  *     cutoffs.since_ns 9223372036854775807*32
@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define HEADING "executor 2\n"
+#define HEADING "executor 3\n"
 
 enum field_type { BOOL, U8, U16, U32, U64, I64, F64 };
 
@@ -91,6 +91,7 @@ static const struct field fields[] = {
     ALL(F64, last.aux),
     ONE(I64, last.temperature_age_ns),
     ONE(I64, last.pressure_age_ns),
+    ONE(I64, last.since_ns),
     ONE(F64, last.charge_Ah),
     ONE(F64, last.discharge_Ah),
     ONE(F64, last.charge_Wh),

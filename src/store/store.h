@@ -167,9 +167,10 @@ struct cyc_run_tail {
     double voltage_V, current_A;
     struct cyc_sums test;
 };
-/* Opens for writing again; locks. The data file is checked against the mark and cut: at the mark,
- * or with keep_tail (same boot only) at its last line feed; later parts are removed. */
-int cyc_run_reopen(const struct cyc_run_journal *journal, bool keep_tail, struct cyc_run **run,
+/* Opens for writing again; locks. The data file is checked against the mark and cut: within one
+ * boot at its last line feed, else at the mark; later parts are removed. Rows that are kept are not
+ * written a second time: cyc_run_row() leaves out what is not behind them. */
+int cyc_run_reopen(const struct cyc_run_journal *journal, struct cyc_run **run,
                    struct cyc_run_tail *tail, struct cyc_err *err);
 
 /* ---- The reserve: a file that gives its space back ------------------------------------------- */

@@ -110,6 +110,9 @@ struct cyc_data {
     struct cyc_checksum checksum; /* of them */
     uint64_t row_count;           /* of all parts, buffered ones included */
     int64_t t_ns;                 /* run time of the last row */
+    bool reopened;                /* its rows are numbered here */
+    int64_t there_ms;             /* rows up to this one stand in it from before: time, */
+    uint64_t there_index;         /* and number */
     int64_t anchor_ms;
     struct cyc_field fields[CYC_FIELD_COUNT];
     struct cyc_step_field place, kind; /* cycle and step count; step id and type */
@@ -125,6 +128,8 @@ int cyc_data_open(struct cyc_data *data, const char *folder, const char *stem, u
 /* An existing part, to go on behind what it holds; the caller sets what is known of that. */
 int cyc_data_reopen(struct cyc_data *data, const char *folder, const char *stem, unsigned number,
                     const struct cyc_run_identity *identity, struct cyc_err *err);
+/* Rows up to this one stand in it, beyond the mark: when they are made again they are left out. */
+void cyc_data_there(struct cyc_data *data, const struct cyc_run_tail *tail);
 int cyc_data_row(struct cyc_data *data, const struct cyc_record *record, const char *step_type,
                  struct cyc_err *err);
 void cyc_data_anchor(struct cyc_data *data, int64_t unix_ns);

@@ -107,6 +107,70 @@ static void counts_that_are_no_numbers_are_replaced_by_the_trapezoid(void)
     }
 }
 
+static void give_switched(struct rig *rig, double voltage_V, double current_A, int64_t since_ns)
+{
+    struct cyc_sample sample = rig_peek(rig);
+    sample.voltage_V = voltage_V;
+    sample.current_A = current_A;
+    sample.since_ns = since_ns;
+    sample.flags &= ~(unsigned)CYC_SAMPLE_EXACT;
+    rig_give(rig, &sample);
+}
+
+static void a_switch_in_between_gives_each_current_its_own_side(void)
+{
+    struct rig *rig = running(4.0, 1.0);
+    rig_pass(rig, HOUR);
+    give_switched(rig, 3.0, -2.0, 45 * MINUTE);
+    CYC_NEAR(step_sums(rig)->charge_Ah, 0.75, 1e-15);
+    CYC_NEAR(step_sums(rig)->charge_Wh, 3.0, 1e-15);
+    CYC_NEAR(step_sums(rig)->discharge_Ah, 0.5, 1e-15);
+    CYC_NEAR(step_sums(rig)->discharge_Wh, 1.5, 1e-15);
+    CU_ASSERT_FALSE(rig->core.exact);
+    rig_pass(rig, HOUR); /* the next one was taken under the same: a trapezoid */
+    give_switched(rig, 3.0, -1.0, 45 * MINUTE);
+    CYC_NEAR(step_sums(rig)->discharge_Ah, 2.0, 1e-15);
+    rig_free(rig);
+}
+
+static void a_switch_behind_the_sample_counts_from_the_next_one_on(void)
+{
+    struct rig *rig = running(4.0, 1.0);
+    rig_pass(rig, HOUR);
+    give_switched(rig, 4.0, 1.0, 2 * HOUR);
+    CYC_NEAR(step_sums(rig)->charge_Ah, 1.0, 1e-15);
+    rig_pass(rig, 2 * HOUR);
+    give_switched(rig, 4.0, 0.0, 2 * HOUR);
+    CYC_NEAR(step_sums(rig)->charge_Ah, 2.0, 1e-15);
+    rig_free(rig);
+}
+
+static void an_invalid_reading_leaves_the_switch_to_the_next_one(void)
+{
+    struct rig *rig = running(4.0, 1.0);
+    rig_pass(rig, HOUR);
+    give_switched(rig, 4.0, NAN, 30 * MINUTE);
+    rig_pass(rig, HOUR);
+    give_switched(rig, 4.0, 2.0, 30 * MINUTE);
+    CYC_NEAR(step_sums(rig)->charge_Ah, 0.5 + 3.0, 1e-15);
+    rig_free(rig);
+}
+
+static void behind_a_gap_a_current_counts_from_when_it_was_switched_on(void)
+{
+    struct rig *rig = running(4.0, 1.0);
+    rig_pass(rig, HOUR);
+    rig_operator(rig, CYC_OPERATOR_INTERRUPT);
+    rig_pass(rig, HOUR);
+    give_switched(rig, 4.0, 2.0, 90 * MINUTE);
+    CYC_NEAR(step_sums(rig)->charge_Ah, 1.0, 1e-15);
+    rig_operator(rig, CYC_OPERATOR_INTERRUPT);
+    rig_pass(rig, HOUR); /* switched before the end of the gap: that is the gap's */
+    give_switched(rig, 4.0, 2.0, 90 * MINUTE);
+    CYC_NEAR(step_sums(rig)->charge_Ah, 1.0, 1e-15);
+    rig_free(rig);
+}
+
 static void invalid_readings_are_bridged_by_the_valid_ones_around(void)
 {
     struct rig *rig = running(4.0, 1.0);
@@ -234,6 +298,10 @@ const struct cyc_check cyc_check_account[] = {
     CYC_CHECK(discharge_is_counted_apart),
     CYC_CHECK(exact_counts_are_taken_and_said_so),
     CYC_CHECK(counts_that_are_no_numbers_are_replaced_by_the_trapezoid),
+    CYC_CHECK(a_switch_in_between_gives_each_current_its_own_side),
+    CYC_CHECK(a_switch_behind_the_sample_counts_from_the_next_one_on),
+    CYC_CHECK(an_invalid_reading_leaves_the_switch_to_the_next_one),
+    CYC_CHECK(behind_a_gap_a_current_counts_from_when_it_was_switched_on),
     CYC_CHECK(invalid_readings_are_bridged_by_the_valid_ones_around),
     CYC_CHECK(samples_from_the_past_change_nothing_but_their_own_count),
     CYC_CHECK(a_repeated_sample_adds_nothing),

@@ -96,7 +96,7 @@ static void the_structs_within_the_state_have_the_size_that_the_table_covers(voi
     CU_ASSERT_EQUAL(sizeof(struct cyc_fault), 32);
     CU_ASSERT_EQUAL(sizeof(struct cyc_setpoint), 40);
     CU_ASSERT_EQUAL(sizeof(struct cyc_environment), 40);
-    CU_ASSERT_EQUAL(sizeof(struct cyc_sample), 16 + 8 * (5 + CYC_AUX_MAX + 2 + 4));
+    CU_ASSERT_EQUAL(sizeof(struct cyc_sample), 16 + 8 * (5 + CYC_AUX_MAX + 3 + 4));
     CU_ASSERT_EQUAL(sizeof(struct cyc_sums), 32);
     CU_ASSERT_EQUAL(sizeof(struct cyc_band), 40);
     CU_ASSERT_EQUAL(sizeof(struct cyc_delta), 32);
@@ -147,7 +147,7 @@ static char *replaced(const char *text, const char *find, const char *by)
 static void a_text_that_does_not_fit_is_refused_as_a_whole(void)
 {
     static const char *const edits[][2] = {
-        {"executor 2\n", "executor 1\n"},
+        {"executor 3\n", "executor 2\n"},
         {"\nstate 2", "\nstate 7"},
         {"\nstate 2", "\nstate"},
         {"\nstate 2", "\nstate -2"},

@@ -305,7 +305,7 @@ bad_disk() {
 }
 full_disk() {
     begin full_disk
-    bad_disk write=full long 12000 "full.*free some space"
+    bad_disk write=full long 5000 "full.*free some space"
 }
 failed_sync() {
     begin failed_sync

@@ -75,7 +75,7 @@ outputs() {
             print what == "times" ? times + 0 : driven + 0
         }'
 }
-# A mark before that knows no time; a run killed so early is held in any case.
+# A mark before that knows neither time nor cell: nothing to compare with.
 clocked() { ask 'SELECT host FROM mark' | grep '^boot_ns [1-9]'; }
 driven() { [ "$(outputs driven)" -gt 0 ]; }
 dark() { [ "$(outputs driven)" -eq 0 ]; }
@@ -165,6 +165,7 @@ one() {
     cat > "$CYCLOSTAT_RIG" << END
 cyclostat_rig: 1
 name: bench
+sync: 1 s
 ports: {smu: {address: $here/smu.tty}}
 instruments: {smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog}}
 channels: {A1: {cycler: smu1, limits: {voltage: [2 V, 5 V], current: 50 mA}}}

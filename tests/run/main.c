@@ -10,7 +10,10 @@ extern const struct cyc_check cyc_check_source_process[];
 extern const struct cyc_check cyc_check_source_hostile[];
 extern const struct cyc_check cyc_check_source_replay[];
 extern const struct cyc_check cyc_check_resume[];
+extern const struct cyc_check cyc_check_gap[];
+extern const struct cyc_check cyc_check_return[];
 extern const struct cyc_check cyc_check_writer[];
+extern const struct cyc_check cyc_check_push[];
 
 int main(int argc, char **argv)
 {
@@ -24,7 +27,10 @@ int main(int argc, char **argv)
                                              {"source_hostile", cyc_check_source_hostile},
                                              {"source_replay", cyc_check_source_replay},
                                              {"resume", cyc_check_resume},
+                                             {"gap", cyc_check_gap},
+                                             {"return", cyc_check_return},
                                              {"writer", cyc_check_writer},
+                                             {"push", cyc_check_push},
                                              {0}};
     return cyc_check_main(argc, argv, suites);
 }

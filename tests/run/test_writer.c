@@ -335,7 +335,7 @@ static bool go_on(const char *run_folder, uint64_t acknowledged, bool traced)
     }
     const struct cyc_run_journal *journal = &resume->journal;
     const bool kept = journal->reading_number >= acknowledged && journal->same_boot;
-    if (cyc_resume_reopen(resume, false, &run, &tail, &err) != CYC_OK) {
+    if (cyc_resume_reopen(resume, &run, &tail, &err) != CYC_OK) {
         printf("\n%s\n", err.text);
         cyc_resume_close(resume);
         return false;

@@ -25,7 +25,7 @@ static struct cyc_run *open_live(void)
     (void)cyc_copy(folder, sizeof folder, cyc_run_folder(run));
     cyc_run_leave(run);
     CU_ASSERT_EQUAL_FATAL(cyc_run_journal_read(folder, &journal, &err), CYC_OK);
-    CU_ASSERT_EQUAL_FATAL(cyc_run_reopen(&journal, true, &run, &tail, &err), CYC_OK);
+    CU_ASSERT_EQUAL_FATAL(cyc_run_reopen(&journal, &run, &tail, &err), CYC_OK);
     cyc_run_journal_release(&journal);
     return run;
 }
@@ -120,7 +120,7 @@ static void a_run_left_at_rest_is_gone_on_with(void)
     CU_ASSERT_EQUAL(journal.finished_steps, 2 * CYCLES);
     CU_ASSERT_EQUAL(journal.row_count, 2 * CYCLES * 40);
     CYC_SAME(journal.state, "executor 2\n");
-    CU_ASSERT_EQUAL(cyc_run_reopen(&journal, true, &run, &tail, &err), CYC_OK);
+    CU_ASSERT_EQUAL(cyc_run_reopen(&journal, &run, &tail, &err), CYC_OK);
     CU_ASSERT_EQUAL(tail.rows, 0);
     CU_ASSERT_EQUAL(cyc_run_finish(run, "done", NULL, 0, &err), CYC_OK);
     CYC_SAME(err.text, "");

@@ -215,7 +215,7 @@ static const char *judge_open(const struct original *original,
         steps != (second ? 4 : 2)) {
         return "the steps are not those under the mark";
     }
-    const int status = cyc_run_reopen(journal, false, &run, &tail, NULL);
+    const int status = cyc_run_reopen(journal, &run, &tail, NULL);
     if (status == CYC_E_JOURNAL) {
         tally->refused++;
         return NULL;
@@ -234,6 +234,7 @@ static const char *judge(const struct original *original, const char *folder, st
     if (cyc_run_journal_read(folder, &journal, NULL) != CYC_OK) {
         return "the journal cannot be read";
     }
+    journal.same_boot = false; /* the power was cut */
     const char *wrong = judge_open(original, &journal, tally);
     cyc_run_journal_release(&journal);
     return wrong;

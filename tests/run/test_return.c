@@ -1,0 +1,414 @@
+/* A daemon that comes back to a run, on readings made by hand: no process, no clock, no disk. What
+ * the port has kept is replayed, what it says of its output's switching is counted, and the gap in
+ * between is judged. */
+#include "check/check.h"
+#include "run/live.h"
+#include "store/state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CURRENT_A 0.01
+#define BOOT_NS   (1000 * CYC_S_NS) /* CLOCK_BOOTTIME of run time 0 */
+#define SENT_MAX  64
+
+struct desk {
+    struct cyc_rig rig;
+    struct cyc_rig_instrument instrument;
+    struct cyc_rig_channel channel;
+    struct cyc_merge merge;
+    struct cyc_live *live;
+    struct cyc_resume resume;
+    struct cyc_text state; /* owned */
+    struct cyc_message sent[SENT_MAX];
+    unsigned sent_count;
+    uint64_t intent;
+    struct cyc_step step;
+    struct cyc_segment segment;
+    bool asked;
+    struct cyc_gap gap;
+    unsigned gap_count;
+    char verdict[256];
+    int64_t now_ns;
+    uint64_t number; /* of readings */
+};
+
+/* ---- The port, the store, the source --------------------------------------------------------- */
+
+static int take(void *context, int instrument, const struct cyc_message *message,
+                struct cyc_err *err)
+{
+    (void)err, (void)instrument;
+    struct desk *desk = context;
+    if (desk->sent_count < SENT_MAX) {
+        desk->sent[desk->sent_count++] = *message;
+    }
+    return CYC_OK;
+}
+
+static int keep_row(void *context, const struct cyc_record *record, const char *type,
+                    struct cyc_err *err)
+{
+    (void)context, (void)record, (void)type, (void)err;
+    return CYC_OK;
+}
+
+static int keep_begin(void *context, const struct cyc_step *step, uint32_t count, int64_t t_ns,
+                      struct cyc_err *err)
+{
+    (void)context, (void)step, (void)count, (void)t_ns, (void)err;
+    return CYC_OK;
+}
+
+static int keep_end(void *context, const struct cyc_step *step, const struct cyc_result *result,
+                    struct cyc_err *err)
+{
+    (void)context, (void)step, (void)result, (void)err;
+    return CYC_OK;
+}
+
+static int keep_cycle(void *context, const struct cyc_cycle *cycle, struct cyc_err *err)
+{
+    (void)context, (void)cycle, (void)err;
+    return CYC_OK;
+}
+
+static int keep_event(void *context, int64_t t_ns, const char *who, const char *what,
+                      const char *why, struct cyc_err *err)
+{
+    (void)context, (void)t_ns, (void)who, (void)what, (void)why, (void)err;
+    return CYC_OK;
+}
+
+static int keep_expectation(void *context, const struct cyc_expectation *row, struct cyc_err *err)
+{
+    (void)context, (void)row, (void)err;
+    return CYC_OK;
+}
+
+static int commit(void *context, struct cyc_err *err)
+{
+    (void)context, (void)err;
+    return CYC_OK;
+}
+
+static int finish(void *context, const char *end, const char *why, int64_t t_ns,
+                  struct cyc_err *err)
+{
+    (void)context, (void)end, (void)why, (void)t_ns, (void)err;
+    return CYC_OK;
+}
+
+static void keep_gap(void *context, const struct cyc_gap *gap)
+{
+    struct desk *desk = context;
+    desk->gap = *gap;
+    desk->gap_count++;
+    (void)cyc_copy(desk->verdict, sizeof desk->verdict, gap->verdict);
+}
+
+static int ask(void *context, const struct cyc_result *result, struct cyc_err *err)
+{
+    (void)result, (void)err;
+    ((struct desk *)context)->asked = true;
+    return CYC_OK;
+}
+
+static int answer(void *context, struct cyc_item *item, struct cyc_err *err)
+{
+    struct desk *desk = context;
+    if (!desk->asked) {
+        return cyc_err_set(err, CYC_E_TIMEOUT, "not yet");
+    }
+    desk->asked = false;
+    *item = (struct cyc_item){.kind = CYC_ITEM_STEP, .step = &desk->step};
+    return CYC_OK;
+}
+
+static unsigned expectations(void *context, const struct cyc_expectation **rows)
+{
+    (void)context;
+    *rows = NULL;
+    return 0;
+}
+
+static void progress(void *context, struct cyc_source_progress *far)
+{
+    (void)context;
+    *far = (struct cyc_source_progress){0, 0};
+}
+
+/* ---- The desk -------------------------------------------------------------------------------- */
+
+static void lay_out(struct desk *desk)
+{
+    const struct cyc_environment unchanged = {NAN, NAN, false, NAN, false};
+    memset(desk, 0, sizeof *desk);
+    desk->instrument.poll_ns = 100 * CYC_MS_NS;
+    desk->rig.instruments = &desk->instrument;
+    desk->rig.channels = &desk->channel;
+    desk->rig.instrument_count = desk->rig.channel_count = 1;
+    desk->rig.sync_ns = 10 * CYC_S_NS;
+    desk->channel = (struct cyc_rig_channel){.chamber = -1,
+                                             .press = -1,
+                                             .temperature = -1,
+                                             .pressure = -1,
+                                             .ambient = -1,
+                                             .limits = {2, 5, -1, 1, NAN, NAN, NAN, NAN},
+                                             .voltage = {.gain = 1},
+                                             .current = {.gain = 1}};
+    for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
+        desk->channel.aux[i] = -1;
+    }
+    cyc_merge_init(&desk->merge, &desk->rig, 0);
+    desk->merge.linked = true;
+    desk->segment = (struct cyc_segment){
+        .duration_ns = CYC_NEVER, .control = CYC_CONTROL_CURRENT, .value = CURRENT_A};
+    desk->step = (struct cyc_step){.mode = CYC_MODE_CC,
+                                   .charging = true,
+                                   .id = 1,
+                                   .segments = &desk->segment,
+                                   .segment_count = 1,
+                                   .hold_V = NAN,
+                                   .timeout_ns = CYC_NEVER,
+                                   .after_interruption = CYC_INTERRUPTION_CONTINUE,
+                                   .max_gap_ns = 20 * CYC_S_NS,
+                                   .environment = unchanged};
+    desk->step.record.every_ns = CYC_S_NS;
+    desk->resume = (struct cyc_resume){.kind = CYC_ABSENCE_PROGRAM,
+                                       .has_state = true,
+                                       .host = {.rate = 1},
+                                       .journal = {.cell = "mine",
+                                                   .rig_channel_json = "{}",
+                                                   .held_why = "",
+                                                   .epoch = 1,
+                                                   .open_step = 1,
+                                                   .same_boot = true}};
+    for (unsigned i = 0; i < CYC_RESUME_SENSORS; i++) {
+        desk->resume.host.values[i] = NAN;
+    }
+}
+
+static void come_back(struct desk *desk, const struct cyc_core *core, int64_t now_ns,
+                      const struct cyc_run_tail *tail)
+{
+    struct cyc_err err = {0};
+    cyc_state_save(core, &desk->state);
+    desk->resume.journal.state = desk->state.data;
+    const struct cyc_live_options options = {
+        .merge = &desk->merge,
+        .hands = {.context = desk, .send = take},
+        .source = {desk, ask, answer, expectations, progress},
+        .store = {desk, keep_row, keep_begin, keep_end, keep_cycle, keep_event, keep_expectation,
+                  commit, finish},
+        .intent = &desk->intent,
+        .rate = 1,
+        .facts = {.nominal_capacity_Ah = 0.02},
+        .one_c_A = CURRENT_A,
+        .resume = &desk->resume,
+        .tail = *tail,
+        .rig_now = "{}",
+        .gap = keep_gap,
+    };
+    desk->now_ns = now_ns;
+    CU_ASSERT_FATAL(cyc_live_open(&options, &desk->live, &err) == CYC_OK);
+    cyc_live_start(desk->live, now_ns);
+}
+
+static const struct cyc_run_tail no_rows;
+
+static void clear_away(struct desk *desk)
+{
+    cyc_live_close(desk->live);
+    cyc_text_release(&desk->state);
+}
+
+static void give(struct desk *desk, uint32_t setpoint_number, double current_A, int64_t t_ns,
+                 int64_t since_ns)
+{
+    struct cyc_message message = {.kind = CYC_MESSAGE_READING,
+                                  .channel = -1,
+                                  .epoch = 1,
+                                  .number = ++desk->number,
+                                  .setpoint_number = setpoint_number};
+    struct cyc_reading *made = &message.as.reading;
+    made->t_ns = t_ns;
+    made->since_ns = since_ns;
+    made->flags = fabs(current_A) > 0 ? CYC_SAMPLE_OUTPUT_ON : 0;
+    made->valid = 1u << CYC_MEASURAND_VOLTAGE | 1u << CYC_MEASURAND_CURRENT;
+    made->values[CYC_MEASURAND_VOLTAGE] = 3.7;
+    made->values[CYC_MEASURAND_CURRENT] = current_A;
+    cyc_live_message(desk->live, &message, desk->now_ns);
+}
+
+/* The setpoint that went out last is in force now. */
+static uint32_t carry_out(struct desk *desk)
+{
+    struct cyc_message message = {
+        .kind = CYC_MESSAGE_APPLIED, .index = CYC_MESSAGE_APPLY, .t_ns = desk->now_ns};
+    for (unsigned i = 0; i < desk->sent_count; i++) {
+        if (desk->sent[i].kind == CYC_MESSAGE_APPLY) {
+            message.as.drive.setpoint = desk->sent[i].as.drive.setpoint;
+        }
+    }
+    cyc_live_message(desk->live, &message, desk->now_ns);
+    return message.as.drive.setpoint.number;
+}
+
+/* The port sets its instrument up, the circuit is opened, the cell is seen. */
+static void let_it_look(struct desk *desk)
+{
+    const struct cyc_message armed = {.kind = CYC_MESSAGE_ARMED};
+    cyc_live_message(desk->live, &armed, desk->now_ns);
+    desk->now_ns += CYC_S_NS;
+    cyc_live_tick(desk->live, desk->now_ns);
+    const uint32_t open = carry_out(desk);
+    desk->now_ns += 100 * CYC_MS_NS;
+    give(desk, open, 0, desk->now_ns, desk->now_ns - 100 * CYC_MS_NS);
+}
+
+static double charge_of(struct desk *desk)
+{
+    const struct cyc_core *core = cyc_session_core(cyc_live_session(desk->live));
+    return cyc_core_sums(core, CYC_SCOPE_STEP)->charge_Ah;
+}
+
+/* ---- What must hold ---------------------------------------------------------------------------
+ */
+
+/* The mark is the first one of the run; its step was begun, and then the daemon was gone. */
+static void a_run_whose_clock_had_not_begun_is_gone_on_with(void)
+{
+    static struct desk desk;
+    struct cyc_core *core = calloc(1, cyc_core_size());
+    struct cyc_live_view view;
+    cyc_core_init(core);
+    lay_out(&desk);
+    desk.resume.begun = true;
+    come_back(&desk, core, BOOT_NS, &no_rows);
+    give(&desk, 0, 0, BOOT_NS - CYC_S_NS, 0); /* kept from before */
+    let_it_look(&desk);
+    CU_ASSERT_EQUAL(desk.gap_count, 1);
+    CYC_SAME(desk.verdict, "continue");
+    CU_ASSERT(desk.gap.end_ns - desk.gap.start_ns < 2 * CYC_S_NS);
+    CU_ASSERT(cyc_live_run_time_ns(desk.live, desk.now_ns) < 2 * CYC_S_NS);
+    cyc_live_view(desk.live, &view);
+    CU_ASSERT(view.state == CYC_LIVE_RUNNING && !view.held);
+    clear_away(&desk);
+    free(core);
+}
+
+/* An executor that has charged for five seconds, and the host's memory of it. */
+static struct cyc_core *in_the_midst(struct desk *desk)
+{
+    struct cyc_core *core = calloc(1, cyc_core_size());
+    struct cyc_actions actions;
+    cyc_core_init(core);
+    for (int64_t i = 0; i <= 5; i++) {
+        struct cyc_sample sample = {.t_ns = i * CYC_S_NS,
+                                    .setpoint_number = cyc_core_setpoint(core)->number,
+                                    .flags = CYC_SAMPLE_OUTPUT_ON | CYC_SAMPLE_SETTLED,
+                                    .voltage_V = 3.7,
+                                    .current_A = i > 0 ? CURRENT_A : 0,
+                                    .temperature_degC = NAN,
+                                    .ambient_degC = NAN,
+                                    .pressure_Pa = NAN,
+                                    .since_ns = i > 0 ? CYC_S_NS / 2 : 0};
+        for (unsigned k = 0; k < CYC_AUX_MAX; k++) {
+            sample.aux[k] = NAN;
+        }
+        const struct cyc_event event = {
+            .kind = CYC_EVENT_SAMPLE, .t_ns = sample.t_ns, .sample = &sample};
+        cyc_core_handle(core, i > 0 ? &desk->step : NULL, &event, &actions);
+        if (i == 0) {
+            const struct cyc_event begin = {.kind = CYC_EVENT_STEP};
+            cyc_core_handle(core, &desk->step, &begin, &actions);
+        }
+    }
+    desk->number = desk->resume.journal.reading_number = 5;
+    desk->resume.host.boot_ns = BOOT_NS;
+    desk->resume.host.settle_number = cyc_core_setpoint(core)->number;
+    desk->resume.in_step = true;
+    desk->resume.step_count = 1;
+    desk->resume.state = cyc_core_state(core);
+    return core;
+}
+
+static void the_charge_of_a_step_counts_to_the_moments_of_switching(void)
+{
+    static struct desk desk;
+    lay_out(&desk);
+    struct cyc_core *core = in_the_midst(&desk);
+    const uint32_t number = cyc_core_setpoint(core)->number;
+    const int64_t off_ns = BOOT_NS + 8300 * CYC_MS_NS;
+    come_back(&desk, core, BOOT_NS + 10 * CYC_S_NS, &no_rows);
+    for (int64_t i = 6; i <= 8; i++) { /* the port went on reading */
+        give(&desk, number, CURRENT_A, BOOT_NS + i * CYC_S_NS, BOOT_NS + CYC_S_NS / 2);
+    }
+    give(&desk, 0, 0, BOOT_NS + 9 * CYC_S_NS, off_ns);
+    let_it_look(&desk);
+    CYC_SAME(desk.verdict, "continue");
+    CYC_NEAR(desk.gap.estimate_Ah, CURRENT_A * 0.3 / 3600, 1e-12);
+    CU_ASSERT(desk.gap.bound_Ah >= CURRENT_A * 0.3 / 3600 - 1e-12);
+    CYC_NEAR(charge_of(&desk), CURRENT_A * 7.8 / 3600, 1e-12);
+    desk.now_ns += 200 * CYC_MS_NS; /* it is driven again, and the first sample is late */
+    const int64_t on_ns = desk.now_ns;
+    const uint32_t again = carry_out(&desk);
+    desk.now_ns += 700 * CYC_MS_NS;
+    give(&desk, again, CURRENT_A, desk.now_ns, on_ns);
+    CYC_NEAR(charge_of(&desk), CURRENT_A * 8.5 / 3600, 1e-12);
+    clear_away(&desk);
+    free(core);
+}
+
+/* Rows up to there are in the file, so the executor has them, and nothing is unseen for that. */
+static void rows_that_were_kept_do_not_count_twice(void)
+{
+    static struct desk desk;
+    lay_out(&desk);
+    struct cyc_core *core = in_the_midst(&desk);
+    const uint32_t number = cyc_core_setpoint(core)->number;
+    const struct cyc_run_tail rows = {.rows = 2,
+                                      .index = 9,
+                                      .t_ns = 7 * CYC_S_NS,
+                                      .voltage_V = 3.7,
+                                      .current_A = CURRENT_A,
+                                      .test = {.charge_Ah = CURRENT_A * 6.5 / 3600}};
+    come_back(&desk, core, BOOT_NS + 10 * CYC_S_NS, &rows);
+    for (int64_t i = 6; i <= 8; i++) {
+        give(&desk, number, CURRENT_A, BOOT_NS + i * CYC_S_NS, BOOT_NS + CYC_S_NS / 2);
+    }
+    give(&desk, 0, 0, BOOT_NS + 8500 * CYC_MS_NS, BOOT_NS + 8400 * CYC_MS_NS);
+    let_it_look(&desk);
+    CYC_NEAR(desk.gap.estimate_Ah, CURRENT_A * 0.4 / 3600, 1e-12);
+    CYC_NEAR(charge_of(&desk), CURRENT_A * 7.9 / 3600, 1e-12);
+    clear_away(&desk);
+    free(core);
+}
+
+/* Nobody has seen anything since the mark, and the daemon may have gone on for as long as marks lie
+ * apart. */
+static void without_readings_the_bound_holds_from_mark_to_mark(void)
+{
+    static struct desk desk;
+    lay_out(&desk);
+    struct cyc_core *core = in_the_midst(&desk);
+    desk.resume.journal.epoch = 2; /* another port process had been there */
+    come_back(&desk, core, BOOT_NS + 19 * CYC_S_NS, &no_rows);
+    let_it_look(&desk);
+    const double most_Ah = CURRENT_A * (10 + 1.6) / 3600;
+    CU_ASSERT(desk.gap.estimate_Ah + desk.gap.bound_Ah >= most_Ah - 1e-12);
+    CU_ASSERT(desk.gap.estimate_Ah - desk.gap.bound_Ah <= 1e-12);
+    CU_ASSERT(desk.gap.bound_Ah < most_Ah);
+    clear_away(&desk);
+    free(core);
+}
+
+const struct cyc_check cyc_check_return[] = {
+    CYC_CHECK(a_run_whose_clock_had_not_begun_is_gone_on_with),
+    CYC_CHECK(the_charge_of_a_step_counts_to_the_moments_of_switching),
+    CYC_CHECK(rows_that_were_kept_do_not_count_twice),
+    CYC_CHECK(without_readings_the_bound_holds_from_mark_to_mark),
+    {0},
+};
