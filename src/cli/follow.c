@@ -75,7 +75,9 @@ static void put_line(struct cyc_text *line, const struct cyc_channel_status *sta
     put_value(line, cyc_cli_rounded(status->current_A, 5), CYC_KIND_CURRENT);
     put_value(line, cyc_cli_rounded(status->temperature_degC, 4), CYC_KIND_TEMPERATURE);
     put_value(line, cyc_cli_rounded(status->pressure_Pa, 4), CYC_KIND_PRESSURE);
-    put_value(line, cyc_cli_rounded(status->step_capacity_Ah, 5), CYC_KIND_CAPACITY);
+    if (status->step_count > 0) {
+        put_value(line, cyc_cli_rounded(status->step_capacity_Ah, 5), CYC_KIND_CAPACITY);
+    }
 }
 
 /* So that it does not wrap: whole words only, for half a number would lie. */

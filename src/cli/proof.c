@@ -105,8 +105,12 @@ static int prove_all(const struct cyc_rig *rig, const char *word, const char *st
     int fd = -1;
     if (cyc_message_connect(state_dir, CYC_SUPERVISOR_SOCKET, &fd, NULL) == CYC_OK) {
         (void)close(fd);
-        const struct cyc_err busy = {
-            CYC_E_BUSY, "the rig's processes run; a proof switches outputs off: end them first"};
+        struct cyc_err busy = {0};
+        (void)cyc_err_set(
+            &busy, CYC_E_BUSY,
+            "the rig's processes run, and a proof switches outputs off: end them first "
+            "(`cyclostat shutdown %s`), or prove with --kill when no run is on it",
+            rig->path);
         return cyc_cli_error(&busy);
     }
     const int only = word != NULL ? cyc_rig_find_channel(rig, word) : -1;

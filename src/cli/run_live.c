@@ -269,10 +269,12 @@ static int wait_for_link(struct live_run *run, struct cyc_err *err)
         }
         if (status.rate < run->rate || status.rate > run->rate) {
             char now[CYC_NUMBER_SIZE];
-            return cyc_err_set(err, CYC_E_REFUSED,
-                               "the rig's daemon runs at rate %s already; all runs of a rig share "
-                               "one rate",
-                               cyc_number_exact(now, status.rate));
+            return cyc_err_set(
+                err, CYC_E_REFUSED,
+                "the rig's daemon runs at rate %s already, and all runs of a rig share "
+                "one rate: write --rate %s, or end its processes first (`cyclostat "
+                "shutdown %s`)",
+                cyc_number_exact(now, status.rate), now, run->live.rig_path);
         }
         if (!is_free((enum cyc_channel_state)status.state)) {
             return status.state == CYC_CHANNEL_FAULT

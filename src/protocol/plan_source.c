@@ -264,13 +264,19 @@ static int leave(struct plan_source *source, const struct cyc_plan_node *block, 
     return status;
 }
 
-static void say_why(const struct plan_source *source, const struct cyc_result *result, char *why,
-                    size_t size)
+void cyc_source_say_why(const struct cyc_step *step, const struct cyc_result *result, char *why,
+                        size_t size)
 {
-    const struct cyc_step *const step = &source->resolver.step;
-    (void)snprintf(why, size, "step %u%s%s%s: cutoff of %s, action %s", step->id,
-                   step->name[0] == '\0' ? "" : " '", step->name, step->name[0] == '\0' ? "" : "'",
-                   cyc_reason_name(result->reason), cyc_follow_up_name(result->action));
+    const char *const quote = step->name[0] == '\0' ? "" : "'";
+    const char *const blank = step->name[0] == '\0' ? "" : " ";
+    if (result->reason == CYC_REASON_OPERATOR) {
+        (void)snprintf(why, size, "by an operator, in step %u%s%s%s%s", step->id, blank, quote,
+                       step->name, quote);
+        return;
+    }
+    (void)snprintf(why, size, "step %u%s%s%s%s: cutoff of %s, action %s", step->id, blank, quote,
+                   step->name, quote, cyc_reason_name(result->reason),
+                   cyc_follow_up_name(result->action));
 }
 
 /* What the cutoff that ended the step asks for. */
@@ -299,7 +305,7 @@ static int follow(struct plan_source *source, const struct cyc_result *result, s
         return finish(source, CYC_FINISH_DONE, "", err);
     case CYC_FOLLOW_STOP:
     case CYC_FOLLOW_FAIL:
-        say_why(source, result, why, sizeof why);
+        cyc_source_say_why(&source->resolver.step, result, why, sizeof why);
         return finish(source,
                       result->action == CYC_FOLLOW_STOP ? CYC_FINISH_STOPPED : CYC_FINISH_FAILED,
                       why, err);

@@ -60,6 +60,10 @@ const struct cyc_step_plan *cyc_list_source_step(const struct cyc_source *source
                                                  const struct cyc_resolver **resolver);
 void cyc_list_source_close(struct cyc_source *source, struct cyc_history *history);
 
+/* Why a source ends after a step: "step 3 'up': cutoff of time, action stop". */
+void cyc_source_say_why(const struct cyc_step *step, const struct cyc_result *result, char *why,
+                        size_t size);
+
 /* Widens the demands by what a resolved step asks; by what its limits and record rule ask. */
 void cyc_demands_init(struct cyc_demands *demands);
 void cyc_demands_add_step(struct cyc_demands *demands, const struct cyc_step *step,

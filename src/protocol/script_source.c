@@ -29,7 +29,8 @@ static struct cyc_script_source *of(struct cyc_source *source)
     return (struct cyc_script_source *)(void *)source;
 }
 
-/* ---- Places in the text -------------------------------------------------------------------------- */
+/* ---- Places in the text
+ * -------------------------------------------------------------------------- */
 
 uint32_t cyc_script_number(struct cyc_script_source *source, uint32_t line, uint32_t kind)
 {
@@ -46,7 +47,8 @@ uint32_t cyc_script_number(struct cyc_script_source *source, uint32_t line, uint
     return site->line != 0 ? site->number : source->step_count + 1;
 }
 
-/* ---- The end ------------------------------------------------------------------------------------- */
+/* ---- The end
+ * ------------------------------------------------------------------------------------- */
 
 int cyc_script_break_loop(struct cyc_script_source *source, bool complete, struct cyc_err *err)
 {
@@ -75,7 +77,9 @@ static int open_list(struct cyc_script_source *source, bool finally, struct cyc_
     const struct cyc_rules *const after[1] = {&source->base.protocol->plan.finally_rules};
     const struct cyc_list_options options = {
         .plan = &source->list,
-        .rules = finally ? after : source->rule_count > 0 ? source->rules : none,
+        .rules = finally                  ? after
+                 : source->rule_count > 0 ? source->rules
+                                          : none,
         .rule_count = finally ? 1 : source->rule_count,
         .history = &source->history,
         .values = source->values,
@@ -105,16 +109,14 @@ int cyc_script_finish(struct cyc_script_source *source, enum cyc_finish how, con
     return open_list(source, true, err);
 }
 
-/* ---- Results ------------------------------------------------------------------------------------- */
+/* ---- Results
+ * ------------------------------------------------------------------------------------- */
 
 static int follow(struct cyc_script_source *source, const struct cyc_result *result,
                   struct cyc_err *err)
 {
-    const struct cyc_step *const step = &source->resolver.step;
     char why[256];
-    (void)snprintf(why, sizeof why, "step %u%s%s%s: cutoff of %s, action %s", step->id,
-                   step->name[0] == '\0' ? "" : " '", step->name, step->name[0] == '\0' ? "" : "'",
-                   cyc_reason_name(result->reason), cyc_follow_up_name(result->action));
+    cyc_source_say_why(&source->resolver.step, result, why, sizeof why);
     switch (result->action) {
     case CYC_FOLLOW_NEXT:
     case CYC_FOLLOW_PAUSE:
@@ -162,12 +164,12 @@ static int close_list(struct cyc_script_source *source, const struct cyc_item *e
         return CYC_OK;
     }
     source->request = CYC_REQUEST_NONE;
-    return end->finish == CYC_FINISH_DONE
-               ? CYC_OK
-               : cyc_script_finish(source, end->finish, end->text, err);
+    return end->finish == CYC_FINISH_DONE ? CYC_OK
+                                          : cyc_script_finish(source, end->finish, end->text, err);
 }
 
-/* ---- Resuming ------------------------------------------------------------------------------------ */
+/* ---- Resuming
+ * ------------------------------------------------------------------------------------ */
 
 /* Puts the place before an error of the script, or notes it when it is being checked. */
 static int blame(struct cyc_script_source *source, int status, int line, struct cyc_err *inner,
@@ -177,14 +179,14 @@ static int blame(struct cyc_script_source *source, int status, int line, struct 
         return cyc_err_set(err, status, "%s", inner->text);
     }
     if (source->options != NULL) {
-        const struct cyc_pos pos = {.file = source->build.file, .line = (uint32_t)line,
-                                    .column = line > 0 ? 1 : 0};
+        const struct cyc_pos pos = {
+            .file = source->build.file, .line = (uint32_t)line, .column = line > 0 ? 1 : 0};
         (void)cyc_diags_add(source->diags, CYC_SEVERITY_ERROR, pos, "%s", inner->text);
         return cyc_err_set(err, status, "the protocol has mistakes");
     }
-    return line > 0 ? cyc_err_set(err, status, "%s:%d: %s", source->script->chunk, line,
-                                  inner->text)
-                    : cyc_err_set(err, status, "%s: %s", source->script->chunk, inner->text);
+    return line > 0
+               ? cyc_err_set(err, status, "%s:%d: %s", source->script->chunk, line, inner->text)
+               : cyc_err_set(err, status, "%s: %s", source->script->chunk, inner->text);
 }
 
 static int resume(struct cyc_script_source *source, struct cyc_err *err)
@@ -207,7 +209,8 @@ static int resume(struct cyc_script_source *source, struct cyc_err *err)
     return cyc_script_finish(source, CYC_FINISH_DONE, "", err);
 }
 
-/* ---- The source ---------------------------------------------------------------------------------- */
+/* ---- The source
+ * ---------------------------------------------------------------------------------- */
 
 static bool hand_out_cycle(struct cyc_script_source *source, struct cyc_item *item)
 {
@@ -329,7 +332,8 @@ static void close_source(struct cyc_source *base)
 
 static const struct cyc_source_ops ops = {next, expectations, progress, close_source};
 
-/* ---- Opening ------------------------------------------------------------------------------------- */
+/* ---- Opening
+ * ------------------------------------------------------------------------------------- */
 
 static int open_vocabulary(lua_State *L)
 {

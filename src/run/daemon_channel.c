@@ -422,6 +422,7 @@ int cyc_daemon_channel_command(struct daemon *daemon, unsigned index, enum cyc_r
                                const char *who, struct cyc_err *err)
 {
     struct channel *channel = &daemon->channels[index];
+    char why[96];
     if (channel->live == NULL) {
         if (channel->fault && kind == CYC_REQUEST_STOP) {
             return acknowledge(daemon, index);
@@ -438,7 +439,8 @@ int cyc_daemon_channel_command(struct daemon *daemon, unsigned index, enum cyc_r
     case CYC_REQUEST_STOP:
         return to_run(daemon, index, CYC_OPERATOR_STOP, who, err);
     case CYC_REQUEST_ABORT:
-        cyc_live_abort(channel->live, who, daemon->now_ns);
+        (void)snprintf(why, sizeof why, "at once, by %s", who);
+        cyc_live_abort(channel->live, why, daemon->now_ns);
         cyc_daemon_channel_changed(daemon, index);
         return CYC_OK;
     case CYC_REQUEST_STATUS:

@@ -316,9 +316,10 @@ static void check_plausible(struct cyc_live *live, const struct cyc_sample *samp
     }
     const struct cyc_session_store *store = &live->options.store;
     (void)store->event(store->context, report.t_ns, "plausibility", "alarm", report.text, NULL);
-    cyc_live_tell(live, report.text, true);
     if (report.trips) {
-        cyc_live_trip(live, CYC_REPLY_FAILED, "%s", report.text);
+        cyc_live_trip(live, CYC_REPLY_FAILED, "%s", report.text); /* told with the end of the run */
+    } else {
+        cyc_live_tell(live, report.text, true);
     }
 }
 
