@@ -234,6 +234,13 @@ static void take_given(struct cyc_cell_facts *facts, const struct cyc_cell_facts
     }
 }
 
+static void take_resolution(double *resolution, double given)
+{
+    if (given > 0.0) {
+        *resolution = given;
+    }
+}
+
 void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_protocol_options *options)
 {
     if (options->cell != NULL) {
@@ -242,6 +249,9 @@ void cyc_cell_merge(struct cyc_cell_facts *facts, const struct cyc_protocol_opti
     if (options->sensors != NULL) {
         facts->sensors = *options->sensors;
     }
+    take_resolution(&facts->voltage_resolution_V, options->voltage_resolution_V);
+    take_resolution(&facts->current_resolution_A, options->current_resolution_A);
+    take_resolution(&facts->temperature_resolution_K, options->temperature_resolution_K);
 }
 
 /* ---- Rules ----------------------------------------------------------------------------------- */

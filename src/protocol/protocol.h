@@ -55,6 +55,8 @@ struct cyc_protocol_options {
     /* Those of the channel it is to run on, in place of what cell and protocol say of them; NULL:
      * no channel is known. */
     const struct cyc_sensors *sensors;
+    /* What its instruments resolve, in place of the cell's; 0: not known. */
+    double voltage_resolution_V, current_resolution_A, temperature_resolution_K;
     const struct cyc_setting *settings;
     unsigned setting_count;
 };

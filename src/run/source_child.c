@@ -154,13 +154,6 @@ static void tell_mistake(struct cyc_diags *diags, struct cyc_err *err)
     }
 }
 
-static void take_resolution(double *resolution, double given)
-{
-    if (given > 0.0) {
-        *resolution = given;
-    }
-}
-
 static int load_cell(struct child *child, struct cyc_diags *diags, struct cyc_err *err)
 {
     const struct cyc_source_start *const options = &child->options;
@@ -171,12 +164,7 @@ static int load_cell(struct child *child, struct cyc_diags *diags, struct cyc_er
     if (child->cell == NULL) {
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the cell file");
     }
-    const int status = cyc_cell_file_load(options->cell_path, diags, child->cell, err);
-    struct cyc_cell_facts *const facts = &child->cell->facts;
-    take_resolution(&facts->voltage_resolution_V, options->voltage_resolution_V);
-    take_resolution(&facts->current_resolution_A, options->current_resolution_A);
-    take_resolution(&facts->temperature_resolution_K, options->temperature_resolution_K);
-    return status;
+    return cyc_cell_file_load(options->cell_path, diags, child->cell, err);
 }
 
 static int load(struct child *child, struct cyc_err *err)
@@ -192,6 +180,9 @@ static int load(struct child *child, struct cyc_err *err)
             .path = child->options.protocol_path,
             .cell = child->cell != NULL ? &child->cell->facts : NULL,
             .sensors = child->options.sensors,
+            .voltage_resolution_V = child->options.voltage_resolution_V,
+            .current_resolution_A = child->options.current_resolution_A,
+            .temperature_resolution_K = child->options.temperature_resolution_K,
             .settings = child->settings,
             .setting_count = child->options.setting_count,
         };

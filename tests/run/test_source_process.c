@@ -217,6 +217,41 @@ static void settings_and_cell_reach_the_protocol(void)
     lab_release(&lab);
 }
 
+/* Four resolutions in the window of a slope of 1 mV/h. */
+static void what_the_instrument_resolves_counts_with_and_without_a_cell_file(void)
+{
+    static const struct {
+        double resolution_V;
+        const char *cell_path;
+        int64_t window_s;
+    } cases[] = {{0, "", 1440},
+                 {1e-5, "", 144},
+                 {1e-5, CYC_SOURCE_DIR "/protocols/cells/nca-18650.yaml", 144}};
+    struct lab lab;
+    char path[96];
+    lab_init(&lab, 0);
+    child_write(path, &lab, "slope.yaml",
+                "cyclostat: 1\n"
+                "method:\n  - {rest: 1 d, cutoff: {when: abs(dV/dt) < 1 mV/h, over: 1 min}}\n");
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static struct cyc_source_answer answer;
+        struct cyc_source_process *process = NULL;
+        struct cyc_err err = {0};
+        const struct cyc_source_start start = {.program = CYC_PROGRAM,
+                                               .protocol_path = path,
+                                               .cell_path = cases[i].cell_path,
+                                               .voltage_resolution_V = cases[i].resolution_V,
+                                               .journal_folder = ""};
+        CU_ASSERT_EQUAL_FATAL(cyc_source_process_start(&start, &process, &err), CYC_OK);
+        CU_ASSERT_EQUAL(child_ask(process, NULL, &answer, &err), CYC_OK);
+        CYC_SAME(answer.text, "");
+        CU_ASSERT_EQUAL(answer.step.slope_count, 1);
+        CYC_NEAR((double)answer.step.slopes[0].window_ns / 1e9, (double)cases[i].window_s, 1e-3);
+        cyc_source_process_end(process);
+    }
+    lab_release(&lab);
+}
+
 static void a_question_at_a_time(void)
 {
     struct lab lab;
@@ -411,6 +446,7 @@ const struct cyc_check cyc_check_source_process[] = {
     CYC_CHECK(a_program_that_is_missing_is_an_error),
     CYC_CHECK(settings_too_large_are_refused),
     CYC_CHECK(settings_and_cell_reach_the_protocol),
+    CYC_CHECK(what_the_instrument_resolves_counts_with_and_without_a_cell_file),
     CYC_CHECK(a_question_at_a_time),
     CYC_CHECK(a_long_profile_arrives_whole),
     CYC_CHECK(ten_thousand_steps_fit_into_the_memory),
