@@ -39,26 +39,31 @@ end() {
 trap end EXIT
 
 # The cases by rate. Not here:
-#   power-and-load, example-*     need power, load, impedance, or weeks, at whose rates one exchange on the wire would
-#                                 last longer than their steps
-#   pause                         its cutoff is the temperature inside the cell, which no instrument here measures;
-#                                 pause-voltage is the same with a voltage
+#   power-and-load                none of the emulated instruments drives a power both ways, or a load
+#   pause, example-ageing         pause by the temperature inside the cell, which none of them measures; pause-voltage is
+#                                 the same by a voltage
+#   example-adaptive, -cycling    weeks, with steps of an hour: at a rate that ends they pass between two samples
+#   example-hppc                  days, with pulses of 10 s: likewise
+#   example-gitt                  twenty pulses that end by time, each late by what a command takes: the voltage that
+#                                 ends them comes in another pulse
+#   example-dems                  a charge into so steep an end that samples 20 s apart find another one, and three days
+#                                 take half an hour at less
 declare -A cases=(
     [8]="resistance"
     [20]="bound-fault finally include negative-electrode limit-fault pulse sweep block-cutoff slopes-and-peak
           capacity-fault fail people pressure sensors profile"
     [40]="goto-loop clocks pause-voltage"
-    [60]="lasting-after sentences flow staircase hold-alone slope"
+    [60]="lasting-after sentences flow staircase hold-alone slope entry"
     [400]="soc cc-cv cycles temperature"
 )
 # What stands beside the cycler.
 declare -A beside=(
-    [temperature]=espec_p300 [fail]=espec_p300 [capacity-fault]=espec_p300 [sensors]=espec_p300
+    [temperature]=espec_p300 [fail]=espec_p300 [capacity-fault]=espec_p300 [sensors]=espec_p300 [entry]=espec_p300
     [pressure]="alicat_pc[ratio=1,full_scale=5000] bongshin_bs205"
 )
 
 small() { # amperes to milliamperes, milliohms to ohms
-    sed -E 's/([0-9]) m(A|Ah)\b/\1 u\2/g; s/([0-9]) (A|Ah)\b/\1 m\2/g; s/([0-9]) mohm/\1 ohm/g' "$1" |
+    sed -E 's/([0-9]) m(A|Ah|W)\b/\1 u\2/g; s/([0-9]) (A|Ah|W)\b/\1 m\2/g; s/([0-9]) mohm/\1 ohm/g' "$1" |
         awk '/R0:/ { match($0, /R0: [0-9.]+/); v = substr($0, RSTART + 4, RLENGTH - 4)
                      $0 = substr($0, 1, RSTART - 1) "R0: " v * 1000 substr($0, RSTART + RLENGTH) } { print }'
 }
@@ -126,7 +131,7 @@ one_rig() { # <rate> <case …>
 }
 
 one_rate() { # <rate> <case …>
-    local rate=$1 rig=$folder/rig-$1.yaml arguments=() places case protocol cell kind
+    local rate=$1 rig=$folder/rig-$1.yaml arguments=() places case protocol kind
     one_rig "$@" > "$rig"
     shift
     for case in "$@"; do
@@ -135,8 +140,7 @@ one_rate() { # <rate> <case …>
             [ -e "$protocol" ] && small "$protocol" > "$folder/$case/$(basename "$protocol")"
         done
         [ "$case" = temperature ] && sed -i 's/, ramp: [^,}]*//' "$folder/$case"/*.yaml # this chamber has none
-        cell=$(cat "$here/$case/cell")
-        small "$here/$case/$cell" > "$folder/$case/cell.small"
+        small "$here/$case/$(cat "$here/$case/cell")" > "$folder/$case/cell.small"
         places=("keithley_2400=$folder/keithley_2400-$case.tty")
         if [ "${beside[$case]:-}" ]; then # by itself: a chamber acts on all cells that it is emulated with
             for kind in ${beside[$case]}; do places+=("$kind=$folder/${kind%%[*}-$case.tty"); done
@@ -229,12 +233,10 @@ compare() { # <case> <rate> <exit code of the run>
 declare -A live
 failed=0
 for rate in "${!cases[@]}"; do
-    read -ra chosen <<< "${cases[$rate]//$'\n'/ }"
-    if [ $# -gt 0 ]; then
-        wanted=()
-        for case in "${chosen[@]}"; do [[ " $* " == *" $case "* ]] && wanted+=("$case"); done
-        chosen=("${wanted[@]}")
-    fi
+    chosen=()
+    for case in ${cases[$rate]}; do
+        [[ $# -eq 0 || " $* " == *" $case "* ]] && chosen+=("$case")
+    done
     cases[$rate]="${chosen[*]}"
     [ ${#chosen[@]} -gt 0 ] && one_rate "$rate" "${chosen[@]}"
 done
