@@ -43,6 +43,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LOOK_NS (200 * CYC_MS_NS / 1000)
+
 /* ---- What it says ----------------------------------------------------------------------------
  */
 
@@ -297,8 +299,9 @@ static void has_reported(struct port *port)
 }
 
 /* Waits until the next pass is due or somebody has something to say. Who has not is not asked in
- * that pass: four system calls less per exchange. */
-static void wait_for_news(const struct port *port, struct pollfd news[NEWS_COUNT])
+ * that pass: four system calls less per exchange. While exchanges follow each other at once, and
+ * are short, nobody is asked more often than every LOOK_NS. */
+static void wait_for_news(struct port *port, struct pollfd news[NEWS_COUNT])
 {
     news[NEWS_STOP] = (struct pollfd){.fd = port->options->stop_fd, .events = POLLIN};
     news[NEWS_SUPERVISOR] = (struct pollfd){.fd = port->options->supervisor_fd, .events = POLLIN};
@@ -310,12 +313,16 @@ static void wait_for_news(const struct port *port, struct pollfd news[NEWS_COUNT
     const int64_t now = cyc_boot_now_ns();
     const int64_t wait = next_pass_ns(port, now) - now;
     const int64_t rest = wait > 0 ? wait : 0;
+    if (rest == 0 && now - port->looked_ns < LOOK_NS) {
+        return; /* nothing is set in revents */
+    }
     const struct timespec time = {.tv_sec = rest / CYC_S_NS, .tv_nsec = rest % CYC_S_NS};
     if (ppoll(news, NEWS_COUNT, &time, NULL) < 0) {
         for (unsigned i = 0; i < NEWS_COUNT; i++) {
             news[i].revents = 0; /* interrupted: the next look tells */
         }
     }
+    port->looked_ns = rest > 0 ? cyc_boot_now_ns() : now;
 }
 
 static void pass(struct port *port, const struct pollfd news[NEWS_COUNT])

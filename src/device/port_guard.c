@@ -376,12 +376,12 @@ int cyc_port_guard_surroundings(const struct port *port, unsigned channel, struc
 
 void cyc_port_guard_ages(struct port *port, int64_t now)
 {
+    struct cyc_err err;
     for (unsigned i = 0; i < port->output_count; i++) {
         struct output *const output = &port->outputs[i];
         if (!output->on || output->unsafe || output->channel < 0) {
             continue;
         }
-        struct cyc_err err = {0};
         const int64_t polls_ns = 3 * port->units[output->unit].rig->poll_ns;
         const int64_t patience = polls_ns > SILENT_NS ? polls_ns : SILENT_NS;
         if (now - output->read_ns > patience) {

@@ -99,6 +99,7 @@ struct port {
     unsigned output_count;
     struct watch *watches; /* per channel of the rig; owned */
     unsigned turn;         /* the output measured last, so that each has its turn */
+    int64_t looked_ns;     /* supervisor, daemon and callers were asked last */
     bool marked;           /* the file that says that outputs may be on is there */
     bool has_to_note;      /* an output has tripped, which is not written down */
 

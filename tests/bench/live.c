@@ -6,8 +6,9 @@
  *   far end ◄── pseudo-terminals ──► `cyclostat port` × PORTS ◄── sockets ──► a plain daemon
  *                                or bench_ptyloop × PORTS
  *
- * PROGRAM is cyclostat or bench_ptyloop. About one reading in a hundred of an output that is on
- * lies beyond the channel's limit. The daemon arms, applies, renews leases and confirms readings.
+ * PROGRAM is cyclostat or bench_ptyloop. The daemon arms, applies, renews leases and confirms
+ * readings. For SECONDS nothing else happens; then, for as long, about one reading in a hundred of
+ * an output that is on lies beyond the channel's limit, and who tripped is rearmed and armed again.
  *
  * Prints: us of CPU per exchange of all port processes, % of a core, exchanges, missed polls, limit
  * to action in us (p50, p99, most), how many, and KiB of private memory per port process. */
@@ -167,7 +168,10 @@ static void arm_again(struct live *live)
     for (unsigned i = 0; i < live->far.ports * live->far.outputs; i++) {
         if (live->again_ns[i] != 0 && live->again_ns[i] <= now) {
             struct cyc_message arm = {.kind = CYC_MESSAGE_ARM, .channel = (int32_t)i};
+            const struct cyc_message rearm = {
+                .kind = CYC_MESSAGE_REARM, .channel = -1, .t_ns = now};
             live->again_ns[i] = 0;
+            (void)cyc_message_send(live->supervisor[i / live->far.outputs], &rearm, -1, NULL);
             say(live, i / live->far.outputs, &arm);
         }
     }
@@ -257,11 +261,13 @@ static void run(struct live *live)
     }
     serve(live, far_now_ns() + (live->seconds < 2.0 ? SETTLE_SHORT_NS : SETTLE_NS));
     const double before_s = total_cpu_s(live);
-    live->far.stamps->chance = OVER_CHANNEL;
     live->far.stamps->measuring = 1;
     serve(live, far_now_ns() + (int64_t)(live->seconds * 1e9));
-    live->far.stamps->measuring = live->far.stamps->chance = 0;
+    live->far.stamps->measuring = 0;
     const double used_s = total_cpu_s(live) - before_s;
+    live->far.stamps->chance = OVER_CHANNEL;
+    serve(live, far_now_ns() + (int64_t)(live->seconds * 1e9));
+    live->far.stamps->chance = OVER_NONE;
     double private_sum_KiB = 0.0;
     for (unsigned i = 0; i < live->far.ports; i++) {
         private_sum_KiB += far_private_KiB(live->processes[i]);

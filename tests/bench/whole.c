@@ -356,6 +356,32 @@ static void limits(struct whole *whole)
     print("still_on", count_on(whole));
 }
 
+/* "daemon_turns": 123 in what `cyclostat status` says of any channel. */
+static double number_in(const char *text, const char *name)
+{
+    const char *const at = strstr(text, name);
+    return at != NULL ? strtod(at + strlen(name), NULL) : -1.0;
+}
+
+static void turns(const struct whole *whole)
+{
+    static char text[1 << 16];
+    char command[1200];
+    (void)snprintf(command, sizeof command, "%s status c0 --rig %s --json", whole->program,
+                   whole->rig);
+    FILE *const out = popen(command, "re");
+    const size_t size = out != NULL ? fread(text, 1, sizeof text - 1, out) : 0;
+    text[size] = '\0';
+    if (out != NULL) {
+        while (fgetc(out) != EOF) {
+        }
+        (void)pclose(out);
+    }
+    print("daemon_turns", number_in(text, "\"daemon_turns\":"));
+    print("daemon_turns_over_1_ms", number_in(text, "\"daemon_turns_over_1_ms\":"));
+    print("daemon_longest_turn_ms", number_in(text, "\"daemon_longest_turn_ms\":"));
+}
+
 static void memory(const struct whole *whole, double empty_KiB)
 {
     const struct family *const family = &whole->family;
@@ -410,6 +436,7 @@ static void run(struct whole *whole)
     memory(whole, empty_KiB);
     cutoffs(whole);
     limits(whole);
+    turns(whole);
     end(whole);
 }
 
