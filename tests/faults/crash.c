@@ -388,6 +388,11 @@ static void await_end(struct crash *crash)
 /* ---- Judging: rows and steps ------------------------------------------------------------------
  */
 
+static bool begins_with(const struct text *text, const char *bytes, size_t size)
+{
+    return size <= text->size && (size == 0 || memcmp(text->bytes, bytes, size) == 0);
+}
+
 static void judge_rows(const struct crash *crash, const struct run *run)
 {
     const struct text now = read_file(run->data);
@@ -396,11 +401,10 @@ static void judge_rows(const struct crash *crash, const struct run *run)
         const struct text *const rows = &run->rows[i];
         const char *const last = memrchr(rows->bytes, '\n', rows->size);
         const size_t whole = last != NULL ? (size_t)(last - rows->bytes) + 1 : 0;
-        if (whole > now.size || memcmp(now.bytes, rows->bytes, whole) != 0) {
+        if (!begins_with(&now, rows->bytes, whole)) {
             fail(crash, "rows from before a kill were changed", run->data);
         }
-        if (run->steps[i].size > steps.size ||
-            memcmp(steps.bytes, run->steps[i].bytes, run->steps[i].size) != 0) {
+        if (!begins_with(&steps, run->steps[i].bytes, run->steps[i].size)) {
             fail(crash, "completed steps were changed", run->journal);
         }
     }
