@@ -32,7 +32,7 @@
 #define CYCLE_S       0.02   /* of the mains; voltage and current one after the other */
 #define DEVICE_CLEAR  "\x03"
 #define SAFE_QUIET_NS (15 * CYC_MS_NS)
-#define SAFE_FIRST_NS (200 * CYC_MS_NS) /* what is well takes 110 ms at 9600 baud */
+#define SAFE_FIRST_NS (150 * CYC_MS_NS) /* what is well takes 120 ms at 9600 baud */
 #define SAFE_STEP_NS  (CYC_S_NS)        /* the rest of the deadline: some instruments are slow */
 
 static const struct cyc_driver_option options[] = {
@@ -148,6 +148,8 @@ static int k2400_identify(struct cyc_instrument *instrument, struct cyc_identity
         return status;
     }
     status = cyc_k2400_read_power_on(smu, &identity->power_on, deadline_ns, err);
+    identity->power_on = identity->power_on || smu->failed;
+    smu->failed = smu->failed && status != CYC_OK; /* it is told here */
     return status == CYC_E_REPLY
                ? cyc_err_wrap(err, "does its option `terminator` say how it ends its lines?")
                : status;
@@ -226,13 +228,22 @@ static int connect_at_zero(struct smu *smu, int64_t deadline_ns, struct cyc_err 
     return status;
 }
 
+/* For another function. What is to be switched on again must not have been switched off by somebody
+ * else in the meantime. */
+static int open_for_change(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
+{
+    int status = cyc_k2400_read_output(smu, deadline_ns, err);
+    status = status == CYC_OK ? cyc_k2400_check_closed(smu, err) : status;
+    return status == CYC_OK ? cyc_k2400_switch_output(smu, false, deadline_ns, err) : status;
+}
+
 static int drive_current(struct smu *smu, const struct cyc_drive *drive, double current_A,
                          int64_t deadline_ns, struct cyc_err *err)
 {
     int status = CYC_OK;
     const bool was_on = smu->output_on;
     if (smu->function != FUNCTION_CURRENT && was_on) {
-        status = cyc_k2400_switch_output(smu, false, deadline_ns, err);
+        status = open_for_change(smu, deadline_ns, err);
     }
     if (status == CYC_OK) {
         status = cyc_k2400_set_function(smu, FUNCTION_CURRENT, deadline_ns, err);
@@ -275,7 +286,7 @@ static int drive_voltage(struct smu *smu, const struct cyc_drive *drive, int64_t
     }
     int status = CYC_OK;
     if (smu->function != FUNCTION_VOLTAGE && smu->output_on) {
-        status = cyc_k2400_switch_output(smu, false, deadline_ns, err);
+        status = open_for_change(smu, deadline_ns, err);
     }
     if (status == CYC_OK) {
         status = cyc_k2400_set_compliance_A(smu, current_A, deadline_ns, err);
@@ -329,14 +340,20 @@ static int apply(struct cyc_instrument *instrument, const struct cyc_drive *driv
                : drive_voltage(smu, drive, deadline_ns, err);
 }
 
-/* A power failure in the midst of it would leave a voltage source at 0 V under what is believed to
+/* Nothing is driven after a power failure, nor what was switched off at the instrument. And a power
+ * failure in the midst of it would leave a voltage source at 0 V under what is believed to
  * be a current source; read back alone, one setting after the other, it does not show. */
 static int k2400_apply(struct cyc_instrument *instrument, unsigned output,
                        const struct cyc_drive *drive, int64_t deadline_ns, struct cyc_err *err)
 {
     struct smu *const smu = cyc_instrument_state(instrument);
     (void)output;
-    const int status = apply(instrument, drive, deadline_ns, err);
+    int status = cyc_k2400_tell_power(smu, err);
+    status = status == CYC_OK ? cyc_k2400_check_closed(smu, err) : status;
+    if (status == CYC_OK && smu->output_on && smu->ready) {
+        status = cyc_k2400_check_power(smu, deadline_ns, err); /* else before it is switched on */
+    }
+    status = status == CYC_OK ? apply(instrument, drive, deadline_ns, err) : status;
     return status == CYC_OK && smu->ready ? cyc_k2400_check_power(smu, deadline_ns, err) : status;
 }
 
@@ -358,6 +375,9 @@ static int safe_once(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
     static const char clear_and_off[] = DEVICE_CLEAR ":OUTP OFF";
     int status = cyc_scpi_write(&smu->scpi, clear_and_off, deadline_ns, err);
     if (status == CYC_OK) {
+        status = cyc_scpi_write(&smu->scpi, clear_and_off, deadline_ns, err);
+    }
+    if (status == CYC_OK) {
         status = cyc_bus_drain(smu->scpi.bus, SAFE_QUIET_NS, deadline_ns, err);
     }
     if (status == CYC_OK) {
@@ -372,14 +392,16 @@ static int safe_once(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
     return status == CYC_OK ? set_off_state(smu, deadline_ns, err) : status;
 }
 
-/* Each attempt sends the whole of it anew: what arrived mutilated is not mended. */
+/* Each attempt sends the whole of it anew: what arrived mutilated is not mended. It is sent twice
+ * before anything is waited for, so that one broken byte costs 11 ms at 9600 baud, not a time-out:
+ * an instrument that hears is off within 25 ms, and within 175 ms where both were broken. */
 static int k2400_safe(struct cyc_instrument *instrument, unsigned output, int64_t deadline_ns,
                       struct cyc_err *err)
 {
     struct smu *const smu = cyc_instrument_state(instrument);
     (void)output;
     cyc_k2400_forget(smu);
-    smu->driven = false;
+    smu->driven = smu->closed = false;
     smu->output_on = true;
     for (bool again = false;; again = true) {
         const int64_t now_ns = cyc_bus_now_ns(smu->scpi.bus);

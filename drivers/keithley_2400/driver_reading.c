@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#define AUDIT_EVERY_NS (10 * CYC_S_NS)
-#define CLOCK_NS       (50 * CYC_MS_NS) /* above the resolution of the instrument's clock */
+#define AUDIT_EVERY_NS (5 * CYC_S_NS / 2) /* of the setpoint and of the power, by turns */
+#define CLOCK_NS       (50 * CYC_MS_NS)   /* above the resolution of the instrument's clock */
 
 enum status_bit {
     STATUS_OVERFLOW = 1u << 0,
@@ -98,13 +98,9 @@ int cyc_k2400_read(struct smu *smu, struct cyc_reading *reading, int64_t deadlin
     return status;
 }
 
-/* Somebody at the front panel, or a short power failure that gave no other sign. */
-static int audit(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
+/* Somebody at the front panel. */
+static int audit_setpoint(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
 {
-    const int64_t now_ns = cyc_bus_now_ns(smu->scpi.bus);
-    if (now_ns < smu->audited_ns + AUDIT_EVERY_NS || !smu->ready) {
-        return CYC_OK;
-    }
     const bool current = smu->function == FUNCTION_CURRENT;
     const double due = current ? smu->current_A : smu->voltage_V;
     const double digit = CYC_K2400_DIGITS * (current ? smu->current_range_A : smu->voltage_range_V);
@@ -114,16 +110,33 @@ static int audit(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
     if (status != CYC_OK) {
         return status;
     }
-    smu->audited_ns = now_ns;
     if (fabs(found - due) <= digit) {
         return CYC_OK;
     }
     char text[2][CYC_NUMBER_SIZE];
     cyc_k2400_forget(smu);
-    return cyc_err_set(err, CYC_E_REPLY,
+    return cyc_err_set(err, CYC_E_HELD,
                        "the setpoint is %s, but %s was written: somebody has changed it at the "
                        "instrument",
                        cyc_number_brief(text[0], found, 7), cyc_number_brief(text[1], due, 7));
+}
+
+/* What a reading does not tell. A power failure leaves no other sign where the power-on setup has
+ * the output on. One question at a time, so that a reading never takes the time of both. */
+static int audit(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
+{
+    const int64_t now_ns = cyc_bus_now_ns(smu->scpi.bus);
+    if (now_ns < smu->audited_ns + AUDIT_EVERY_NS || !smu->ready) {
+        return CYC_OK;
+    }
+    const bool power = !smu->audited_power;
+    const int status = power ? cyc_k2400_check_power(smu, deadline_ns, err)
+                             : audit_setpoint(smu, deadline_ns, err);
+    if (status == CYC_OK) {
+        smu->audited_ns = now_ns;
+        smu->audited_power = power;
+    }
+    return status;
 }
 
 int cyc_k2400_measure(struct cyc_instrument *instrument, unsigned output,
@@ -135,8 +148,10 @@ int cyc_k2400_measure(struct cyc_instrument *instrument, unsigned output,
     for (int i = 0; i < CYC_MEASURAND_COUNT; i++) {
         reading->values[i] = NAN;
     }
-    int status =
-        smu->output_on && smu->ready ? CYC_OK : cyc_k2400_read_output(smu, deadline_ns, err);
+    int status = cyc_k2400_tell_power(smu, err);
+    if (status == CYC_OK && !(smu->output_on && smu->ready)) {
+        status = cyc_k2400_read_output(smu, deadline_ns, err);
+    }
     if (status == CYC_OK && !smu->output_on) {
         /* A question for a reading would be an error with the output off, and stay unanswered. */
         reading->t_ns = cyc_bus_now_ns(smu->scpi.bus);

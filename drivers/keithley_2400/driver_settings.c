@@ -18,19 +18,33 @@ int cyc_k2400_read_power_on(struct smu *smu, bool *power_on, int64_t deadline_ns
     *power_on = events >= 0 && events < 256 && ((unsigned)events & 0x80u) != 0;
     if (*power_on) {
         cyc_k2400_forget(smu);
-        smu->output_on = false;
+        smu->failed = true;
     }
     return CYC_OK;
 }
+
+int cyc_k2400_tell_power(struct smu *smu, struct cyc_err *err)
+{
+    if (!smu->failed) {
+        return CYC_OK;
+    }
+    smu->failed = false;
+    return cyc_err_set(err, CYC_E_HELD,
+                       "its power has failed for a moment; nothing of what was set is left");
+}
+
 int cyc_k2400_check_power(struct smu *smu, int64_t deadline_ns, struct cyc_err *err)
 {
     bool power_on = false;
     const int status = cyc_k2400_read_power_on(smu, &power_on, deadline_ns, err);
-    if (status != CYC_OK || !power_on) {
-        return status;
-    }
-    return cyc_err_set(err, CYC_E_REFUSED,
-                       "its power has failed for a moment; nothing of what was set is left");
+    return status == CYC_OK ? cyc_k2400_tell_power(smu, err) : status;
+}
+
+int cyc_k2400_check_closed(const struct smu *smu, struct cyc_err *err)
+{
+    return !smu->closed || smu->output_on
+               ? CYC_OK
+               : cyc_err_set(err, CYC_E_HELD, "the output was switched off at the instrument");
 }
 
 static int set_range(struct smu *smu, const char *header, double range, double *kept,
@@ -76,6 +90,7 @@ int cyc_k2400_switch_output(struct smu *smu, bool on, int64_t deadline_ns, struc
         return status;
     }
     smu->output_on = smu->output_on || on; /* until it is seen to be off */
+    smu->closed = smu->closed && on;
     status = cyc_scpi_write(&smu->scpi, on ? ":OUTP ON" : ":OUTP OFF", deadline_ns, err);
     if (status == CYC_OK) {
         status = cyc_k2400_read_output(smu, deadline_ns, err);
@@ -84,6 +99,7 @@ int cyc_k2400_switch_output(struct smu *smu, bool on, int64_t deadline_ns, struc
         status = cyc_err_set(err, CYC_E_REFUSED, "the output does not switch %s",
                              on ? "on: is its interlock open?" : "off");
     }
+    smu->closed = status == CYC_OK && on;
     return status;
 }
 
@@ -269,7 +285,7 @@ int cyc_k2400_protect(struct cyc_instrument *instrument, unsigned output,
         return status;
     }
     cyc_k2400_forget(smu);
-    smu->driven = false;
+    smu->driven = smu->closed = false;
     const double current_A = cyc_k2400_larger(protection->current_min_A, protection->current_max_A);
     status = set_up(instrument, deadline_ns, err);
     if (status == CYC_OK) {

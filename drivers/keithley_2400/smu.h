@@ -15,6 +15,8 @@ struct smu {
     bool ready;     /* protect() has set it up, and nothing has undone it */
     bool output_on; /* as last seen */
     bool driven;    /* a setpoint but off was applied and not taken back */
+    bool closed;    /* switched on, and nobody has told it to switch off since */
+    bool failed;    /* its power has, which nobody has been told yet */
     enum k2400_function function;
     /* What was written and read back; NaN: not known. */
     double current_range_A, current_A;  /* current source */
@@ -25,6 +27,7 @@ struct smu {
     double timestamp_s;                 /* of the newest reading: none comes twice */
     int64_t read_ns;
     int64_t audited_ns;
+    bool audited_power; /* the latest time; else the setpoint */
 };
 
 /* What was written counts no more: nothing is driven until it is protected anew. */
@@ -36,9 +39,13 @@ void cyc_k2400_forget(struct smu *smu);
 /* Reads the event register, which clears it: the power-on bit tells of a power failure since. */
 int cyc_k2400_read_power_on(struct smu *smu, bool *power_on, int64_t deadline_ns,
                             struct cyc_err *err);
-/* CYC_E_REFUSED when the power has failed since it was last asked: it is a voltage source at 0 V
- * now, whatever is read back of the rest. */
+/* CYC_E_HELD when the power has failed since this was last told: it is a voltage source at 0 V now,
+ * or whatever was saved, and what is read back of the rest says nothing. */
 int cyc_k2400_check_power(struct smu *smu, int64_t deadline_ns, struct cyc_err *err);
+/* CYC_E_HELD when the power has failed, as far as is known without asking. */
+int cyc_k2400_tell_power(struct smu *smu, struct cyc_err *err);
+/* CYC_E_HELD when it was switched on, and is off though nobody has told it to be. */
+int cyc_k2400_check_closed(const struct smu *smu, struct cyc_err *err);
 int cyc_k2400_read_output(struct smu *smu, int64_t deadline_ns, struct cyc_err *err);
 int cyc_k2400_switch_output(struct smu *smu, bool on, int64_t deadline_ns, struct cyc_err *err);
 int cyc_k2400_set_function(struct smu *smu, enum k2400_function function, int64_t deadline_ns,

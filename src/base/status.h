@@ -33,6 +33,7 @@
     X(-37, REFUSED, "refused by the instrument")                                                   \
     X(-38, LATCHED, "latched until rearmed")                                                       \
     X(-39, BUSY, "in use")                                                                         \
+    X(-40, HELD, "held until a person speaks")                                                     \
     /* whoever looks after the computer */                                                         \
     X(-50, NO_MEMORY, "out of memory")                                                             \
     X(-51, FILE, "file error")                                                                     \

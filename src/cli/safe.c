@@ -89,6 +89,7 @@ static int make_ports_safe(const struct request *request)
     for (unsigned i = 0; i < rig->port_count; i++) {
         if (request->port == NULL || strcmp(request->port, rig->ports[i].name) == 0) {
             failed |= cyc_port_make_safe(rig, i, request->fd, &report, NULL) != CYC_OK;
+            cyc_port_forget_seen(request->state, rig->ports[i].name);
         }
     }
     cyc_cli_put(stdout, &report);
@@ -198,13 +199,10 @@ static bool is_helper(const struct request *request)
     return request->fd >= 0;
 }
 
-static int safe_by_hand(const struct request *request)
+static int make_all_safe(const struct request *request)
 {
     struct cyc_err err = {0};
     int exit_code = CYC_EXIT_FAULT;
-    if (cyc_latch_set(request->state, request->why, &err) != CYC_OK) {
-        (void)fprintf(stderr, "cyclostat safe: %s; going on\n", err.text);
-    }
     struct heard *const heard = calloc(CYC_RIG_CHANNELS_MAX, sizeof *heard);
     const bool answered = heard != NULL && ask_supervisor(request, heard, &exit_code);
     free(heard);
@@ -217,6 +215,21 @@ static int safe_by_hand(const struct request *request)
         return CYC_EXIT_FAULT;
     }
     return make_ports_safe(request);
+}
+
+/* The latch is there for everybody before the outputs go off, and on the disk after that: a disk
+ * that is slow delays no output off. */
+static int safe_by_hand(const struct request *request)
+{
+    struct cyc_err err = {0};
+    if (cyc_latch_set(request->state, request->why, &err) != CYC_OK) {
+        (void)fprintf(stderr, "cyclostat safe: %s; going on\n", err.text);
+    }
+    const int exit_code = make_all_safe(request);
+    if (cyc_latch_sync(request->state, &err) != CYC_OK) {
+        (void)fprintf(stderr, "cyclostat safe: %s\n", err.text);
+    }
+    return exit_code;
 }
 
 int cyc_cli_safe(int argc, char **argv)

@@ -16,6 +16,7 @@
 
 #define LATCH   "latch"
 #define TRIPPED "tripped-"
+#define FOUND   "found-"
 
 static int open_folder(const char *state_dir, int *folder, struct cyc_err *err)
 {
@@ -42,11 +43,25 @@ int cyc_latch_set(const char *state_dir, const char *why, struct cyc_err *err)
         if (first && dprintf(fd, "%s\n", why) < 0) {
             errno = 0;
         }
-        const bool synced = fsync(fd) == 0 && fsync(folder) == 0;
-        if (!synced) {
-            status = cyc_err_set(err, CYC_E_FILE, "the latch in %s is set but not synced: %m",
-                                 state_dir);
-        }
+        (void)close(fd);
+    }
+    (void)close(folder);
+    return status;
+}
+
+int cyc_latch_sync(const char *state_dir, struct cyc_err *err)
+{
+    int folder = -1;
+    int status = open_folder(state_dir, &folder, err);
+    if (status != CYC_OK) {
+        return status;
+    }
+    const int fd = openat(folder, LATCH, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fsync(fd) != 0 || fsync(folder) != 0) {
+        status =
+            cyc_err_set(err, CYC_E_FILE, "the latch in %s is set but not synced: %m", state_dir);
+    }
+    if (fd >= 0) {
         (void)close(fd);
     }
     (void)close(folder);
@@ -94,10 +109,10 @@ int cyc_latch_clear(const char *state_dir, struct cyc_err *err)
     return status;
 }
 
-static void read_why(int folder, char *why, size_t size)
+static void read_why(int folder, const char *name, char *why, size_t size)
 {
     (void)cyc_copy(why, size, "(no reason is written down)");
-    const int fd = openat(folder, LATCH, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         return;
     }
@@ -122,7 +137,7 @@ bool cyc_latch_is_set(const char *state_dir, char *why, size_t size)
     }
     const bool is_set = faccessat(folder, LATCH, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
     if (is_set && why != NULL) {
-        read_why(folder, why, size);
+        read_why(folder, LATCH, why, size);
     }
     (void)close(folder);
     return is_set;
@@ -131,16 +146,17 @@ bool cyc_latch_is_set(const char *state_dir, char *why, size_t size)
 /* ---- Channels whose limits were broken --------------------------------------------------------
  */
 
-static bool trip_path(const char *state_dir, const char *channel, char *path, size_t size)
+static bool mark_path(const char *state_dir, const char *prefix, const char *channel, char *path,
+                      size_t size)
 {
-    const int length = snprintf(path, size, "%s/" TRIPPED "%s", state_dir, channel);
+    const int length = snprintf(path, size, "%s/%s%s", state_dir, prefix, channel);
     return length > 0 && (size_t)length < size;
 }
 
 int cyc_trip_set(const char *state_dir, const char *channel, struct cyc_err *err)
 {
     char path[1200];
-    if (!trip_path(state_dir, channel, path, sizeof path)) {
+    if (!mark_path(state_dir, TRIPPED, channel, path, sizeof path)) {
         return cyc_err_set(err, CYC_E_BOUND, "the path of the state folder is too long");
     }
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -155,6 +171,46 @@ int cyc_trip_set(const char *state_dir, const char *channel, struct cyc_err *err
 bool cyc_trip_is_set(const char *state_dir, const char *channel)
 {
     char path[1200];
-    return !trip_path(state_dir, channel, path, sizeof path) ||
+    return !mark_path(state_dir, TRIPPED, channel, path, sizeof path) ||
            faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+/* ---- Channels whose instrument was found otherwise than commanded ------------------------------
+ */
+
+int cyc_found_set(const char *state_dir, const char *channel, const char *what, struct cyc_err *err)
+{
+    char path[1200];
+    if (!mark_path(state_dir, FOUND, channel, path, sizeof path)) {
+        return cyc_err_set(err, CYC_E_BOUND, "the path of the state folder is too long");
+    }
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return cyc_err_set(err, CYC_E_FILE, "cannot write down in %s what was found at '%s': %m",
+                           state_dir, channel);
+    }
+    if (dprintf(fd, "%s\n", what) < 0) {
+        errno = 0; /* the name is what counts */
+    }
+    (void)close(fd);
+    return CYC_OK;
+}
+
+void cyc_found_clear(const char *state_dir, const char *channel)
+{
+    char path[1200];
+    if (mark_path(state_dir, FOUND, channel, path, sizeof path)) {
+        (void)unlink(path); /* one that stays holds the next process, which is no harm */
+    }
+}
+
+bool cyc_found_is_set(const char *state_dir, const char *channel, char *what, size_t size)
+{
+    char path[1200];
+    if (mark_path(state_dir, FOUND, channel, path, sizeof path) &&
+        faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+        return false;
+    }
+    read_why(AT_FDCWD, path, what, size);
+    return true;
 }

@@ -20,6 +20,15 @@
  * without calibration, under the setpoint number in force: 0 from an output's being made safe to
  * the next APPLY. APPLIED answers APPLY and ENVIRONMENT, its index says which. One command per
  * output at a time; another before its answer is CYC_E_BUSY.
+ *
+ * The status of TRIPPED tells what the port knows:
+ *
+ *     CYC_E_LOST      nothing: something could not be read. Nobody has touched the cell
+ *     CYC_E_HELD      the instrument was found otherwise than commanded: a person or a protection
+ *                     has switched it off or on, its power has failed, what it says is no number.
+ *                     Nothing is energised until an ARM with CYC_ARM_BY_PERSON; such an ARM comes
+ *                     from a start or a `resume` alone
+ *     CYC_E_LATCHED   a limit was broken, or a person has said `safe`: until `rearm`
  */
 #ifndef CYC_DEVICE_MESSAGE_H
 #define CYC_DEVICE_MESSAGE_H
@@ -31,6 +40,7 @@
 #define CYC_HEARTBEAT_NS    (200 * CYC_MS_NS)
 #define CYC_LEASE_NS        (800 * CYC_MS_NS)
 #define CYC_BUS_CALL_MAX_NS (400 * CYC_MS_NS) /* of an electrical instrument */
+#define CYC_ARM_BY_PERSON   1                 /* index of ARM: what was found there is forgiven */
 #define CYC_PORT_HISTORY_NS (60 * CYC_S_NS)   /* readings kept until they are confirmed */
 
 enum cyc_message_kind {
@@ -58,7 +68,8 @@ enum cyc_message_kind {
     CYC_MESSAGE_APPLIED,   /* channel, drive.setpoint.number, status, text; t_ns when done */
     CYC_MESSAGE_READING,   /* instrument, output, reading; number; setpoint_number */
     CYC_MESSAGE_SAFE_DONE, /* channel, status; t_ns */
-    CYC_MESSAGE_TRIPPED,   /* channel: made safe by the port itself; text says why */
+    CYC_MESSAGE_TRIPPED,   /* channel: made safe by the port itself; status: which kind, see above;
+                              text says why */
     CYC_MESSAGE_EVENT      /* text for the log */
 };
 

@@ -26,12 +26,15 @@
  *     a reading within the limits                port_guard.c
  *     the latch                                  a file, asked for before every energising command
  *     a limit broken before                      a file per channel, read at the start
+ *     found otherwise than commanded             likewise: the output key was pressed, the power
+ *                                                has failed, …; until a person speaks
  *
  * A call lasts at most CYC_BUS_CALL_MAX_NS while any output of the port may be on. With all of them
  * off it may take PORT_SETUP_MAX_NS, which the heartbeat before it announces.
  *
  * What survives this process is a file, <state>/port-<name>.on. It is there while outputs may be
- * on; a process that finds it at its start makes them safe once it has seen who is there.
+ * on; a process that finds it at its start makes them safe once it has seen who is there. It names
+ * the outputs that were seen on: one that is off by then was switched off by somebody else.
  */
 #include "device/port_int.h"
 
@@ -99,7 +102,7 @@ void cyc_port_drop_daemon(struct port *port, const char *why)
     port->greeted = false;
     if (port->lease_ns != 0) {
         port->lease_ns = 0;
-        cyc_port_announce(port, CYC_MESSAGE_EVENT, -1, why);
+        cyc_port_announce(port, CYC_MESSAGE_EVENT, -1, CYC_OK, why);
     }
     cyc_port_unsafe_all(port);
 }
@@ -112,10 +115,12 @@ void cyc_port_tell(struct port *port, const struct cyc_message *message)
     }
 }
 
-void cyc_port_announce(struct port *port, enum cyc_message_kind kind, int channel, const char *text)
+void cyc_port_announce(struct port *port, enum cyc_message_kind kind, int channel, int status,
+                       const char *text)
 {
     struct cyc_message message = cyc_port_message(port, kind);
     message.channel = channel;
+    message.status = status;
     (void)cyc_copy(message.text, sizeof message.text, text);
     if (port->options->supervisor_fd >= 0) {
         (void)cyc_message_send(port->options->supervisor_fd, &message, -1, NULL);
@@ -208,13 +213,17 @@ static int set_up(struct port *port, const struct cyc_port_options *options, str
         output->tripped = output->noted =
             output->channel >= 0 &&
             cyc_trip_is_set(options->state_dir, port->rig->channels[output->channel].name);
+        output->found_noted =
+            output->channel >= 0 &&
+            cyc_found_is_set(options->state_dir, port->rig->channels[output->channel].name,
+                             output->found, sizeof output->found);
     }
     int status = cyc_port_ring_init(port, err);
     status = status == CYC_OK ? cyc_port_guard_init(port, err) : status;
     if (status != CYC_OK) {
         return status;
     }
-    if (cyc_port_is_marked(port)) {
+    if (cyc_port_find_mark(port)) {
         port->marked = true;
         for (unsigned i = 0; i < port->output_count; i++) {
             struct output *const output = &port->outputs[i];

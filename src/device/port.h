@@ -13,6 +13,8 @@
  *   setpoint outside the limits, channel not armed, latch set: refused
  *   link lost                          opened again by its name, identified, then LINK; never
  *                                      energises by itself
+ *   output key pressed, power failed,  that channel's output off; nothing is energised until a
+ *   a protection tripped, no numbers   person speaks, whatever is restarted in between
  *
  * Nothing is written to an instrument before it has been identified, but to make it safe.
  */
@@ -36,12 +38,16 @@ int cyc_port_run(const struct cyc_port_options *options, struct cyc_err *err);
  * every output was seen to be off. */
 int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, int fd, struct cyc_text *report,
                        struct cyc_err *err);
+/* Then: the process that comes after it does not wonder who has switched them off. */
+void cyc_port_forget_seen(const char *state_dir, const char *port);
 
 /* ---- The latch: <state>/latch ------------------------------------------------------------------
  *
- * A file; while it is there nothing is energised. Written and synced before the outputs go off.
+ * A file; while it is there nothing is energised. Written before the outputs go off, and synced
+ * after that: no disk delays them.
  */
 int cyc_latch_set(const char *state_dir, const char *why, struct cyc_err *err);
+int cyc_latch_sync(const char *state_dir, struct cyc_err *err);
 int cyc_latch_clear(const char *state_dir, struct cyc_err *err);
 /* Unreadable counts as set. *why (may be NULL, size >= 1) gets its text. */
 bool cyc_latch_is_set(const char *state_dir, char *why, size_t size);
@@ -52,6 +58,14 @@ bool cyc_latch_is_set(const char *state_dir, char *why, size_t size);
 int cyc_trip_set(const char *state_dir, const char *channel, struct cyc_err *err);
 /* Unreadable counts as set. */
 bool cyc_trip_is_set(const char *state_dir, const char *channel);
+
+/* <state>/found-<channel>: the instrument was found otherwise than commanded, and no person has
+ * spoken since. Not synced either. A start or a `resume` takes it back. */
+int cyc_found_set(const char *state_dir, const char *channel, const char *what,
+                  struct cyc_err *err);
+void cyc_found_clear(const char *state_dir, const char *channel);
+/* Unreadable counts as set. *what gets its text, never an empty one when it is set. */
+bool cyc_found_is_set(const char *state_dir, const char *channel, char *what, size_t size);
 
 /* The state folder of a rig: $CYCLOSTAT_STATE, else $XDG_STATE_HOME/cyclostat, else
  * ~/.local/state/cyclostat; in it a folder named after the rig file. Made if missing, mode 0700. */

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,28 +25,63 @@ static bool mark_path(const struct port *port, char *path, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
+/* In it the outputs that were seen on, by their number on this port. */
+static bool write_mark(const struct port *port, const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return false; /* a full disk: the mark is one more ring, not the first */
+    }
+    for (unsigned i = 0; i < port->output_count; i++) {
+        if (port->outputs[i].seen_on && dprintf(fd, "%u\n", i) < 0) {
+            errno = 0; /* the name is what counts */
+        }
+    }
+    (void)close(fd);
+    return true;
+}
+
 void cyc_port_mark(struct port *port, bool on)
 {
     char path[1024];
     if (port->marked == on || !mark_path(port, path, sizeof path)) {
         return;
     }
-    if (on) {
-        const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0) {
-            return; /* a full disk: the mark is one more ring, not the first */
-        }
-        (void)close(fd);
-    } else {
+    if (on && !write_mark(port, path)) {
+        return;
+    }
+    if (!on) {
         (void)unlink(path);
     }
     port->marked = on;
 }
 
-bool cyc_port_is_marked(const struct port *port)
+void cyc_port_mark_seen(struct port *port, struct output *output, bool on)
 {
     char path[1024];
-    return mark_path(port, path, sizeof path) && access(path, F_OK) == 0;
+    const bool news = output->seen_on != on;
+    output->seen_on = on;
+    if (news && port->marked && mark_path(port, path, sizeof path)) {
+        (void)write_mark(port, path);
+    }
+}
+
+bool cyc_port_find_mark(struct port *port)
+{
+    char path[1024];
+    char line[16];
+    FILE *const file = mark_path(port, path, sizeof path) ? fopen(path, "re") : NULL;
+    if (file == NULL) {
+        return access(path, F_OK) == 0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        const unsigned long index = strtoul(line, NULL, 10);
+        if (line[0] >= '0' && line[0] <= '9' && index < port->output_count) {
+            port->outputs[index].look = port->outputs[index].channel >= 0;
+        }
+    }
+    (void)fclose(file);
+    return true;
 }
 
 /* ---- Off -------------------------------------------------------------------------------------
@@ -53,6 +89,9 @@ bool cyc_port_is_marked(const struct port *port)
 
 void cyc_port_unsafe(struct port *port, struct output *output)
 {
+    if (output->odd > 0 && !output->unsafe && cyc_port_tells_state(port, output)) {
+        cyc_port_found(port, output, "the output was not found as it was left");
+    }
     cyc_port_cancel(port, output, CYC_E_INTERRUPTED, "made safe before it was carried out");
     output->armed = false;
     output->slice_ns = CYC_NEVER;
@@ -75,20 +114,49 @@ void cyc_port_unsafe_all(struct port *port)
     }
 }
 
-void cyc_port_trip(struct port *port, struct output *output, const char *why)
+void cyc_port_found(struct port *port, struct output *output, const char *what)
 {
+    if (output->found[0] == '\0' && output->channel >= 0) {
+        (void)cyc_copy(output->found, sizeof output->found, what);
+        output->armed = false;
+        port->has_to_note = true;
+    }
+}
+
+void cyc_port_trip(struct port *port, struct output *output, int status, const char *why)
+{
+    if (status == CYC_E_HELD) {
+        cyc_port_found(port, output, why);
+    }
     if (output->unsafe && !output->armed) {
         return; /* the first reason counts */
     }
     cyc_port_unsafe(port, output);
-    cyc_port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
+    cyc_port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, status, why);
 }
 
 void cyc_port_trip_limit(struct port *port, struct output *output, const char *why)
 {
-    cyc_port_trip(port, output, why);
+    cyc_port_trip(port, output, CYC_E_LATCHED, why);
     port->has_to_note = port->has_to_note || !output->tripped;
     output->tripped = true;
+}
+
+static void note(struct port *port, struct output *output)
+{
+    const char *const channel = port->rig->channels[output->channel].name;
+    struct cyc_err err = {0};
+    if (output->tripped && !output->noted) {
+        output->noted = true;
+        (void)cyc_trip_set(port->options->state_dir, channel, &err);
+    }
+    if (output->found[0] != '\0' && !output->found_noted) {
+        output->found_noted = true;
+        (void)cyc_found_set(port->options->state_dir, channel, output->found, &err);
+    }
+    if (err.status != CYC_OK) {
+        cyc_port_announce(port, CYC_MESSAGE_EVENT, output->channel, CYC_OK, err.text);
+    }
 }
 
 void cyc_port_note_trips(struct port *port)
@@ -99,19 +167,15 @@ void cyc_port_note_trips(struct port *port)
     port->has_to_note = false;
     for (unsigned i = 0; i < port->output_count; i++) {
         struct output *const output = &port->outputs[i];
-        struct cyc_err err = {0};
-        if (!output->tripped || output->noted) {
+        const bool found = output->found[0] != '\0' && !output->found_noted;
+        if (!found && (!output->tripped || output->noted)) {
             continue;
         }
         if (output->unsafe && output->retry_ns == 0 && port->bus != NULL) {
             port->has_to_note = true; /* nobody has tried to switch it off yet */
             continue;
         }
-        output->noted = true;
-        if (cyc_trip_set(port->options->state_dir, port->rig->channels[output->channel].name,
-                         &err) != CYC_OK) {
-            cyc_port_announce(port, CYC_MESSAGE_EVENT, output->channel, err.text);
-        }
+        note(port, output);
     }
 }
 
@@ -145,14 +209,40 @@ static void tell_supervisor(const struct port *port, int channel, int status, co
     }
 }
 
+/* Nobody who obeys us can have switched it off while the link was lost, but a person can, or what
+ * ends its steps by itself. A single question: that it goes off is not put off for long. */
+static void look(struct port *port, struct output *output)
+{
+    struct unit *const unit = &port->units[output->unit];
+    const bool ends_itself = unit->capabilities.watchdog != CYC_WATCHDOG_NONE ||
+                             (unit->capabilities.traits & CYC_TRAIT_OWN_CUTOFF) != 0;
+    struct cyc_reading reading = {0};
+    struct cyc_err err = {0};
+    output->look = false;
+    if (unit->state != UNIT_READY || ends_itself || !cyc_port_tells_state(port, output)) {
+        return; /* mute: it is told to be off, whatever it is */
+    }
+    const int status = unit->rig->driver->measure(unit->instrument, output->number, &reading,
+                                                  cyc_port_deadline(port), &err);
+    if (status == CYC_OK && (reading.flags & CYC_SAMPLE_OUTPUT_ON) == 0) {
+        cyc_port_found(port, output, "the output was switched off at the instrument");
+    } else if (status == CYC_E_HELD) {
+        cyc_port_found(port, output, err.text);
+    }
+}
+
 static void make_off(struct port *port, struct output *output)
 {
     struct unit *const unit = &port->units[output->unit];
     struct cyc_err err = {0};
+    if (output->look) {
+        look(port, output);
+    }
     const int64_t deadline = cyc_port_deadline(port);
     const int64_t began = output->unsafe_ns != 0 ? output->unsafe_ns : cyc_boot_now_ns();
     const int status = unit->rig->driver->safe(unit->instrument, output->number, deadline, &err);
     const int64_t now = cyc_boot_now_ns();
+    cyc_port_mark_seen(port, output, false); /* whether it was heard or not: it was told */
     output->retry_ns = now + PORT_RETRY_NS;
     output->unsafe_ns = output->unsafe_ns == 0 ? now : output->unsafe_ns;
     const int64_t patience = unit->capabilities.safe_ns;
@@ -255,6 +345,9 @@ static int may_energise(const struct port *port, const struct output *output, st
                            "a limit of the channel was broken: look at the cell, then `cyclostat "
                            "rearm`");
     }
+    if (output->found[0] != '\0') {
+        return cyc_err_set(err, CYC_E_HELD, "%s", output->found);
+    }
     if (port->bus == NULL || unit->state != UNIT_READY) {
         return cyc_err_set(err, CYC_E_REFUSED, "%s is not there", unit->rig->name);
     }
@@ -276,9 +369,22 @@ static bool has_dead_man(const struct unit *unit)
            unit->rig->accept_no_watchdog;
 }
 
-static int arm(struct port *port, struct output *output, struct cyc_err *err)
+/* A person has looked at it, and wants to go on. */
+static void forgive(const struct port *port, struct output *output)
+{
+    if (output->found[0] != '\0' && output->channel >= 0) {
+        output->found[0] = '\0';
+        output->found_noted = false;
+        cyc_found_clear(port->options->state_dir, port->rig->channels[output->channel].name);
+    }
+}
+
+static int arm(struct port *port, struct output *output, bool by_person, struct cyc_err *err)
 {
     struct unit *const unit = &port->units[output->unit];
+    if (by_person) {
+        forgive(port, output);
+    }
     int status = may_energise(port, output, err);
     if (status != CYC_OK) {
         return status;
@@ -356,6 +462,7 @@ static int drive_output(struct port *port, struct output *output, const struct c
     output->drive = *raw;
     output->setpoint_number = raw->setpoint.number;
     output->odd = 0;
+    output->rest_seen = false;
     output->due_ns = 0; /* the first reading under it, at once */
     const bool runs = (unit->capabilities.traits & CYC_TRAIT_RUNS_STEPS) != 0;
     output->slice_ns = runs && raw->setpoint.control != CYC_CONTROL_OPEN
@@ -375,6 +482,10 @@ static int apply(struct port *port, struct output *output, const struct cyc_driv
     }
     status = status == CYC_OK ? cyc_port_guard_drive(port, output, drive, err) : status;
     status = status == CYC_OK && !rests ? cyc_port_guard_present(port, output, err) : status;
+    if (status == CYC_OK && output->odd > 0 && cyc_port_tells_state(port, output)) {
+        status = cyc_err_set(err, CYC_E_HELD, "the output was not found as it was left");
+        cyc_port_unsafe(port, output);
+    }
     if (status != CYC_OK) {
         if (rests && output->on) {
             cyc_port_unsafe(port, output);
@@ -451,11 +562,14 @@ static void carry_out(struct port *port, struct output *output)
     int status = CYC_E_BUG;
     output->pending = false;
     if (command.kind == CYC_MESSAGE_ARM) {
-        status = arm(port, output, &err);
+        status = arm(port, output, command.index == CYC_ARM_BY_PERSON, &err);
     } else if (command.kind == CYC_MESSAGE_APPLY) {
         status = apply(port, output, &command.as.drive, &err);
     } else if (command.kind == CYC_MESSAGE_ENVIRONMENT) {
         status = set_environment(port, output, &command, &err);
+    }
+    if (status == CYC_E_HELD) {
+        cyc_port_found(port, output, err.text);
     }
     answer(port, output, &command, status, &err);
     if (status == CYC_E_LOST || status == CYC_E_IO || status == CYC_E_TIMEOUT ||
@@ -469,9 +583,20 @@ static void next_slice(struct port *port, struct output *output)
 {
     struct cyc_err err = {0};
     const struct cyc_drive drive = output->drive;
-    if (port->lease_ns <= cyc_boot_now_ns() || drive_output(port, output, &drive, &err) != CYC_OK) {
-        cyc_port_trip(port, output, err.text[0] != '\0' ? err.text : "the lease is over");
+    if (port->lease_ns <= cyc_boot_now_ns()) {
+        cyc_port_trip(port, output, CYC_E_LOST, "the lease is over");
+        return;
     }
+    const int status = drive_output(port, output, &drive, &err);
+    if (status == CYC_OK) {
+        return;
+    }
+    const bool answers = status == CYC_E_REFUSED || status == CYC_E_REPLY || status == CYC_E_HELD;
+    if (answers) {
+        cyc_port_found(port, output, err.text);
+    }
+    cyc_port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, answers ? CYC_E_HELD : CYC_E_LOST,
+                      err.text);
 }
 
 bool cyc_port_act(struct port *port, int64_t now)

@@ -184,34 +184,55 @@ static void judge_unreadable(struct port *port, struct output *output, struct wa
     if (output->on && again) {
         char text[96];
         (void)snprintf(text, sizeof text, "voltage or current is no number: %s", reading->why);
-        cyc_port_trip(port, output, text);
+        cyc_port_trip(port, output, CYC_E_HELD, text);
     }
 }
 
-/* Is the output as it was left? A rest may have it on or off. */
-static void judge_state(struct port *port, struct output *output, const struct cyc_reading *reading)
+bool cyc_port_tells_state(const struct port *port, const struct output *output)
+{
+    const uint32_t traits = port->units[output->unit].capabilities.traits;
+    return (traits & (CYC_TRAIT_STREAMS | CYC_TRAIT_RUNS_STEPS)) == 0;
+}
+
+/* Is the output as it was left? A rest may have it on or off, as its first reading says. */
+static bool is_as_left(const struct port *port, struct output *output,
+                       const struct cyc_reading *reading)
 {
     const bool is_on = (reading->flags & CYC_SAMPLE_OUTPUT_ON) != 0;
     const uint32_t traits = port->units[output->unit].capabilities.traits;
-    const bool rests = output->on && output->drive.setpoint.control == CYC_CONTROL_OPEN;
     const bool ended = output->on && (reading->flags & CYC_SAMPLE_ENDED) != 0 &&
                        (traits & CYC_TRAIT_RUNS_STEPS) != 0;
+    if (!output->on || output->drive.setpoint.control != CYC_CONTROL_OPEN) {
+        return is_on == output->on || ended;
+    }
+    if (!output->rest_seen || !cyc_port_tells_state(port, output)) {
+        output->rest_seen = true;
+        output->rest_on = is_on;
+    }
+    return is_on == output->rest_on;
+}
+
+static void judge_state(struct port *port, struct output *output, const struct cyc_reading *reading)
+{
+    if (output->unsafe) {
+        return; /* it is being switched off: on or off is right */
+    }
     if (output->on && (reading->flags & CYC_SAMPLE_PROTECTION) != 0) {
-        cyc_port_trip(port, output, "a protection of the instrument has tripped");
+        cyc_port_trip(port, output, CYC_E_HELD, "a protection of the instrument has tripped");
         return;
     }
-    if (is_on == output->on || rests || ended || !output->ours) {
+    if (!output->ours || is_as_left(port, output, reading)) {
         output->odd = 0;
         return;
     }
     output->odd++;
     output->due_ns = 0;
-    if (output->odd < 2) {
-        return;
+    if (output->odd >= 2) {
+        const bool is_on = (reading->flags & CYC_SAMPLE_OUTPUT_ON) != 0;
+        cyc_port_trip(port, output, CYC_E_HELD,
+                      is_on ? "the output was switched on at the instrument"
+                            : "the output was switched off at the instrument");
     }
-    cyc_port_trip(port, output,
-                  is_on ? "the output is on though it was switched off"
-                        : "the instrument has switched its output off by itself");
 }
 
 static void judge_output(struct port *port, struct output *output,
@@ -385,9 +406,10 @@ void cyc_port_guard_ages(struct port *port, int64_t now)
         const int64_t polls_ns = 3 * port->units[output->unit].rig->poll_ns;
         const int64_t patience = polls_ns > SILENT_NS ? polls_ns : SILENT_NS;
         if (now - output->read_ns > patience) {
-            cyc_port_trip(port, output, "voltage and current could not be read for too long");
+            cyc_port_trip(port, output, CYC_E_LOST,
+                          "voltage and current could not be read for too long");
         } else if (cyc_port_guard_fresh(port, (unsigned)output->channel, now, &err) != CYC_OK) {
-            cyc_port_trip(port, output, err.text);
+            cyc_port_trip(port, output, CYC_E_LOST, err.text);
         }
     }
 }

@@ -51,6 +51,11 @@ struct output {
     bool on;               /* from the first byte that may energise until seen off */
     bool tripped;      /* by a limit: refused until a person rearms, whatever a daemon asks for */
     bool noted;        /* … which is written down */
+    char found[160];   /* at the instrument, other than commanded: nothing is energised until a
+                          person speaks; "": nothing. See CYC_E_HELD in message.h */
+    bool found_noted;  /* … which is written down */
+    bool look;         /* it was on when the link was lost: is it, before it is made safe? */
+    bool seen_on;      /* … as the mark on the disk says */
     bool unsafe;       /* to be made safe, again and again, until seen off */
     bool asked;        /* the supervisor waits to hear that it is off */
     int64_t retry_ns;  /* not before */
@@ -65,6 +70,7 @@ struct output {
     int64_t read_ns;            /* last good reading, or when it was switched on; 0: none */
     struct cyc_reading last;    /* that one */
     unsigned odd;               /* readings in a row whose output state is not the expected one */
+    bool rest_seen, rest_on;    /* a rest may have it on or off, but not one after the other */
     bool elsewhere; /* channels whose output hangs on another port need what is read here */
 };
 
@@ -126,7 +132,7 @@ void cyc_port_beat(struct port *port, int64_t busy_ns);
 /* To the daemon; one that does not take what it must know is dropped. */
 void cyc_port_tell(struct port *port, const struct cyc_message *message);
 /* TRIPPED and EVENT: to the daemon, and to the supervisor for its log. */
-void cyc_port_announce(struct port *port, enum cyc_message_kind kind, int channel,
+void cyc_port_announce(struct port *port, enum cyc_message_kind kind, int channel, int status,
                        const char *text);
 struct cyc_message cyc_port_message(const struct port *port, enum cyc_message_kind kind);
 void cyc_port_drop_daemon(struct port *port, const char *why);
@@ -185,11 +191,15 @@ int cyc_port_guard_present(const struct port *port, const struct output *output,
 /* Marks for being made safe, and disarms. */
 void cyc_port_unsafe(struct port *port, struct output *output);
 void cyc_port_unsafe_all(struct port *port);
-/* Off by the process's own decision: TRIPPED says why. */
-void cyc_port_trip(struct port *port, struct output *output, const char *why);
+/* Off by the process's own decision: TRIPPED says why. Status: CYC_E_LOST, CYC_E_HELD. */
+void cyc_port_trip(struct port *port, struct output *output, int status, const char *why);
 /* The same because a limit was broken: latched, or a daemon could push the cell further beyond it
  * with every new start. */
 void cyc_port_trip_limit(struct port *port, struct output *output, const char *why);
+/* Something was found at the instrument: refused from now on until a person speaks. */
+void cyc_port_found(struct port *port, struct output *output, const char *what);
+/* Readings that do not tell a state of some time ago, nor of a step that ended by itself. */
+bool cyc_port_tells_state(const struct port *port, const struct output *output);
 /* Writes down which channels have tripped: off first, then paper. */
 void cyc_port_note_trips(struct port *port);
 /* Makes one unsafe output safe; true when the bus was used. */
@@ -202,7 +212,10 @@ bool cyc_port_act(struct port *port, int64_t now);
 void cyc_port_cancel(struct port *port, struct output *output, int status, const char *why);
 /* <state>/port-<name>.on: outputs may be on, whatever becomes of this process. */
 void cyc_port_mark(struct port *port, bool on);
-bool cyc_port_is_marked(const struct port *port);
+/* This one was seen so: in the mark, for the process after this one. */
+void cyc_port_mark_seen(struct port *port, struct output *output, bool on);
+/* True: there is one of a process before this one; those that it saw on are to be looked at. */
+bool cyc_port_find_mark(struct port *port);
 
 /* ---- port_talk.c ---------------------------------------------------------------------------- */
 

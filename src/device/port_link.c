@@ -9,7 +9,8 @@
  * number of the rig, or where the rig states none, the instrument that was there the first time.
  * Another one is asked again from time to time and otherwise left alone. A link that comes back
  * is disarmed; an output that was on when it was lost is made safe as soon as its instrument has
- * been recognised, since nobody was its master in between.
+ * been recognised, since nobody was its master in between. One that is found off then was switched
+ * off by somebody who stood there (see message.h, CYC_E_HELD).
  */
 #include "device/port_int.h"
 
@@ -64,6 +65,8 @@ static void lose_outputs(struct port *port, struct unit *unit)
         cyc_port_cancel(port, output, CYC_E_LOST, "the link is lost");
         output->armed = false;
         if (output->on) {
+            const bool was_on = (output->last.flags & CYC_SAMPLE_OUTPUT_ON) != 0;
+            output->look = output->look || (was_on && !output->unsafe);
             cyc_port_unsafe(port, output);
         }
     }
@@ -179,6 +182,16 @@ static void is_wrong(struct port *port, struct unit *unit, const char *text)
     tell_link(port, unit, CYC_E_IDENTITY, text);
 }
 
+/* What was driven is not gone on with by itself, whoever asks. */
+static void was_powered_off(struct port *port, const struct unit *unit)
+{
+    for (unsigned i = unit->first; i < unit->first + unit->count; i++) {
+        if (port->outputs[i].ours) {
+            cyc_port_found(port, &port->outputs[i], "its power has failed, or it was reset");
+        }
+    }
+}
+
 static void is_known(struct port *port, struct unit *unit, const struct cyc_identity *identity)
 {
     const bool was_reset = unit->seen && identity->power_on;
@@ -195,6 +208,7 @@ static void is_known(struct port *port, struct unit *unit, const struct cyc_iden
         unit->told = unit->told == CYC_OK ? 1 : unit->told; /* there, but not as it was */
         unit->logged = unit->logged == CYC_OK ? CYC_E_LOST : unit->logged;
         lose_outputs(port, unit);
+        was_powered_off(port, unit);
     }
     tell_link(port, unit, CYC_OK, was_reset ? "; it was switched on or reset" : "");
 }

@@ -162,6 +162,9 @@ int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *e
     output->last = reading;
     keep(port, output, &reading);
     cyc_port_guard_reading(port, unit->index, output->number, &reading, true);
+    if (output->channel >= 0 && output->on) {
+        cyc_port_mark_seen(port, output, (reading.flags & CYC_SAMPLE_OUTPUT_ON) != 0);
+    }
     hand_on(port, output);
     return CYC_OK;
 }
@@ -204,9 +207,12 @@ bool cyc_port_poll(struct port *port, int64_t now)
         return true;
     }
     const bool answers = err.status == CYC_E_REPLY || err.status == CYC_E_REFUSED;
-    if (answers && output->on && cyc_bus_is_in_step(port->bus)) {
-        cyc_port_trip(port, output,
-                      err.text); /* it was understood, and says that something is off */
+    if (err.status == CYC_E_HELD && output->ours && !output->on) {
+        cyc_port_found(port, output, err.text);
+    } else if ((answers || err.status == CYC_E_HELD) && output->on &&
+               cyc_bus_is_in_step(port->bus)) {
+        /* it was understood, and says that something is off */
+        cyc_port_trip(port, output, CYC_E_HELD, err.text);
     }
     cyc_port_failed(port, unit, &err);
     return true;

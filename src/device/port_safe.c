@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TRIES 3
 
@@ -144,4 +145,13 @@ int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, int fd, struct 
     }
     cyc_bus_close(bus);
     return worst;
+}
+
+void cyc_port_forget_seen(const char *state_dir, const char *port)
+{
+    char path[1024];
+    const int length = snprintf(path, sizeof path, "%s/port-%s.on", state_dir, port);
+    if (length > 0 && (size_t)length < sizeof path && truncate(path, 0) != 0) {
+        return; /* none is there: nothing was on */
+    }
 }

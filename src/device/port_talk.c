@@ -34,7 +34,7 @@ static void safe_all(struct port *port, const char *why)
         }
         cyc_port_cancel(port, output, CYC_E_LATCHED, "latched until rearmed");
         if (output->armed || output->on) {
-            cyc_port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, why);
+            cyc_port_announce(port, CYC_MESSAGE_TRIPPED, output->channel, CYC_E_LATCHED, why);
         }
         output->asked = true;
         cyc_port_unsafe(port, output);
@@ -327,7 +327,7 @@ void cyc_port_check_masters(struct port *port, int64_t now)
     if (port->lease_ns > 0 && now >= port->lease_ns) {
         port->lease_ns = 0;
         if (cyc_port_is_on(port)) {
-            cyc_port_announce(port, CYC_MESSAGE_EVENT, -1,
+            cyc_port_announce(port, CYC_MESSAGE_EVENT, -1, CYC_OK,
                               "the daemon has not renewed its lease: outputs off");
         }
         cyc_port_unsafe_all(port);

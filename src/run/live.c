@@ -345,6 +345,20 @@ void cyc_live_run_times(const struct cyc_live *live, struct cyc_sample *sample)
     sample->pressure_age_ns = scaled(live, sample->pressure_age_ns);
 }
 
+/* Off or tripped under a setpoint, of an instrument that ends none by itself: somebody stands
+ * there. The port looks once more and says what it is; the executor would only see a fault. */
+static bool is_off_by_itself(const struct cyc_live *live, const struct cyc_message *message)
+{
+    const uint32_t traits = live->rig->instruments[channel_of(live)->cycler].capabilities.traits;
+    const uint32_t flags = message->as.reading.flags;
+    const bool driven = live->in_force && !live->resting &&
+                        live->force.control != CYC_CONTROL_OPEN &&
+                        message->setpoint_number == live->force.number;
+    return (traits & (CYC_TRAIT_RUNS_STEPS | CYC_TRAIT_STREAMS)) == 0 &&
+           ((flags & (CYC_SAMPLE_ENDED | CYC_SAMPLE_PROTECTION)) != 0 ||
+            (driven && (flags & CYC_SAMPLE_OUTPUT_ON) == 0));
+}
+
 static void on_reading(struct cyc_live *live, const struct cyc_message *message)
 {
     struct cyc_sample sample;
@@ -356,7 +370,7 @@ static void on_reading(struct cyc_live *live, const struct cyc_message *message)
     }
     live->epoch = message->epoch;
     live->reading_number = message->number;
-    if (live->state != CYC_LIVE_RUNNING || live->strayed) {
+    if (live->state != CYC_LIVE_RUNNING || live->strayed || is_off_by_itself(live, message)) {
         return;
     }
     live->read_ns = live->now_ns;
@@ -421,14 +435,17 @@ static void lose(struct cyc_live *live, int instrument, const char *text)
     }
 }
 
-/* A port that could not read is a link that is lost; one that could has seen something. */
+/* See message.h: nothing was seen, something was, or it is latched. */
 static void on_tripped(struct cyc_live *live, const struct cyc_message *message)
 {
-    if (live->state == CYC_LIVE_RUNNING && live->now_ns - live->read_ns > 2 * live->period_ns) {
+    if (message->status == CYC_E_LOST) {
         lose(live, channel_of(live)->cycler, message->text);
-        return;
+    } else if (message->status == CYC_E_HELD && live->state == CYC_LIVE_RUNNING) {
+        cyc_live_find(live, message->text);
+    } else {
+        cyc_live_trip(live, CYC_REPLY_FAILED, "the port has made the channel safe: %s",
+                      message->text);
     }
-    cyc_live_trip(live, CYC_REPLY_FAILED, "the port has made the channel safe: %s", message->text);
 }
 
 static void on_link(struct cyc_live *live, const struct cyc_message *message)

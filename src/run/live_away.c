@@ -13,7 +13,10 @@
  * chamber or press that is gone leaves the cycler: its circuit is opened at once.
  *
  * What was held before stays held, and what cannot be armed waits here until an operator has looked
- * at it: a run is never ended by a cable.
+ * at it: a run is never ended by a cable. Nor by a person at the instrument: when the port has
+ * found it otherwise than commanded (its output key was pressed, its power has failed; CYC_E_HELD
+ * in message.h) it is not set up again, nothing closes its output, and the run is held with the
+ * reason. Then only an operator's word goes on; the port refuses every other ARM.
  */
 #include "run/live_int.h"
 
@@ -23,6 +26,7 @@
 #include <stdlib.h>
 
 #define RETRY_NS (250 * CYC_MS_NS)
+#define OFF_NS   (2 * CYC_S_NS)
 
 static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
 {
@@ -40,6 +44,28 @@ void cyc_live_lose(struct cyc_live *live, int instrument, const char *format, ..
     va_end(arguments);
     live->lost = true;
     live->lost_instrument = instrument;
+}
+
+void cyc_live_find(struct cyc_live *live, const char *what)
+{
+    struct cyc_live_past *past = live->past;
+    if (past == NULL) {
+        (void)cyc_copy(live->found, sizeof live->found, what);
+        cyc_live_lose(live, channel_of(live)->cycler, "%s: %s",
+                      live->rig->instruments[channel_of(live)->cycler].name, what);
+        return;
+    }
+    live->is_armed = past->arming = past->by_person = false;
+    past->arm_status = CYC_E_HELD; /* not set up again by itself */
+    (void)cyc_copy(past->arm_text, sizeof past->arm_text, what);
+    if (past->found[0] == '\0') {
+        (void)cyc_copy(past->found, sizeof past->found, what);
+    }
+    if (past->judged) {
+        past->resumed = false;
+        (void)cyc_copy(live->why, sizeof live->why, what);
+        cyc_live_tell(live, what, true);
+    }
 }
 
 /* ---- Leaving ----------------------------------------------------------------------------------
@@ -73,8 +99,8 @@ static void try_safe(struct cyc_live *live)
 static void announce(struct cyc_live *live)
 {
     const struct cyc_session_store *store = &live->options.store;
-    (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "port", "lost",
-                       live->lost_text, NULL);
+    (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "port",
+                       live->found[0] != '\0' ? "found" : "lost", live->lost_text, NULL);
     (void)cyc_copy(live->why, sizeof live->why, live->lost_text);
     cyc_live_tell(live, live->lost_text, true);
 }
@@ -103,6 +129,11 @@ void cyc_live_away_start(struct cyc_live *live)
     cyc_session_hold(live->session);
     forget_commands(live);
     announce(live);
+    if (live->found[0] != '\0') {
+        past->cause = "the instrument was not found as it was left";
+        cyc_live_find(live, live->found);
+        live->found[0] = '\0';
+    }
     if (past->instrument != channel_of(live)->cycler && live->is_armed) {
         cyc_live_interrupt(live, cyc_live_run_time_ns(live, live->now_ns));
     } else {
@@ -119,7 +150,9 @@ static void send_arm(struct cyc_live *live)
     const struct cyc_message message = {.kind = CYC_MESSAGE_ARM,
                                         .channel = (int32_t)live->channel,
                                         .instrument = channel_of(live)->cycler,
+                                        .index = past->by_person ? CYC_ARM_BY_PERSON : 0,
                                         .t_ns = live->now_ns};
+    past->by_person = false;
     past->arming = live->options.hands.send(live->options.hands.context, message.instrument,
                                             &message, NULL) == CYC_OK;
     past->arm_ns = live->now_ns + (past->arming ? CYC_COMMAND_PATIENCE_NS : RETRY_NS);
@@ -151,6 +184,10 @@ static void on_armed(struct cyc_live *live, const struct cyc_message *message)
         live->wanted = live->wanted || past->interrupted_ns != 0; /* the open circuit, once more */
         return;
     }
+    if (message->status == CYC_E_HELD) {
+        cyc_live_find(live, message->text);
+        return;
+    }
     if (!past->back || may_pass(live, message->status)) {
         return;
     }
@@ -168,7 +205,7 @@ static void on_link(struct cyc_live *live, const struct cyc_message *message)
     struct cyc_live_past *past = live->past;
     if (message->instrument == channel_of(live)->cycler) {
         past->told = past->told || message->status == CYC_OK;
-        live->is_armed = past->arming = past->fresh = false;
+        live->is_armed = past->arming = past->fresh = past->by_person = false;
         live->in_flight = false;
         past->arm_ns = live->now_ns;
     }
@@ -215,6 +252,8 @@ void cyc_live_away_message(struct cyc_live *live, const struct cyc_message *mess
         on_armed(live, message);
     } else if (own && message->kind == CYC_MESSAGE_SAFE_DONE && message->status == CYC_OK) {
         was_off_by(live->past, message->t_ns);
+    } else if (own && message->kind == CYC_MESSAGE_TRIPPED && message->status == CYC_E_HELD) {
+        cyc_live_find(live, message->text);
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
         live->past->tripped = true;
         live->is_armed = false;
@@ -236,8 +275,13 @@ static bool is_back(const struct cyc_live *live)
 static void set_up(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
-    if (!live->is_armed && past->arm_status == CYC_OK && live->now_ns >= past->arm_ns) {
+    if (live->is_armed || past->arm_status != CYC_OK || live->now_ns < past->arm_ns) {
+        return;
+    }
+    if (cyc_live_may_arm(live)) {
         send_arm(live);
+    } else {
+        past->arm_status = CYC_E_IDENTITY; /* the gates say why */
     }
 }
 
@@ -253,6 +297,14 @@ static bool was_looked_at(const struct cyc_live *live)
     return past->fresh || live->now_ns - past->interrupted_ns >= CYC_PAST_PATIENCE_NS;
 }
 
+/* What was found is being made safe this moment: when it was off ends the gap. */
+static bool waits_for_off(const struct cyc_live *live)
+{
+    const struct cyc_live_past *past = live->past;
+    return past->found[0] != '\0' && past->off_ns == INT64_MAX &&
+           live->now_ns - past->since_ns < OFF_NS;
+}
+
 void cyc_live_away_tick(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
@@ -261,6 +313,9 @@ void cyc_live_away_tick(struct cyc_live *live)
     }
     set_up(live);
     const bool refused = !live->is_armed && past->arm_status != CYC_OK;
+    if (past->interrupted_ns == 0 && refused && waits_for_off(live)) {
+        return;
+    }
     if (past->interrupted_ns == 0 && (live->is_armed || refused)) {
         cyc_live_interrupt(live, off_latest_ns(live));
         if (live->state != CYC_LIVE_AWAY) {
@@ -288,7 +343,9 @@ int64_t cyc_live_away_wake_ns(const struct cyc_live *live)
         return INT64_MAX;
     }
     if (!live->is_armed) {
-        return past->arm_status == CYC_OK ? past->arm_ns : INT64_MAX;
+        return past->arm_status == CYC_OK ? past->arm_ns
+               : past->judged             ? INT64_MAX
+                                          : past->since_ns + OFF_NS;
     }
     return past->judged ? INT64_MAX : past->interrupted_ns + CYC_PAST_PATIENCE_NS;
 }
@@ -302,7 +359,8 @@ const char *cyc_live_away_resume(struct cyc_live *live)
     if (!is_back(live)) {
         return "its instrument is not there yet";
     }
-    past->resumed = true;
+    past->resumed = past->by_person = true;
+    past->found[0] = '\0';
     past->arm_status = CYC_OK;
     past->back_ns = past->arm_ns = live->now_ns;
     cyc_live_away_tick(live);

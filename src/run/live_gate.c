@@ -50,6 +50,9 @@ static int send_to(struct cyc_live *live, int instrument, struct cyc_message *me
 void cyc_live_gate_command(struct cyc_live *live, enum cyc_message_kind kind)
 {
     struct cyc_message message = {.kind = kind};
+    if (kind == CYC_MESSAGE_ARM && live->state == CYC_LIVE_ARMING) {
+        message.index = CYC_ARM_BY_PERSON; /* who has started this run */
+    }
     (void)send_to(live, channel_of(live)->cycler, &message);
 }
 
@@ -249,7 +252,10 @@ static void not_applied(struct cyc_live *live, const struct cyc_message *message
     const int status = message->status;
     const bool mute = status == CYC_E_LOST || status == CYC_E_TIMEOUT || status == CYC_E_IO ||
                       status == CYC_E_STALE;
-    if (live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY) {
+    const bool returns = live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY;
+    if (status == CYC_E_HELD && (returns || live->state == CYC_LIVE_RUNNING)) {
+        cyc_live_find(live, message->text);
+    } else if (returns) {
         live->is_armed = false; /* it was to be opened, and is */
     } else if (mute && live->state == CYC_LIVE_RUNNING) {
         cyc_live_lose(live, channel_of(live)->cycler, "the setpoint was not carried out: %s",

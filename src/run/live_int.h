@@ -17,7 +17,9 @@ struct cyc_live_past {
     /* since then */
     int64_t since_ns, interrupted_ns; /* the circuit was opened; 0: not yet */
     bool fresh, tripped, unknown_time;
-    bool is_armed; /* ARM was answered, so */
+    char found[192]; /* at the instrument, other than commanded: held until a person speaks; "" */
+    bool by_person;  /* who has spoken: the next ARM says so */
+    bool is_armed;   /* ARM was answered, so */
     int arm_status;
     char arm_text[192];
     struct cyc_sample latest;
@@ -93,9 +95,10 @@ struct cyc_live {
     bool lost;                  /* an instrument is gone: away as soon as the event is over */
     int lost_instrument;
     char lost_text[256];
-    bool replaying; /* nothing goes out */
-    bool held;      /* between two steps, until an operator says `resume` */
-    bool strayed;   /* the protocol does not come to where the run was: held for good */
+    char found[192]; /* … because of what was found at it; "": not so */
+    bool replaying;  /* nothing goes out */
+    bool held;       /* between two steps, until an operator says `resume` */
+    bool strayed;    /* the protocol does not come to where the run was: held for good */
 
     struct cyc_plausible *plausible; /* owned */
     uint32_t plausible_step;         /* step count it was told of */
@@ -122,6 +125,9 @@ int64_t cyc_live_past_wake_ns(const struct cyc_live *live);
 /* Notes it; the first one counts. */
 void cyc_live_lose(struct cyc_live *live, int instrument, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Something was found at the cycler, other than commanded: the run is held, whatever it is doing.
+ */
+void cyc_live_find(struct cyc_live *live, const char *what);
 void cyc_live_away_start(struct cyc_live *live);
 void cyc_live_away_message(struct cyc_live *live, const struct cyc_message *message);
 void cyc_live_away_tick(struct cyc_live *live);
@@ -141,6 +147,9 @@ int64_t cyc_live_seen_ns(const struct cyc_live *live);
 bool cyc_live_is_off_known(const struct cyc_live_past *past, int64_t last_ns);
 /* From the last sample on it is a gap; the output was off by then (run time). */
 void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns);
+/* May the instrument be set up, and its output closed at 0 A to look at the cell? Not another one,
+ * nor one that was switched off: that holds the run whatever the cell is like. A person may. */
+bool cyc_live_may_arm(const struct cyc_live *live);
 /* The circuit is open, and the cell was seen so, or cannot be seen. */
 void cyc_live_judge(struct cyc_live *live);
 /* An operator has let go a run that was held while nothing could be driven. */

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct cyc_rig_channel *channel_of(const struct cyc_live *live)
 {
@@ -77,6 +78,17 @@ static bool is_news(const struct cyc_live *live)
                                         : live->epoch != past->epoch || !past->then.power_on;
 }
 
+bool cyc_live_may_arm(const struct cyc_live *live)
+{
+    const struct cyc_live_past *past = live->past;
+    const struct cyc_identity *then = &past->then, *now = &live->options.merge->cycler;
+    const bool same = strcmp(then->maker, now->maker) == 0 &&
+                      strcmp(then->model, now->model) == 0 &&
+                      strcmp(then->serial_number, now->serial_number) == 0 &&
+                      strcmp(then->firmware, now->firmware) == 0;
+    return past->resumed || (same && !(now->power_on && is_news(live)));
+}
+
 static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *facts)
 {
     const struct cyc_live_past *past = live->past;
@@ -89,6 +101,7 @@ static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *f
     facts->arm_status = past->arm_status;
     facts->arm_text = past->arm_text;
     facts->latched = past->arm_status == CYC_E_LATCHED;
+    facts->found = past->found;
     facts->protection = past->tripped || (past->latest.flags & CYC_SAMPLE_PROTECTION) != 0;
     facts->now_V = past->fresh ? past->latest.voltage_V : (double)NAN;
     facts->now_A = past->fresh ? past->latest.current_A : (double)NAN;

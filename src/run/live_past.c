@@ -93,6 +93,21 @@ static void ask_for_readings(struct cyc_live *live)
     }
 }
 
+/* Once it is known who is there: nothing closes the output of another instrument. */
+static void arm(struct cyc_live *live)
+{
+    struct cyc_live_past *past = live->past;
+    if (!live->options.merge->linked) {
+        return; /* LINK comes back to it */
+    }
+    if (cyc_live_may_arm(live)) {
+        cyc_live_gate_command(live, CYC_MESSAGE_ARM);
+        return;
+    }
+    past->is_armed = true; /* answered: the gates say why not */
+    past->arm_status = CYC_E_IDENTITY;
+}
+
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
 static int restore(void *context, const struct cyc_step *step, struct cyc_core *core,
@@ -175,7 +190,7 @@ void cyc_live_past_start(struct cyc_live *live)
     };
     const int status = cyc_session_resume(live->session, &past, &err);
     ask_for_readings(live);
-    cyc_live_gate_command(live, CYC_MESSAGE_ARM);
+    arm(live);
     cyc_live_settle(live, status, &err);
 }
 
@@ -389,7 +404,7 @@ static void on_link(struct cyc_live *live, const struct cyc_message *message)
     if (message->status != CYC_OK) {
         past->is_armed = past->fresh = false;
     } else if (!past->is_armed) {
-        cyc_live_gate_command(live, CYC_MESSAGE_ARM);
+        arm(live);
     }
 }
 
@@ -416,6 +431,12 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
         past->arm_status = past->is_armed ? message->status : CYC_OK;
         live->is_armed = message->status == CYC_OK;
         (void)cyc_copy(past->arm_text, sizeof past->arm_text, message->text);
+        if (past->arm_status == CYC_E_HELD) {
+            cyc_live_find(live, message->text);
+        }
+    } else if (own && message->kind == CYC_MESSAGE_TRIPPED && message->status == CYC_E_HELD) {
+        cyc_live_find(live, message->text);
+        past->is_armed = true; /* answered */
     } else if (own && message->kind == CYC_MESSAGE_TRIPPED) {
         past->tripped = past->interrupted_ns != 0; /* before that it was the lease */
     } else if (own && message->kind == CYC_MESSAGE_APPLIED) {

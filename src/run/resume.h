@@ -45,7 +45,8 @@ struct cyc_resume_facts {
     int arm_status;                /* of setting it up with its protections again */
     const char *arm_text;          /* and why not */
     bool latched;
-    bool protection; /* the instrument reports that a protection has tripped */
+    const char *found; /* at the instrument, other than commanded, by the port; "", NULL: nothing */
+    bool protection;   /* the instrument reports that a protection has tripped */
     /* the gap */
     int64_t gap_ns; /* last sample to now, run time */
     double bound_Ah, nominal_Ah;

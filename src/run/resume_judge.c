@@ -107,6 +107,15 @@ static void power_on(struct gate *gate)
     }
 }
 
+/* A key was pressed, a protection has tripped: only who stands there knows why. */
+static void found(struct gate *gate)
+{
+    if (gate->facts->found != NULL && gate->facts->found[0] != '\0') {
+        no(gate, gate->facts->found);
+        no(gate, "; look at the cell, then `cyclostat resume` goes on");
+    }
+}
+
 static void latch(struct gate *gate)
 {
     if (gate->facts->latched) {
@@ -248,7 +257,7 @@ static enum cyc_resume_action wanted(struct gate *gate)
 void cyc_resume_judge(const struct cyc_resume_facts *facts, struct cyc_resume_verdict *verdict)
 {
     static void (*const gates[])(struct gate *) = {
-        folder, rig,        cell,   link,       latch,   instrument, power_on,
+        folder, rig,        cell,   link,       latch,   instrument, power_on,    found,
         arm,    protection, outage, unobserved, current, voltage,    temperature,
     };
     struct gate gate = {.facts = facts};

@@ -87,7 +87,8 @@ void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bo
         } /* killed or being made safe: its helper's word counts */
     }
     struct cyc_err err = {0};
-    if (latch && cyc_latch_set(supervisor->options->state_dir, why, &err) != CYC_OK) {
+    if (latch && (cyc_latch_set(supervisor->options->state_dir, why, &err) != CYC_OK ||
+                  cyc_latch_sync(supervisor->options->state_dir, &err) != CYC_OK)) {
         cyc_supervisor_log(supervisor, "%s", err.text);
     }
     cyc_supervisor_log(supervisor, "all outputs off: %s", why);

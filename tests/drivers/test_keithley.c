@@ -401,20 +401,122 @@ static void a_front_panel_that_switches_off_is_noticed(void)
     bench_close(&bench);
 }
 
+/* Polls until it fails, or for so long. */
+static int measure_for(int64_t time_ns, struct cyc_err *err)
+{
+    const int64_t until_ns = cyc_bus_now_ns(bench.bus) + time_ns;
+    int status = CYC_OK;
+    while (status == CYC_OK && cyc_bus_now_ns(bench.bus) < until_ns) {
+        struct cyc_reading reading;
+        bench_wait(&bench, 250 * CYC_MS_NS);
+        status = bench.driver->measure(bench.instrument, 0, &reading,
+                                       bench_deadline(&bench, 400 * CYC_MS_NS), err);
+    }
+    return status;
+}
+
+/* For a moment; all comes back as it was. */
+static void fail_power(void)
+{
+    struct cyc_err err = {0};
+    char fault[64];
+    (void)snprintf(fault, sizeof fault, "pon_auto:at=%.3fs,times=1",
+                   (double)(cyc_bus_now_ns(bench.bus) + CYC_MS_NS) * 1e-9);
+    CU_ASSERT_EQUAL(cyc_emulation_fault(bench.emulation, fault, &err), CYC_OK);
+    bench_wait(&bench, 10 * CYC_MS_NS);
+    CU_ASSERT_EQUAL(bench_truth(&bench, " reset"), 1);
+}
+
 static void a_setpoint_changed_at_the_front_panel_is_noticed(void)
 {
     struct cyc_err err = {0};
-    struct cyc_reading reading = {0};
     bench_open(&bench, &plain, NULL);
     bench_ready(&bench);
     (void)went_well(bench_current(&bench, 0.002, &err), &err);
     cyc_emulation_receive(bench.emulation, bench.link, cyc_bus_now_ns(bench.bus),
                           (const uint8_t *)":SOUR:CURR 0.003\r", 17);
-    bench_wait(&bench, 11 * CYC_S_NS);
-    CU_ASSERT_EQUAL(bench.driver->measure(bench.instrument, 0, &reading,
-                                          bench_deadline(&bench, 400 * CYC_MS_NS), &err),
-                    CYC_E_REPLY);
+    CU_ASSERT_EQUAL(measure_for(6 * CYC_S_NS, &err), CYC_E_HELD);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "somebody has changed it"));
+    bench_close(&bench);
+}
+
+/* Whose output comes back as it was: a reading does not tell. */
+static void a_power_failure_that_gives_no_other_sign_is_noticed_within_five_seconds(void)
+{
+    struct cyc_err err = {0};
+    bench_open(&bench, &plain, NULL);
+    bench_ready(&bench);
+    (void)went_well(bench_current(&bench, 0.002, &err), &err);
+    fail_power();
+    CU_ASSERT_FALSE(bench_is_off(&bench));
+    CU_ASSERT_EQUAL(measure_for(51 * CYC_S_NS / 10, &err), CYC_E_HELD);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "its power has failed"));
+    bench_close(&bench);
+}
+
+static void nothing_is_driven_after_a_power_failure(void)
+{
+    struct cyc_err err = {0};
+    for (unsigned i = 0; i < 4; i++) {
+        bench_open(&bench, &plain, NULL);
+        bench_ready(&bench);
+        if (i < 3) {
+            (void)went_well(bench_current(&bench, 0.002, &err), &err);
+        }
+        fail_power();
+        const unsigned before = bench_truth(&bench, " output ");
+        const int status = i == 0   ? bench_current(&bench, 0.003, &err)
+                           : i == 1 ? bench_voltage(&bench, 3.8, 0.005, &err)
+                           : i == 2 ? bench_rest(&bench, &err)
+                                    : bench_current(&bench, 0.002, &err);
+        CU_ASSERT_EQUAL(status, CYC_E_HELD);
+        CU_ASSERT_EQUAL(bench_truth(&bench, " output "), before); /* not even touched */
+        bench_close(&bench);
+    }
+}
+
+/* The port says so once it has seen it twice; a setpoint may come before that. */
+static void what_was_switched_off_at_the_front_panel_is_not_switched_on_again(void)
+{
+    struct cyc_err err = {0};
+    for (unsigned i = 0; i < 4; i++) {
+        bench_open(&bench, &plain, NULL);
+        bench_ready(&bench);
+        (void)went_well(bench_current(&bench, 0.002, &err), &err);
+        cyc_emulation_receive(bench.emulation, bench.link, cyc_bus_now_ns(bench.bus),
+                              (const uint8_t *)":OUTP OFF\r", 10);
+        struct cyc_reading reading;
+        if (i >= 2) {
+            CU_ASSERT(bench.driver->measure(bench.instrument, 0, &reading,
+                                            bench_deadline(&bench, 400 * CYC_MS_NS),
+                                            &err) != CYC_OK);
+            (void)went_well(bench_mend(&bench, &err), &err);
+        }
+        const int status = i % 2 == 0 ? bench_voltage(&bench, 3.8, 0.005, &err)
+                           : i == 1   ? bench_current(&bench, -0.002, &err)
+                                      : bench_rest(&bench, &err);
+        CU_ASSERT(status == CYC_E_HELD || i == 1); /* a level alone switches nothing on */
+        CU_ASSERT(bench_is_off(&bench));
+        bench_close(&bench);
+    }
+}
+
+/* Its order is out, and out again, before an answer is waited for. */
+static void safe_is_said_twice_before_anything_is_waited_for(void)
+{
+    static const struct bench_kind slow = {"keithley_2400", "keithley_2400", "", "baud=9600"};
+    struct cyc_err err = {0};
+    bench_open(&bench, &slow, NULL);
+    bench_ready(&bench);
+    (void)went_well(bench_current(&bench, 0.002, &err), &err);
+    CU_ASSERT_EQUAL(cyc_emulation_fault(bench.emulation, "mute:p=1", &err), CYC_OK);
+    bench_forget(&bench);
+    const int64_t from_ns = cyc_bus_now_ns(bench.bus);
+    CU_ASSERT(bench.driver->safe(bench.instrument, 0, bench_deadline(&bench, 60 * CYC_MS_NS),
+                                 &err) != CYC_OK);
+    CU_ASSERT(cyc_bus_now_ns(bench.bus) - from_ns <= 70 * CYC_MS_NS);
+    CU_ASSERT(bench_has_sent(&bench, "\x03:OUTP OFF\r\x03:OUTP OFF\r"));
+    CU_ASSERT(bench_is_off(&bench));
     bench_close(&bench);
 }
 
@@ -436,4 +538,8 @@ const struct cyc_check cyc_check_keithley[] = {
     CYC_CHECK(all_models_are_known_by_their_identity),
     CYC_CHECK(a_front_panel_that_switches_off_is_noticed),
     CYC_CHECK(a_setpoint_changed_at_the_front_panel_is_noticed),
+    CYC_CHECK(a_power_failure_that_gives_no_other_sign_is_noticed_within_five_seconds),
+    CYC_CHECK(nothing_is_driven_after_a_power_failure),
+    CYC_CHECK(what_was_switched_off_at_the_front_panel_is_not_switched_on_again),
+    CYC_CHECK(safe_is_said_twice_before_anything_is_waited_for),
     {0}};

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Instruments that are gone in the midst of a charge, and come back: port processes killed, cables
 # pulled, lines that are mute, power that fails. Each is an interruption, and goes on or holds as the
-# step says; the charge is held against the truth of the instrument.
+# step says; the charge is held against the truth of the instrument. What somebody did at the
+# instrument, by its output key, is never undone by itself, also where nobody saw it.
 #
 #   away.sh CYCLOSTAT
 set -uo pipefail
@@ -47,7 +48,20 @@ ask() { sqlite3 -readonly "$(cat "$folder/run.$1")/journal.sqlite" "$2"; }
 gap() { ask "$1" 'SELECT verdict FROM gap ORDER BY id DESC LIMIT 1' | grep -E "$2" || ask "$1" 'SELECT * FROM gap'; }
 gaps() { [ "$(ask "$1" 'SELECT count(*) FROM gap')" -eq "$2" ] || { ask "$1" 'SELECT * FROM gap'; return 1; }; }
 
-channels=(killed asked pulled reset mute)
+name_at() { [ "$1" = 0 ] && echo keithley_2400 || echo "keithley_2400#$(($1 + 1))"; }
+number_of() { printf '%s\n' "${channels[@]}" | awk -v c="$1" '$1 == c {print NR - 1}'; }
+stays_open() { # <channel>: since it was driven its output has changed once, by the key
+    awk -v unit="$(name_at "$(number_of "$1")")" '
+        $2 == unit && $3 == "output" && $4 == 0 {
+            print
+            changes += driven
+            driven = driven || ($5 == "current" && $6 > 0)
+            is = $5
+        }
+        END { exit !(driven && changes == 1 && is == "open") }' "$folder/truth"
+}
+
+channels=(killed asked pulled reset mute key both)
 {
     echo "cyclostat_rig: 1"
     echo "name: away"
@@ -94,7 +108,8 @@ for c in "${channels[@]}"; do
 done
 "$cyclostat" emulate --rate $rate --truth "$folder/truth" --fault "unplug:link=2,at=7,for=1" \
     --fault "unplug:link=3,at=7,for=1" --fault "reset:unit=3,at=7.5,times=1" \
-    --fault "mute:unit=4,p=1,at=7,for=4" "${arguments[@]}" > "$folder/emulator" 2>&1 &
+    --fault "mute:unit=4,p=1,at=7,for=4" --fault "knob:unit=5,at=7,times=1" \
+    --fault "unplug:link=6,at=7,for=1" --fault "knob:unit=6,at=7.5,times=1" "${arguments[@]}" > "$folder/emulator" 2>&1 &
 emulator=$!
 expect "the emulators begin" within 5 grep -q ready "$folder/emulator"
 for c in "${channels[@]}"; do
@@ -117,13 +132,24 @@ expect "asked: held when the process is back" within 8 why asked "after_interrup
 expect "asked: and shown so" state asked held
 expect "asked: until an operator speaks" "$cyclostat" resume asked
 expect "asked: then it goes on" within 3 state asked running
+pressed="the output was switched off at the instrument; look at the cell, then .cyclostat resume. goes on"
 expect "pulled: held meanwhile" within 8 state pulled held
 expect "pulled: and told why" why pulled "smu-pulled: "
+expect "key: pressed, and held" within 8 why key "$pressed"
+kill -9 "$(pgrep -P "$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders)" -f -- "--port key")"
 expect "pulled: goes on when the cable is in again" within 8 state pulled running
+expect "mute: held meanwhile" within 8 state mute held
+expect "both: the key was pressed while the cable was out" within 8 why both "$pressed"
 expect "reset: held" within 8 gap reset "hold: the instrument was switched off or reset meanwhile"
 expect "reset: and shown so" state reset held
 expect "reset: until an operator stops it" "$cyclostat" stop reset
-expect "mute: held meanwhile" within 8 state mute held
+sleep 2
+for c in key both; do
+    expect "$c: shown so" state "$c" held
+    expect "$c: nothing has closed its output since" stays_open "$c"
+    expect "$c: until an operator speaks" "$cyclostat" resume "$c"
+    expect "$c: then it goes on" within 5 state "$c" running
+done
 expect "mute: goes on when it answers again" within 12 state mute running
 for c in "${channels[@]}"; do
     expect "$c ends" within 20 state "$c" free
@@ -131,7 +157,6 @@ for c in "${channels[@]}"; do
 done
 
 # What was charged in truth, from the setpoints in force, against the journal and its gap's bound.
-name_at() { [ "$1" = 0 ] && echo keithley_2400 || echo "keithley_2400#$(($1 + 1))"; }
 charge() { # <number> <channel>
     local bound journal
     bound=$(ask "$2" 'SELECT sum(bound_Ah) FROM gap')
@@ -149,11 +174,10 @@ charge() { # <number> <channel>
             exit !(truth > 0 && d <= bound + 3 * sample && d >= -bound - 3 * sample)
         }' "$folder/truth"
 }
-number=0
 for c in "${channels[@]}"; do
+    number=$(number_of "$c")
     expect "$c: the charge agrees with the truth" charge $number "$c"
     cat "$folder/why"
-    number=$((number + 1))
 done
 echo "$checked checks"
 exit $bad

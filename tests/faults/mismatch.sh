@@ -11,7 +11,8 @@ export LC_ALL=C
 cyclostat=$(realpath "$1")
 folder=$(mktemp -d)
 rate=20
-cases=(nothing_daemon nothing_all serial_number power_cycled rig_limits protocol_copy other_cell too_long latched)
+cases=(nothing_daemon nothing_all serial_number power_cycled rig_limits protocol_copy other_cell too_long latched
+    output_key key_while_gone)
 [ $# -gt 1 ] && cases=("${@:2}")
 
 cat > "$folder/cell.yaml" << END
@@ -83,7 +84,7 @@ emulator() { # <truth> <instrument …>: again under the same links
     local truth=$1
     shift
     "$cyclostat" emulate --rate $rate --truth "$here/truth.$truth" --cell "$folder/cell.yaml" \
-        --cell "$folder/fuller.yaml" "$@" > "$here/emulator" 2>&1 &
+        --cell "$folder/fuller.yaml" ${fault:+--fault "$fault"} "$@" > "$here/emulator" 2>&1 &
     emulator=$!
     within 5 grep -q ready "$here/emulator" || fail "the emulator does not begin: $(cat "$here/emulator")"
 }
@@ -112,6 +113,7 @@ change() {
         sleep 0.3
         ln -sfn "$(readlink "$here/other.tty")" "$here/smu.tty" ;;
     too_long) sleep 2 ;; # 40 s of the run
+    output_key | key_while_gone) within 10 dark || fail "nobody has pressed the key" ;;
     latched) "$cyclostat" safe > "$here/said" || fail "cannot be made safe: $(cat "$here/said")" ;;
     esac
 }
@@ -124,6 +126,7 @@ reason() {
     other_cell) echo "the cell's voltage of .* is not what it was left with" ;;
     too_long) echo "the outage of .* is longer than max_gap" ;;
     latched) echo "latched (safe|until)" ;;
+    output_key | key_while_gone) echo "the output was switched off at the instrument" ;;
     esac
 }
 
@@ -138,7 +141,7 @@ kill_host() {
         return
     fi
     local ports
-    ports=$(awk '/^port/ {print $NF}' "$CYCLOSTAT_STATE"/*/holders)
+    ports=$(holder port)
     kill -9 "$supervisor" "$daemon"
     within 3 dark || fail "a current flows on"
     for pid in $ports; do within 3 test ! -e "/proc/$pid" || fail "port process $pid stays"; done
@@ -170,7 +173,9 @@ ports: {smu: {address: $here/smu.tty}}
 instruments: {smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog}}
 channels: {A1: {cycler: smu1, limits: {voltage: [2 V, 5 V], current: 50 mA}}}
 END
-    local protocol=patient
+    local protocol=patient fault=
+    [ "$name" = output_key ] && fault="knob:unit=0,at=14,times=1"
+    [ "$name" = key_while_gone ] && fault="knob:unit=0,at=14,times=1"
     [ "$name" = too_long ] && protocol=hasty
     emulator 1 "keithley_2400=$here/smu.tty" "keithley_2400[cell=1]=$here/other.tty"
     "$cyclostat" run "$folder/$protocol.yaml" --channel A1 --cell "$folder/cell.yaml" --rate $rate --detach \
@@ -187,9 +192,19 @@ END
         [ "$(ask 'SELECT verdict FROM gap')" = continue ] || fail "the gap: $(ask 'SELECT * FROM gap')"
         return
     fi
-    kill_host all
-    change
-    restart
+    case $name in
+    output_key) change ;; # all of them look on
+    key_while_gone) # none of them does
+        local all="$(holder supervisor) $(holder port) $(holder daemon)" # stopped first: no one reacts to another
+        kill -STOP $all && kill -9 $all
+        driven > /dev/null || fail "it is off, though nobody was left to switch it off"
+        change
+        restart ;;
+    *)
+        kill_host all
+        change
+        restart ;;
+    esac
     if [ "$name" = nothing_all ]; then
         within 8 driven || fail "it does not go on by itself"
         ends done

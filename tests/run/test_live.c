@@ -149,6 +149,13 @@ static unsigned expectations(void *context, const struct cyc_expectation **rows)
     return 0;
 }
 
+/* What must be durable before anything energises, beside a step that begins. */
+static void intend(void *context)
+{
+    struct desk *desk = context;
+    desk->intent = ++desk->ticket;
+}
+
 static void progress(void *context, struct cyc_source_progress *far)
 {
     (void)context;
@@ -205,6 +212,7 @@ static void lay_out(struct desk *desk, double rate)
                                              .temperature = -1,
                                              .pressure = -1,
                                              .ambient = -1,
+                                             .limits = {2, 5, -0.1, 0.1, NAN, NAN, NAN, NAN},
                                              .voltage = {.gain = 1},
                                              .current = {.gain = 1}};
     for (unsigned i = 0; i < CYC_AUX_MAX; i++) {
@@ -218,8 +226,10 @@ static void lay_out(struct desk *desk, double rate)
         .store = {desk, keep_row, keep_begin, keep_end, keep_cycle, keep_event, keep_expectation,
                   commit, finish},
         .intent = &desk->intent,
+        .intend = intend,
         .rate = rate,
-        .facts = {NAN, NAN, NAN, NAN, NAN, NAN},
+        .facts = {1, NAN, NAN, NAN, NAN, NAN},
+        .one_c_A = 1,
     };
     CU_ASSERT_FATAL(cyc_live_open(&options, &desk->live, &err) == CYC_OK);
     desk->now_ns = 1000 * CYC_S_NS;
@@ -282,7 +292,8 @@ static void reply(struct desk *desk, int status)
                                   .status = status,
                                   .t_ns = desk->now_ns};
     message.as.drive.setpoint = applied->as.drive.setpoint;
-    (void)cyc_copy(message.text, sizeof message.text, "as asked");
+    const char *found = "the output was switched off at the instrument";
+    (void)cyc_copy(message.text, sizeof message.text, status == CYC_E_HELD ? found : "as asked");
     cyc_live_message(desk->live, &message, desk->now_ns);
 }
 
@@ -516,7 +527,7 @@ static void a_trip_of_the_port_ends_the_run_and_says_why(void)
     clear_away(&desk);
 }
 
-static void a_pause_goes_out_at_once_and_resuming_needs_no_new_intent(void)
+static void a_pause_goes_out_at_once_and_resuming_once_that_is_durable(void)
 {
     static struct desk desk;
     struct cyc_err err = {0};
@@ -530,6 +541,8 @@ static void a_pause_goes_out_at_once_and_resuming_needs_no_new_intent(void)
     desk.now_ns += CYC_MS_NS;
     read_cell(&desk, 2, 3.7, 0.0);
     CU_ASSERT(cyc_live_operator(desk.live, CYC_OPERATOR_RESUME, "me", desk.now_ns, &err) == CYC_OK);
+    CU_ASSERT(control_of(&desk) == CYC_CONTROL_OPEN);
+    cyc_live_durable(desk.live, desk.ticket, desk.now_ns);
     CU_ASSERT(control_of(&desk) == CYC_CONTROL_CURRENT);
     clear_away(&desk);
 }
@@ -580,6 +593,188 @@ static void a_sample_holds_the_chambers_temperature_and_its_age(void)
     clear_away(&desk);
 }
 
+/* ---- Seen, and not seen ---------------------------------------------------------------------- */
+
+static void hear(struct desk *desk, enum cyc_message_kind kind, int status, const char *text)
+{
+    struct cyc_message message = {.kind = kind, .status = status, .t_ns = desk->now_ns};
+    (void)cyc_copy(message.text, sizeof message.text, text);
+    cyc_live_message(desk->live, &message, desk->now_ns);
+}
+
+static unsigned count(const struct desk *desk, enum cyc_message_kind kind)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < desk->sent_count; i++) {
+        found += desk->sent[i].kind == (uint32_t)kind;
+    }
+    return found;
+}
+
+/* A charge that is to go on by itself after an interruption. */
+static void drive_patiently(struct desk *desk)
+{
+    lay_out(desk, 1);
+    desk->merge.linked = true;
+    desk->steps[0].after_interruption = CYC_INTERRUPTION_CONTINUE;
+    desk->steps[0].max_gap_ns = 3600 * CYC_S_NS;
+    drive(desk);
+    desk->sent_count = 0;
+}
+
+/* Minutes, in which it is made safe, the cable is pulled, and put in again. */
+static void wait_for_long(struct desk *desk)
+{
+    hear(desk, CYC_MESSAGE_SAFE_DONE, CYC_OK, "");
+    wait_ms(desk, 60000);
+    desk->merge.linked = false;
+    cyc_live_lost(desk->live, 0, desk->now_ns);
+    wait_ms(desk, 1000);
+    desk->merge.linked = true;
+    hear(desk, CYC_MESSAGE_LINK, CYC_OK, "");
+    wait_ms(desk, 60000);
+}
+
+/* Until a person speaks; then it is set up again, says so in its ARM, and goes on. */
+static void waits_for_a_person(struct desk *desk)
+{
+    static const char why[] = "the output was switched off at the instrument; look at the cell";
+    struct cyc_err err = {0};
+    CU_ASSERT(is_held(desk, why));
+    CU_ASSERT(count(desk, CYC_MESSAGE_APPLY) == 0);
+    const unsigned arms = count(desk, CYC_MESSAGE_ARM);
+    CU_ASSERT(cyc_live_operator(desk->live, CYC_OPERATOR_RESUME, "me", desk->now_ns, &err) ==
+              CYC_OK);
+    CU_ASSERT_FATAL(count(desk, CYC_MESSAGE_ARM) == arms + 1);
+    CU_ASSERT(last(desk, CYC_MESSAGE_ARM)->index == CYC_ARM_BY_PERSON);
+    hear(desk, CYC_MESSAGE_ARMED, CYC_OK, "");
+    CU_ASSERT(count(desk, CYC_MESSAGE_APPLY) == 1 && control_of(desk) == CYC_CONTROL_OPEN);
+    reply(desk, CYC_OK);
+    desk->now_ns += CYC_MS_NS;
+    cyc_live_durable(desk->live, desk->ticket, desk->now_ns);
+    read_cell(desk, last(desk, CYC_MESSAGE_APPLY)->as.drive.setpoint.number, 3.7, 0);
+    cyc_live_durable(desk->live, desk->ticket, desk->now_ns);
+    CU_ASSERT(control_of(desk) == CYC_CONTROL_CURRENT);
+    clear_away(desk);
+}
+
+static void an_output_key_that_was_pressed_holds_the_run_until_a_person_speaks(void)
+{
+    static struct desk desk;
+    drive_patiently(&desk);
+    struct cyc_message off = reading(&desk, 1, NAN, NAN);
+    off.as.reading.valid = 0;
+    off.as.reading.flags = CYC_SAMPLE_ENDED; /* the port sends it before it has looked twice */
+    cyc_live_message(desk.live, &off, desk.now_ns);
+    hear(&desk, CYC_MESSAGE_TRIPPED, CYC_E_HELD, "the output was switched off at the instrument");
+    wait_for_long(&desk);
+    CU_ASSERT(count(&desk, CYC_MESSAGE_ARM) == 0);
+    waits_for_a_person(&desk);
+}
+
+static void so_it_does_when_it_was_pressed_while_the_link_was_lost(void)
+{
+    static struct desk desk;
+    drive_patiently(&desk);
+    cyc_live_lost(desk.live, 0, desk.now_ns);
+    wait_ms(&desk, 1000);
+    desk.merge.linked = true;
+    hear(&desk, CYC_MESSAGE_LINK, CYC_OK, "");
+    CU_ASSERT(last(&desk, CYC_MESSAGE_ARM)->index != CYC_ARM_BY_PERSON);
+    hear(&desk, CYC_MESSAGE_ARMED, CYC_E_HELD, "the output was switched off at the instrument");
+    wait_for_long(&desk);
+    CU_ASSERT(count(&desk, CYC_MESSAGE_ARM) == 1);
+    waits_for_a_person(&desk);
+}
+
+static void so_it_does_when_it_was_pressed_while_it_was_to_be_set_up_again(void)
+{
+    static struct desk desk;
+    drive_patiently(&desk);
+    hear(&desk, CYC_MESSAGE_TRIPPED, CYC_E_LOST, "it could not be read");
+    hear(&desk, CYC_MESSAGE_TRIPPED, CYC_E_HELD, "the output was switched off at the instrument");
+    hear(&desk, CYC_MESSAGE_ARMED, CYC_E_HELD, "the output was switched off at the instrument");
+    wait_for_long(&desk);
+    waits_for_a_person(&desk);
+}
+
+static void so_it_does_when_a_setpoint_finds_it_so(void)
+{
+    static struct desk desk;
+    lay_out(&desk, 1);
+    desk.merge.linked = true;
+    desk.steps[0].after_interruption = CYC_INTERRUPTION_CONTINUE;
+    begin(&desk);
+    cyc_live_durable(desk.live, desk.ticket, desk.now_ns);
+    CU_ASSERT(control_of(&desk) == CYC_CONTROL_CURRENT);
+    reply(&desk, CYC_E_HELD);
+    desk.sent_count = 0;
+    wait_for_long(&desk);
+    CU_ASSERT(count(&desk, CYC_MESSAGE_ARM) == 0);
+    waits_for_a_person(&desk);
+}
+
+static void come_back(struct desk *desk)
+{
+    cyc_live_tick(desk->live, desk->now_ns);
+    CU_ASSERT_FATAL(count(desk, CYC_MESSAGE_ARM) == 1);
+    hear(desk, CYC_MESSAGE_SAFE_DONE, CYC_OK, "");
+    hear(desk, CYC_MESSAGE_ARMED, CYC_OK, "");
+    CU_ASSERT_FATAL(count(desk, CYC_MESSAGE_APPLY) == 1);
+    CU_ASSERT(control_of(desk) == CYC_CONTROL_OPEN);
+    reply(desk, CYC_OK);
+    cyc_live_durable(desk->live, desk->ticket, desk->now_ns);
+    desk->now_ns += CYC_MS_NS;
+    read_cell(desk, last(desk, CYC_MESSAGE_APPLY)->as.drive.setpoint.number, 3.7, 0);
+}
+
+static void what_nobody_has_seen_goes_on_once_the_intent_to_do_so_is_durable(void)
+{
+    static struct desk desk;
+    drive_patiently(&desk);
+    hear(&desk, CYC_MESSAGE_TRIPPED, CYC_E_LOST, "voltage and current could not be read");
+    const uint64_t before = desk.intent;
+    come_back(&desk);
+    CU_ASSERT(desk.intent > before);
+    CU_ASSERT(control_of(&desk) == CYC_CONTROL_OPEN); /* judged, and wanted */
+    cyc_live_durable(desk.live, desk.intent - 1, desk.now_ns);
+    CU_ASSERT(control_of(&desk) == CYC_CONTROL_OPEN);
+    cyc_live_durable(desk.live, desk.intent, desk.now_ns);
+    CU_ASSERT(control_of(&desk) == CYC_CONTROL_CURRENT);
+    CU_ASSERT(desk.end[0] == '\0');
+    clear_away(&desk);
+}
+
+static void another_instrument_is_not_set_up_before_a_person_speaks(void)
+{
+    static struct desk desk;
+    struct cyc_err err = {0};
+    drive_patiently(&desk);
+    cyc_live_lost(desk.live, 0, desk.now_ns);
+    desk.merge.linked = true;
+    (void)cyc_copy(desk.merge.cycler.serial_number, sizeof desk.merge.cycler.serial_number, "2");
+    hear(&desk, CYC_MESSAGE_LINK, CYC_OK, "");
+    wait_ms(&desk, 60000);
+    CU_ASSERT(is_held(&desk, "another serial number answers"));
+    CU_ASSERT(count(&desk, CYC_MESSAGE_ARM) == 0 && count(&desk, CYC_MESSAGE_APPLY) == 0);
+    CU_ASSERT(cyc_live_operator(desk.live, CYC_OPERATOR_RESUME, "me", desk.now_ns, &err) == CYC_OK);
+    CU_ASSERT(count(&desk, CYC_MESSAGE_ARM) == 1);
+    clear_away(&desk);
+}
+
+static void nor_one_whose_power_has_failed(void)
+{
+    static struct desk desk;
+    drive_patiently(&desk);
+    cyc_live_lost(desk.live, 0, desk.now_ns);
+    desk.merge.linked = desk.merge.cycler.power_on = true;
+    hear(&desk, CYC_MESSAGE_LINK, CYC_OK, "");
+    wait_ms(&desk, 60000);
+    CU_ASSERT(is_held(&desk, "switched off or reset"));
+    CU_ASSERT(count(&desk, CYC_MESSAGE_ARM) == 0 && count(&desk, CYC_MESSAGE_APPLY) == 0);
+    clear_away(&desk);
+}
+
 const struct cyc_check cyc_check_live[] = {
     CYC_CHECK(a_setpoint_waits_until_its_step_is_durable),
     CYC_CHECK(an_intent_that_does_not_become_durable_makes_safe_for_the_disk),
@@ -592,7 +787,14 @@ const struct cyc_check cyc_check_live[] = {
     CYC_CHECK(a_setpoint_that_is_refused_is_a_fault_with_the_ports_words),
     CYC_CHECK(a_command_without_an_answer_makes_safe_and_holds),
     CYC_CHECK(a_trip_of_the_port_ends_the_run_and_says_why),
-    CYC_CHECK(a_pause_goes_out_at_once_and_resuming_needs_no_new_intent),
+    CYC_CHECK(a_pause_goes_out_at_once_and_resuming_once_that_is_durable),
     CYC_CHECK(a_sweep_is_walked_in_steps_of_a_sample),
     CYC_CHECK(a_sample_holds_the_chambers_temperature_and_its_age),
+    CYC_CHECK(an_output_key_that_was_pressed_holds_the_run_until_a_person_speaks),
+    CYC_CHECK(so_it_does_when_it_was_pressed_while_the_link_was_lost),
+    CYC_CHECK(so_it_does_when_it_was_pressed_while_it_was_to_be_set_up_again),
+    CYC_CHECK(so_it_does_when_a_setpoint_finds_it_so),
+    CYC_CHECK(what_nobody_has_seen_goes_on_once_the_intent_to_do_so_is_durable),
+    CYC_CHECK(another_instrument_is_not_set_up_before_a_person_speaks),
+    CYC_CHECK(nor_one_whose_power_has_failed),
     {0}};
