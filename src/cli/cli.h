@@ -118,6 +118,7 @@ struct cyc_cli_protocol {
     struct cyc_setting settings[CYC_SETTINGS_MAX];
     unsigned setting_count;
     const struct cyc_sensors *sensors; /* of the channel it is to run on; NULL: none known */
+    double voltage_resolution_V, current_resolution_A; /* of its cycler; 0: not known */
     /* Filled by cyc_cli_load(): */
     struct cyc_diags diags;
     struct cyc_protocol *protocol; /* owned */

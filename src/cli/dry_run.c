@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/dry_view.h"
+#include "run/fit.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,9 @@ static const char help[] =
     "  --set NAME=VALUE   another value for a parameter of the protocol\n"
     "  --sample TIME      measure on a grid as an instrument would, say 1s, instead of finding\n"
     "                     the exact moment of each crossing\n"
+    "  --rig FILE         as a channel of this rig would measure: as often as its cycler is read,\n"
+    "                     with its resolution and sensors; refused where it could not run there\n"
+    "  --channel NAME     which one; needed where the rig has several\n"
     "  --until TIME       stop after so much cell time, say 3d\n"
     "  --runs DIR         where the run folder goes; default $CYCLOSTAT_RUNS, else ./runs\n"
     "  --no-files         no run folder\n"
@@ -29,12 +33,22 @@ static const char help[] =
     "Exit codes: 0 done or stopped, 1 mistakes in a file (nothing was started), 2 usage,\n"
     "3 fault, 4 files or memory, 5 failed by the protocol's own verdict, 130 interrupted.\n";
 
-enum { OPTION_RUNS = 256, OPTION_NO_FILES, OPTION_UNTIL, OPTION_SAMPLE, OPTION_TRACE, OPTION_ALL };
+enum {
+    OPTION_RUNS = 256,
+    OPTION_NO_FILES,
+    OPTION_UNTIL,
+    OPTION_SAMPLE,
+    OPTION_TRACE,
+    OPTION_ALL,
+    OPTION_RIG
+};
 
 static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
                                         {"cell", required_argument, NULL, 'c'},
                                         {"set", required_argument, NULL, 's'},
                                         {"sample", required_argument, NULL, OPTION_SAMPLE},
+                                        {"rig", required_argument, NULL, OPTION_RIG},
+                                        {"channel", required_argument, NULL, 'C'},
                                         {"until", required_argument, NULL, OPTION_UNTIL},
                                         {"runs", required_argument, NULL, OPTION_RUNS},
                                         {"no-files", no_argument, NULL, OPTION_NO_FILES},
@@ -60,6 +74,10 @@ struct dry_run {
     struct cyc_dry_view view;
     const char *runs;
     bool no_files;
+    const char *rig_path, *channel_name; /* NULL: none */
+    struct cyc_cli_rig rig;
+    int channel;
+    struct cyc_sensors sensors; /* of the channel */
 };
 
 static int take_option(struct dry_run *run, int option, const char *verb)
@@ -72,6 +90,12 @@ static int take_option(struct dry_run *run, int option, const char *verb)
         return cyc_cli_setting(&run->loaded, verb, optarg);
     case OPTION_SAMPLE:
         return cyc_cli_time(verb, "--sample", optarg, &run->options.sample_ns);
+    case OPTION_RIG:
+        run->rig_path = optarg;
+        return CYC_EXIT_OK;
+    case 'C':
+        run->channel_name = optarg;
+        return CYC_EXIT_OK;
     case OPTION_UNTIL:
         return cyc_cli_time(verb, "--until", optarg, &run->options.time_max_ns);
     case OPTION_RUNS:
@@ -111,7 +135,51 @@ static int read_options(int argc, char **argv, struct dry_run *run)
     if (run->no_files && run->runs != NULL) {
         return cyc_cli_usage(argv[0], "--runs and --no-files contradict each other");
     }
+    if (run->channel_name != NULL && run->rig_path == NULL) {
+        return cyc_cli_usage(argv[0], "a channel of which rig? --rig FILE");
+    }
     return cyc_cli_protocol_path(argc, argv, &run->loaded);
+}
+
+/* ---- As on a channel --------------------------------------------------------------------------
+ */
+
+static int take_channel(struct dry_run *run, const char *verb)
+{
+    int exit_code = cyc_cli_rig_open(run->rig_path, &run->rig);
+    if (exit_code == CYC_EXIT_OK) {
+        exit_code = cyc_cli_rig_channel(verb, run->rig.rig, run->channel_name, &run->channel);
+    }
+    if (exit_code != CYC_EXIT_OK) {
+        return exit_code;
+    }
+    const struct cyc_rig *rig = run->rig.rig;
+    const struct cyc_rig_instrument *cycler = &rig->instruments[rig->channels[run->channel].cycler];
+    const double *resolution = cycler->capabilities.resolution;
+    cyc_fit_sensors(rig, (unsigned)run->channel, &run->sensors);
+    run->loaded.sensors = &run->sensors;
+    run->loaded.voltage_resolution_V = resolution[CYC_MEASURAND_VOLTAGE];
+    run->loaded.current_resolution_A = resolution[CYC_MEASURAND_CURRENT];
+    if (run->options.sample_ns == 0) {
+        run->options.sample_ns = cycler->poll_ns;
+    }
+    return CYC_EXIT_OK;
+}
+
+/* The first reason why it could not run there. */
+static int fit_channel(const struct dry_run *run, struct cyc_err *err)
+{
+    const struct cyc_rig *rig = run->rig.rig;
+    struct cyc_text reasons = {0};
+    const int status = cyc_fit_channel(rig, (unsigned)run->channel,
+                                       cyc_protocol_demands(run->loaded.protocol), &reasons);
+    if (status != CYC_OK) {
+        (void)cyc_err_set(err, CYC_E_UNSUPPORTED, "%s cannot run on channel %s of %s: %.*s",
+                          run->loaded.path, rig->channels[run->channel].name, rig->path,
+                          (int)strcspn(cyc_text_get(&reasons), "\n"), cyc_text_get(&reasons));
+    }
+    cyc_text_release(&reasons);
+    return status == CYC_OK ? CYC_OK : CYC_E_UNSUPPORTED;
 }
 
 /* Mistakes: nothing was started. */
@@ -195,6 +263,9 @@ static int load_and_run(struct dry_run *run, const char *command)
 {
     struct cyc_err err = {0};
     int status = cyc_cli_load(&run->loaded, &err);
+    if (status == CYC_OK && run->rig_path != NULL) {
+        status = fit_channel(run, &err);
+    }
     if (status == CYC_OK) {
         status = cyc_cli_simulated_cell(&run->loaded, &run->cell, &err);
     }
@@ -227,11 +298,16 @@ int cyc_cli_dry_run(int argc, char **argv)
     }
     cyc_cli_command(argc, argv, &command); /* before --set is cut at its '=' */
     int exit_code = read_options(argc, argv, run);
+    if (exit_code < 0 && run->rig_path != NULL) {
+        const int taken = take_channel(run, argv[0]);
+        exit_code = taken == CYC_EXIT_OK ? exit_code : taken;
+    }
     if (exit_code < 0) {
         run->view.interrupted = &interrupted;
         exit_code = load_and_run(run, cyc_text_get(&command));
         cyc_cli_release(&run->loaded);
     }
+    cyc_cli_rig_release(&run->rig);
     cyc_text_release(&command);
     free(run);
     return exit_code;

@@ -57,6 +57,8 @@ int cyc_cli_load(struct cyc_cli_protocol *loaded, struct cyc_err *err)
         .path = loaded->path,
         .cell = loaded->file != NULL ? &loaded->file->facts : NULL,
         .sensors = loaded->sensors,
+        .voltage_resolution_V = loaded->voltage_resolution_V,
+        .current_resolution_A = loaded->current_resolution_A,
         .settings = loaded->settings,
         .setting_count = loaded->setting_count,
     };

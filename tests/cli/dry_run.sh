@@ -70,6 +70,35 @@ same "nothing was started" "$([ -e refused ] && echo there)" ""
 try 1 dry-run eis.yaml --cell "$cell" --json
 same "error" "$(json '.diagnostics | length > 0')" true
 
+# as a channel would: read every 150 ms; 10 uV are resolved, so that 20 min tell 1 mV/h from nothing, not 24 min
+cp "$source/drivers/rigs/emulated-bench.yaml" rig.yaml
+chmod go-w rig.yaml
+cat > steady.yaml << 'PROTOCOL'
+cyclostat: 1
+cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
+limits: {voltage: [2.4 V, 4.5 V], current: 3 C}
+method:
+  - {charge: 1 C, cutoff: [5 min, 4.2 V]}
+  - {rest: 4 h, cutoff: {when: abs(dV/dt) < 1 mV/h, over: 20 min}}
+PROTOCOL
+sed 's/2.5 Ah/2.5 mAh/; s/2.5 A/2.5 mA/; s/ mohm/ ohm/g; s/R0: 0.02/R0: 20/' "$cell" > small.yaml
+rested() { json '[.steps[].step_time_s] | last'; }
+try 0 dry-run steady.yaml --cell small.yaml --sample 1s --runs there --quiet
+try 0 show last --runs there --json
+same "until 24 min were steady" "$(rested | cut -c 1-3)" 245
+try 0 dry-run steady.yaml --cell small.yaml --rig rig.yaml --channel A1 --runs there --quiet --trace trace
+try 0 show last --runs there --json
+same "until 20 min were steady" "$(rested | cut -c 1-3)" 228
+grep -q '^> 150000000 sample' trace || { bad=1; echo "no sample after 150 ms"; }
+try 0 dry-run steady.yaml --cell small.yaml --rig rig.yaml --sample 10s --no-files --quiet --trace trace
+grep -q '^> 150000000 sample' trace && { bad=1; echo "--sample does not count"; }
+sed 's/2.5 mA/2.5 A/' steady.yaml > big.yaml
+try 1 dry-run big.yaml --rig rig.yaml --no-files
+has "cannot run on channel A1 of rig.yaml: the protocol asks for a current of 2.5 A, beyond the channel's limit" "$said"
+try 2 dry-run steady.yaml --channel A1
+try 2 dry-run steady.yaml --rig rig.yaml --channel A2
+try 4 dry-run steady.yaml --rig nowhere.yaml
+
 sed 's/hold: 4.1 V/hold: 4.1 A/' round.yaml > wrong.yaml
 try 1 dry-run wrong.yaml --runs refused
 has "wrong.yaml:12:" "$said"
