@@ -7,8 +7,8 @@
 # where it asks for one, runs on a channel of its own, all of one rate side by side: one rig, one daemon, one process
 # per port. The cells of the cases are for amperes; here they are a thousandth of that, protocol and cell alike.
 #
-# The live run is held against a dry run that samples as often, poll period times rate. Compared are the steps, their
-# types and reasons, and their durations: an end comes at most one sample later by itself, and later by the case's
+# The live run is held against a dry run for its channel that samples as often, poll period times rate. Compared are
+# the steps, their types and reasons, and their durations: an end comes at most one sample later by itself, and later by the case's
 # latency: what it takes from a step's end until its successor's setpoint is in force, `latency` in seconds of the
 # wire's time (0.35 where the case does not say), in which the old setpoint stays. What the steps before were late by
 # is charge that has to be moved in addition, as in golden.sh; and where the clock of a block, a cycle or the test ends
@@ -184,8 +184,8 @@ compare() { # <case> <rate> <exit code of the run>
     [ -e "$protocol" ] || protocol=$folder/$case/protocol.lua
     sample=$(awk -v p=$poll -v r="$2" 'BEGIN { print p * r }')
     latency=$(awk -v l="$latency" -v r="$2" 'BEGIN { print l * r }')
-    "$cyclostat" dry-run "$protocol" --cell "$folder/$case/cell.small" --sample "$sample s" --quiet \
-        --runs "$folder/$case/dry" > "$folder/$case/dry.said" 2>&1
+    "$cyclostat" dry-run "$protocol" --cell "$folder/$case/cell.small" --rig "$folder/rig-$2.yaml" --channel "$case" \
+        --sample "$sample s" --quiet --runs "$folder/$case/dry" > "$folder/$case/dry.said" 2>&1
     exact "$folder/$case/dry" > "$folder/$case/dry.exact"
     exact "$folder/$case/live" > "$folder/$case/live.exact"
     if [ "$said" -ne "$code" ]; then
