@@ -23,6 +23,8 @@ struct cyc_live_past {
     int arm_status;
     char arm_text[192];
     struct cyc_sample latest;
+    int64_t armed_ns; /* … then */
+    bool caught_up;   /* a reading of now has come, and so have all that were kept */
     bool off_seen;
     struct cyc_sample off;
     bool known_seen; /* a reading with a voltage, whatever the executor made of it; the latest */

@@ -325,6 +325,16 @@ void cyc_live_past_stray(struct cyc_live *live, const char *why)
 
 /* ---- Messages and time ----------------------------------------------------------------------- */
 
+/* From when on what was kept has come in. It is sent in order, with what is read while the
+ * instrument is being set up behind it, the answer to that sooner or later than both; one that has
+ * nothing new to say is not waited for long. */
+static int64_t listened_ns(const struct cyc_live_past *past)
+{
+    const int64_t heard_ns = past->since_ns + LISTEN_NS;
+    const int64_t silent_ns = past->armed_ns + LISTEN_NS;
+    return past->caught_up || silent_ns < heard_ns ? heard_ns : silent_ns;
+}
+
 /* The latest time at which the output can have gone off: seen; else when the lease was over, of a
  * daemon that went on for as long after the last that is known as marks lie apart. While the
  * computer slept nobody's lease ended, and when it was switched off only an instrument's own
@@ -384,6 +394,7 @@ static void take_reading(struct cyc_live *live, const struct cyc_message *messag
     if (cyc_merge_reading(live->options.merge, message, &sample)) {
         /* What is read while the instrument is being set up says nothing. */
         const bool known = isfinite(sample.voltage_V) && isfinite(sample.current_A);
+        past->caught_up = past->caught_up || (past->armed_ns != 0 && sample.t_ns >= past->since_ns);
         past->latest = sample;
         if (past->interrupted_ns != 0) { /* seen, and not the executor's: nor is it later */
             live->epoch = message->epoch;
@@ -429,6 +440,7 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
     } else if (own && message->kind == CYC_MESSAGE_ARMED) {
         past->is_armed = !is_too_early(live, message->status);
         past->arm_status = past->is_armed ? message->status : CYC_OK;
+        past->armed_ns = live->now_ns;
         live->is_armed = message->status == CYC_OK;
         (void)cyc_copy(past->arm_text, sizeof past->arm_text, message->text);
         if (past->arm_status == CYC_E_HELD) {
@@ -465,7 +477,8 @@ void cyc_live_past_tick(struct cyc_live *live)
     }
     const int64_t waited_ns = live->now_ns - past->since_ns;
     const bool late = waited_ns >= CYC_PAST_PATIENCE_NS;
-    if (past->interrupted_ns == 0 && ((past->is_armed && waited_ns >= LISTEN_NS) || late)) {
+    const bool listened = past->is_armed && live->now_ns >= listened_ns(past);
+    if (past->interrupted_ns == 0 && (listened || late)) {
         interrupt(live);
         return;
     }
@@ -483,5 +496,5 @@ int64_t cyc_live_past_wake_ns(const struct cyc_live *live)
     }
     const bool here =
         past->is_armed && past->interrupted_ns == 0 && !cyc_session_is_returning(live->session);
-    return past->since_ns + (here ? LISTEN_NS : CYC_PAST_PATIENCE_NS);
+    return here ? listened_ns(past) : past->since_ns + CYC_PAST_PATIENCE_NS;
 }

@@ -363,7 +363,7 @@ void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage
         const bool own = last != NULL && last->setpoint_number == setpoint->number;
         const struct range range = current_range(outage, setpoint, current_A, own);
         gap->bound_Ah = unseen_charge(outage, from_ns, current_A, &range, &middle_Ah);
+        gap->estimate_Ah = middle_Ah;
         add_charge(&absence->passed, middle_Ah, voltage_V);
     }
-    gap->estimate_Ah = absence->passed.charge_Ah - absence->passed.discharge_Ah;
 }

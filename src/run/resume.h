@@ -144,7 +144,8 @@ struct cyc_outage {
 /* Estimate and bound of the charge from the last sample (or the kept tail's last row) on: the
  * current of that sample flowed until the output went off, somewhere between the two times; at
  * most, and in either direction, what was asked for last may have flowed instead, or nothing. When
- * the samples cover the switching off, both are zero. `core`: with all readings in it. `absence`
+ * the samples cover the switching off, both are zero. What kept rows tell beyond the last sample is
+ * no part of the gap, but of `absence`. `core`: with all readings in it. `absence`
  * is for the INTERRUPT event, `gap` for the journal (cause and verdict are left NULL). */
 void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage,
                     struct cyc_absence *absence, struct cyc_gap *gap);

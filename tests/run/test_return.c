@@ -362,6 +362,28 @@ static void the_charge_of_a_step_counts_to_the_moments_of_switching(void)
     free(core);
 }
 
+/* The port is slow in setting its instrument up, and says so before it sends what it has kept. */
+static void readings_behind_the_answer_are_waited_for(void)
+{
+    static struct desk desk;
+    const struct cyc_message armed = {.kind = CYC_MESSAGE_ARMED};
+    lay_out(&desk);
+    struct cyc_core *core = in_the_midst(&desk);
+    const uint32_t number = cyc_core_setpoint(core)->number;
+    come_back(&desk, core, BOOT_NS + 10 * CYC_S_NS, &no_rows);
+    desk.now_ns += 700 * CYC_MS_NS;
+    cyc_live_message(desk.live, &armed, desk.now_ns);
+    for (int64_t i = 6; i <= 8; i++) {
+        give(&desk, number, CURRENT_A, BOOT_NS + i * CYC_S_NS, BOOT_NS + CYC_S_NS / 2);
+    }
+    give(&desk, 0, 0, BOOT_NS + 9 * CYC_S_NS, BOOT_NS + 8500 * CYC_MS_NS);
+    CYC_NEAR(charge_of(&desk), CURRENT_A * 4.5 / 3600, 1e-12);
+    give(&desk, 0, 0, desk.now_ns, BOOT_NS + 8500 * CYC_MS_NS); /* of now: that was all */
+    CYC_NEAR(charge_of(&desk), CURRENT_A * 8.0 / 3600, 1e-12);
+    clear_away(&desk);
+    free(core);
+}
+
 /* Rows up to there are in the file, so the executor has them, and nothing is unseen for that. */
 static void rows_that_were_kept_do_not_count_twice(void)
 {
@@ -408,6 +430,7 @@ static void without_readings_the_bound_holds_from_mark_to_mark(void)
 const struct cyc_check cyc_check_return[] = {
     CYC_CHECK(a_run_whose_clock_had_not_begun_is_gone_on_with),
     CYC_CHECK(the_charge_of_a_step_counts_to_the_moments_of_switching),
+    CYC_CHECK(readings_behind_the_answer_are_waited_for),
     CYC_CHECK(rows_that_were_kept_do_not_count_twice),
     CYC_CHECK(without_readings_the_bound_holds_from_mark_to_mark),
     {0},
