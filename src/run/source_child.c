@@ -16,6 +16,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -445,6 +446,7 @@ int cyc_source_serve(int fd)
             status = replay(child, &child->failure);
         }
         child->failure.status = status;
+        (void)malloc_trim(0); /* the tree, the text: a daemon has hundreds of such processes */
         cyc_sandbox_seal();
         serve_questions(child);
     }
