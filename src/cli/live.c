@@ -108,6 +108,9 @@ void cyc_cli_live_remedy(const struct cyc_cli_live *live, const struct cyc_chann
                         rig, channel);
         return;
     case CYC_CHANNEL_HELD:
+        if (tripped) {
+            cyc_text_format(out, "  cyclostat rearm %s    first, when the cause is removed\n", rig);
+        }
         cyc_text_format(out,
                         "  cyclostat resume --rig %s --channel %s    goes on\n"
                         "  cyclostat stop --rig %s --channel %s      ends the run\n",
