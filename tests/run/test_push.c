@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TRIES_MAX 2000 /* of 10 ms: a patience, not a duration */
@@ -21,13 +22,24 @@ struct bed {
     uint64_t index; /* of rows */
 };
 
-static void make_bed(struct bed *bed, int64_t sync_ns)
+static void make_folder(struct bed *bed)
 {
-    struct cyc_run *run = NULL;
     *bed = (struct bed){0};
     (void)snprintf(bed->folder, sizeof bed->folder, "%s/cyc-push-XXXXXX",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(bed->folder));
+}
+
+static void remove_folder(const struct bed *bed)
+{
+    char command[200];
+    (void)snprintf(command, sizeof command, "rm -r '%s'", bed->folder);
+    CU_ASSERT_EQUAL(system(command), 0);
+}
+
+static void make_bed(struct bed *bed, int64_t sync_ns)
+{
+    struct cyc_run *run = NULL;
     const struct cyc_run_identity identity = {.cell = "push",
                                               .kind = "live",
                                               .channel = "A1",
@@ -51,11 +63,9 @@ static void make_bed(struct bed *bed, int64_t sync_ns)
 
 static void clear_bed(struct bed *bed)
 {
-    char command[200];
     cyc_writer_close(bed->writer);
     free(bed->core);
-    (void)snprintf(command, sizeof command, "rm -r '%s'", bed->folder);
-    CU_ASSERT_EQUAL(system(command), 0);
+    remove_folder(bed);
 }
 
 static void post_row(struct bed *bed)
@@ -108,6 +118,7 @@ static int64_t size_of(const struct bed *bed)
 static void rows_are_seen_again_and_again_long_before_they_are_synced(void)
 {
     struct bed bed;
+    make_folder(&bed);
     make_bed(&bed, 600 * CYC_S_NS);
     post_row(&bed);
     (void)cyc_writer_sync(bed.writer, bed.slot);
@@ -123,22 +134,41 @@ static void rows_are_seen_again_and_again_long_before_they_are_synced(void)
     clear_bed(&bed);
 }
 
-static void rows_that_were_only_pushed_are_told_durable_when_the_interval_is_over(void)
+/* As a process that is gone as soon as it was told; false: it never was. */
+static bool push_and_vanish(struct bed *bed)
+{
+    int how = 0;
+    (void)fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        make_bed(bed, 2 * CYC_S_NS);
+        post_row(bed);
+        (void)cyc_writer_sync(bed->writer, bed->slot);
+        bool told = becomes_durable(bed);
+        const int64_t size = size_of(bed);
+        post_row(bed);
+        told = told && is_seen(bed, size) && becomes_durable(bed); /* and nothing more comes */
+        _exit(told ? 0 : 1);
+    }
+    return waitpid(child, &how, 0) == child && WIFEXITED(how) && WEXITSTATUS(how) == 0;
+}
+
+static void rows_that_were_only_pushed_are_told_durable_when_a_mark_covers_them(void)
 {
     struct bed bed;
-    make_bed(&bed, 2 * CYC_S_NS);
-    post_row(&bed);
-    (void)cyc_writer_sync(bed.writer, bed.slot);
-    CU_ASSERT(becomes_durable(&bed));
-    const int64_t size = size_of(&bed);
-    post_row(&bed);
-    CU_ASSERT(is_seen(&bed, size)); /* and nothing more comes */
-    CU_ASSERT(becomes_durable(&bed));
-    clear_bed(&bed);
+    struct cyc_run_journal journal;
+    char folder[300];
+    make_folder(&bed);
+    CU_ASSERT(push_and_vanish(&bed));
+    (void)snprintf(folder, sizeof folder, "%s/20260101-push-001", bed.folder);
+    CU_ASSERT_EQUAL_FATAL(cyc_run_journal_read(folder, &journal, NULL), CYC_OK);
+    CU_ASSERT_EQUAL(journal.row_count, 2);
+    cyc_run_journal_release(&journal);
+    remove_folder(&bed);
 }
 
 const struct cyc_check cyc_check_push[] = {
     CYC_CHECK(rows_are_seen_again_and_again_long_before_they_are_synced),
-    CYC_CHECK(rows_that_were_only_pushed_are_told_durable_when_the_interval_is_over),
+    CYC_CHECK(rows_that_were_only_pushed_are_told_durable_when_a_mark_covers_them),
     {0},
 };
