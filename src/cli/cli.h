@@ -183,6 +183,8 @@ void cyc_cli_run_json(struct cyc_json *json, const struct cyc_run_info *info);
 /* ---- Words for both forms of output (words.c)
  * ----------------------------------------------------- */
 
+/* "1 cycle, 3 steps, 30 rows". */
+void cyc_cli_counts(struct cyc_text *text, uint64_t cycles, uint64_t steps, uint64_t rows);
 /* One cycle as a JSON object; capacities per gram where the mass is known. */
 void cyc_cli_cycle_json(struct cyc_json *json, const struct cyc_cycle *cycle, double mass_g);
 /* The table of cycles: its columns, and one row. Returns the unit of its capacities. */

@@ -342,8 +342,8 @@ static void put_end(const struct cyc_dry_view *view, const struct cyc_dry_outcom
         cyc_text_format(out, ": %s", outcome->why);
     }
     cyc_text_format(out, "\nafter %s of cell time: ", cyc_duration_text(time, outcome->t_ns));
-    cyc_text_format(out, "%" PRIu64 " cycles, %" PRIu64 " steps, %" PRIu64 " rows\n",
-                    view->cycle_count, outcome->step_count, outcome->row_count);
+    cyc_cli_counts(out, view->cycle_count, outcome->step_count, outcome->row_count);
+    cyc_text_append(out, "\n");
     if (outcome->run_id[0] != '\0') {
         cyc_text_format(out, "run   %s\ndata  %s\n", outcome->run_id, outcome->data_path);
     }

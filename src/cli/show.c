@@ -208,9 +208,8 @@ static void print_identity(struct show *show)
         cyc_text_format(text, ": %s", info->why);
     }
     cyc_text_format(text, "\nduration   %s: ", cyc_duration_text(time, info->t_ns));
-    cyc_text_format(text, "%" PRIu64 " cycles, %" PRIu64 " steps, %" PRIu64 " rows\n",
-                    info->cycle_count, info->step_count, info->row_count);
-    cyc_text_format(text, "data       %s\n\n", info->data_file);
+    cyc_cli_counts(text, info->cycle_count, info->step_count, info->row_count);
+    cyc_text_format(text, "\ndata       %s\n\n", info->data_file);
     cyc_cli_put(stdout, text);
 }
 

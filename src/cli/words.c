@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -220,4 +221,11 @@ double cyc_cli_rounded(double value, int digits)
     double result = value;
     (void)cyc_number_brief(text, value, digits);
     return !isnan(value) && cyc_number_parse(text, strlen(text), &result, &used) ? result : value;
+}
+
+void cyc_cli_counts(struct cyc_text *text, uint64_t cycles, uint64_t steps, uint64_t rows)
+{
+    cyc_text_format(text, "%" PRIu64 " cycle%s, %" PRIu64 " step%s, %" PRIu64 " row%s", cycles,
+                    cycles == 1 ? "" : "s", steps, steps == 1 ? "" : "s", rows,
+                    rows == 1 ? "" : "s");
 }

@@ -56,7 +56,7 @@ static void intend(struct cyc_live *live)
 static int while_away(struct cyc_live *live, enum cyc_operator word, struct cyc_err *err)
 {
     if (word == CYC_OPERATOR_STOP) { /* nothing can be driven: no steps of `finally` */
-        cyc_live_abort(live, "stopped by the operator", live->now_ns);
+        cyc_live_abort(live, "by an operator, while an instrument was gone", live->now_ns);
         return CYC_OK;
     }
     const char *why = cyc_live_away_resume(live);

@@ -8,12 +8,15 @@ has "two rounds" "$out"
 has "retention %" "$out"
 has "done" "$out"
 has "2 cycles, 6 steps" "$out"
+
 has "last.voltage" "$out"
 has "the cutoff" "$out"
 data=$(sed -n 's/^data *//p' <<< "$out")
 same "the data file is where it says" "$([ -s "$data" ] && echo yes)" yes
 same "in ./runs" "$(dirname "$(dirname "$data")")" runs
 same "nothing is drawn where there is no terminal" "$said" ""
+try 0 dry-run round.yaml --cell "$cell" --no-files --set rounds=1
+has "1 cycle, 3 steps" "$out"
 
 try 0 dry-run round.yaml --cell "$cell" --json
 same "end" "$(json .end)" done
