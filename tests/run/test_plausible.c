@@ -412,23 +412,25 @@ static void a_small_cell_of_next_to_no_resistance_is_silent(void)
     }
 }
 
+/* Of samples that are made by hand. */
+static const struct cyc_plausible_facts by_hand = {.nominal_capacity_Ah = 2.5,
+                                                   .voltage_min_V = 2.5,
+                                                   .voltage_max_V = 4.2,
+                                                   .voltage_resolution_V = 1e-4,
+                                                   .current_accuracy_A = 1e-3};
+
 /* A clip that is a little loose before it is very loose. */
 static void a_small_jump_does_not_hide_larger_ones(void)
 {
     struct cyc_alarm_report report = {0};
     struct cyc_step step = {.mode = CYC_MODE_CC, .hold_V = (double)NAN};
     struct cyc_plausible *const plausible = calloc(1, cyc_plausible_size());
-    const struct cyc_plausible_facts facts = {.nominal_capacity_Ah = 2.5,
-                                              .voltage_min_V = 2.5,
-                                              .voltage_max_V = 4.2,
-                                              .voltage_resolution_V = 1e-4,
-                                              .current_accuracy_A = 1e-3};
     const struct cyc_setpoint setpoint = {
         .number = 1, .control = CYC_CONTROL_CURRENT, .value = 1.0};
     bool raised = false;
     int at = 0;
     CU_ASSERT_PTR_NOT_NULL_FATAL(plausible);
-    cyc_plausible_init(plausible, &facts);
+    cyc_plausible_init(plausible, &by_hand);
     cyc_plausible_step(plausible, &step, 0);
     cyc_plausible_setpoint(plausible, &setpoint, 0);
     for (int i = 0; i < 60 && !raised; i++) {
@@ -452,13 +454,8 @@ static void one_wrong_sample_is_no_alarm(void)
     struct cyc_alarm_report report;
     struct cyc_step step = {.mode = CYC_MODE_CC, .hold_V = (double)NAN};
     struct cyc_plausible *const plausible = calloc(1, cyc_plausible_size());
-    const struct cyc_plausible_facts facts = {.nominal_capacity_Ah = 2.5,
-                                              .voltage_min_V = 2.5,
-                                              .voltage_max_V = 4.2,
-                                              .voltage_resolution_V = 1e-4,
-                                              .current_accuracy_A = 1e-3};
     CU_ASSERT_PTR_NOT_NULL_FATAL(plausible);
-    cyc_plausible_init(plausible, &facts);
+    cyc_plausible_init(plausible, &by_hand);
     cyc_plausible_step(plausible, &step, 0);
     const struct cyc_setpoint setpoint = {
         .number = 1, .control = CYC_CONTROL_CURRENT, .value = 1.0};
