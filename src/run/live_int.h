@@ -19,7 +19,8 @@ struct cyc_live_past {
     bool fresh, tripped, unknown_time;
     char found[192]; /* at the instrument, other than commanded: held until a person speaks; "" */
     bool by_person;  /* who has spoken: the next ARM says so */
-    bool is_armed;   /* ARM was answered, so */
+    uint64_t port_epoch; /* of the process of its port now; 0: not known yet */
+    bool is_armed;       /* ARM was answered, so */
     int arm_status;
     char arm_text[192];
     struct cyc_sample latest;

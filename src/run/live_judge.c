@@ -75,7 +75,7 @@ static bool is_news(const struct cyc_live *live)
 {
     const struct cyc_live_past *past = live->past;
     return live->state == CYC_LIVE_AWAY ? past->told
-                                        : live->epoch != past->epoch || !past->then.power_on;
+                                        : past->port_epoch != past->epoch || !past->then.power_on;
 }
 
 bool cyc_live_may_arm(const struct cyc_live *live)

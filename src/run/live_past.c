@@ -44,6 +44,18 @@ static int64_t wall_ns(void)
     return (int64_t)now.tv_sec * CYC_S_NS + now.tv_nsec;
 }
 
+/* Whom the next daemon has to find there: not who was found now, while that is judged. Nor is a
+ * power failure that holds the run forgotten with it. */
+static struct cyc_identity who_was_armed(const struct cyc_live *live)
+{
+    struct cyc_identity who =
+        live->state == CYC_LIVE_ARMING ? live->options.merge->cycler : live->armed;
+    if (live->past != NULL && live->past->arm_status == CYC_E_IDENTITY) {
+        who.power_on = false;
+    }
+    return who;
+}
+
 void cyc_live_remember(const struct cyc_live *live, struct cyc_resume_host *host)
 {
     const struct cyc_merge *merge = live->options.merge;
@@ -55,7 +67,7 @@ void cyc_live_remember(const struct cyc_live *live, struct cyc_resume_host *host
                                      .settle_number = live->force.number,
                                      .settle_ns = live->force_ns,
                                      .awake_ns = live->awake_ns,
-                                     .cycler = merge->cycler};
+                                     .cycler = who_was_armed(live)};
     memcpy(host->values, merge->values, sizeof host->values);
     memcpy(host->times_ns, merge->times_ns, sizeof host->times_ns);
 }
@@ -97,10 +109,11 @@ static void ask_for_readings(struct cyc_live *live)
 static void arm(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
-    if (!live->options.merge->linked) {
-        return; /* LINK comes back to it */
+    if (!live->options.merge->linked || past->port_epoch == 0) {
+        return; /* LINK, or the first reading, comes back to it */
     }
     if (cyc_live_may_arm(live)) {
+        past->arming = true;
         cyc_live_gate_command(live, CYC_MESSAGE_ARM);
         return;
     }
@@ -173,7 +186,7 @@ void cyc_live_past_start(struct cyc_live *live)
     live->past->rig_then = resume->journal.rig_channel_json;
     live->past->rig_now = live->options.rig_now;
     live->past->cell = resume->journal.cell;
-    live->past->then = resume->host.cycler;
+    live->past->then = live->armed = resume->host.cycler;
     (void)cyc_copy(live->past->held_why, sizeof live->past->held_why, resume->journal.held_why);
     live->past->epoch = resume->journal.epoch;
     set_clock(live);
@@ -412,8 +425,9 @@ static void on_link(struct cyc_live *live, const struct cyc_message *message)
         return;
     }
     live->is_armed = false;
+    past->port_epoch = message->epoch;
     if (message->status != CYC_OK) {
-        past->is_armed = past->fresh = false;
+        past->is_armed = past->fresh = past->arming = false;
     } else if (!past->is_armed) {
         arm(live);
     }
@@ -435,6 +449,10 @@ void cyc_live_past_message(struct cyc_live *live, const struct cyc_message *mess
     const bool own = message->channel == (int32_t)live->channel;
     if (message->kind == CYC_MESSAGE_READING) {
         take_reading(live, message);
+        if (message->instrument == channel_of(live)->cycler && past->port_epoch == 0) {
+            past->port_epoch = message->epoch;
+            arm(live);
+        }
     } else if (message->kind == CYC_MESSAGE_LINK) {
         on_link(live, message);
     } else if (own && message->kind == CYC_MESSAGE_ARMED) {

@@ -158,7 +158,9 @@ static void call(struct double_daemon *self, unsigned port)
 
 static void arm(struct double_daemon *self, unsigned channel)
 {
-    struct cyc_message message = {.kind = CYC_MESSAGE_ARM, .channel = (int32_t)channel};
+    struct cyc_message message = {.kind = CYC_MESSAGE_ARM,
+                                  .channel = (int32_t)channel,
+                                  .index = CYC_ARM_BY_PERSON}; /* it respects nothing */
     say(self, port_of(self, channel), &message);
     self->armed_ns[channel] = now_ns();
     self->refused[channel] = false;

@@ -153,11 +153,17 @@ ends() {
     ask "SELECT outcome FROM run" > "$here/end"
     grep -q "^$1" "$here/end" || fail "ended otherwise: $(cat "$here/end")"
 }
+# Another instrument is not even set up: nothing closes its output. Nor that of one that was switched
+# off, as long as the process lives that has read that from it: reading it takes it back.
+untouched() { ! grep -hE " received | output 0 current" "$here/truth.2"; }
 stays_held() { # <when>
     within 10 is held || fail "$1, it is not held: $(cat "$here/within")"
     within 2 says "$(reason)" || fail "$1, another reason: $(cat "$here/within")"
     sleep 1
     is held > /dev/null || fail "$1, it was held and goes on"
+    if [ "$name" = serial_number ] || { [ "$name" = power_cycled ] && [ "$1" != "everything killed again" ]; }; then
+        untouched || fail "$1, something was said to the instrument: $(untouched)"
+    fi
     [ "$(outputs times)" -eq 1 ] && dark || fail "$1, something was energised: $(tail -n 4 "$here"/truth.*)"
 }
 one() {
