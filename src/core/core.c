@@ -90,6 +90,11 @@ void cyc_core_known(const struct cyc_core *core, double *voltage_V, double *curr
     *current_A = known ? core->previous_A : NAN;
 }
 
+int64_t cyc_core_counted_ns(const struct cyc_core *core)
+{
+    return core->previous_ns;
+}
+
 const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core)
 {
     return &core->setpoint;

@@ -192,6 +192,8 @@ const struct cyc_fault *cyc_core_fault(const struct cyc_core *core); /* kind NON
 const struct cyc_sample *cyc_core_last(const struct cyc_core *core);
 /* Voltage and current of the latest sample in which both were numbers; NaN: there was none. */
 void cyc_core_known(const struct cyc_core *core, double *voltage_V, double *current_A);
+/* Run time up to which charge was counted: the latest such sample, or the end of a gap after it. */
+int64_t cyc_core_counted_ns(const struct cyc_core *core);
 const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core);
 /* The step's own time: under its own setpoint. */
 int64_t cyc_core_step_time_ns(const struct cyc_core *core);

@@ -144,7 +144,8 @@ void cyc_live_away_close(struct cyc_live *live);
 int64_t cyc_live_left_ns(const struct cyc_live *live);
 
 /* live_judge.c: both */
-/* Run time until which the cell was seen: a sample, a row that was kept, else the mark. */
+/* Run time until which the cell was seen or its charge counted: a sample, another gap, a row that
+ * was kept, else the mark. */
 int64_t cyc_live_seen_ns(const struct cyc_live *live);
 /* Whether its port knows when the output was switched off, after that run time. */
 bool cyc_live_is_off_known(const struct cyc_live_past *past, int64_t last_ns);

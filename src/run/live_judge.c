@@ -206,6 +206,8 @@ int64_t cyc_live_seen_ns(const struct cyc_live *live)
     } else if (live->options.resume != NULL) {
         seen_ns = live->options.resume->journal.t_ns;
     }
+    const int64_t counted_ns = cyc_core_counted_ns(cyc_session_core(live->session));
+    seen_ns = counted_ns > seen_ns ? counted_ns : seen_ns;
     return tail->rows > 0 && tail->t_ns > seen_ns ? tail->t_ns : seen_ns;
 }
 

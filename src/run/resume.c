@@ -342,7 +342,12 @@ void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage
 {
     const struct cyc_sample *last = cyc_core_last(core);
     const struct cyc_setpoint *setpoint = cyc_core_setpoint(core);
+    const int64_t counted_ns = cyc_core_counted_ns(core);
+    if (last != NULL && last->t_ns < counted_ns) {
+        last = NULL; /* from before another gap, which has its own estimate */
+    }
     int64_t from_ns = last != NULL ? last->t_ns : outage->seen_ns;
+    from_ns = counted_ns > from_ns ? counted_ns : from_ns;
     double current_A =
         last == NULL && setpoint->control == CYC_CONTROL_CURRENT ? setpoint->value : 0;
     current_A = last != NULL && isfinite(last->current_A) ? last->current_A : current_A;
