@@ -221,22 +221,8 @@ static void last_words(struct slot *slot, const struct cyc_err *problem)
     slot->run = NULL;
 }
 
-/* A run that has ended is in no list. */
-static void forget_open(struct cyc_writer *writer, const struct slot *slot)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < CYC_WRITER_OPEN_MAX; i++) {
-        struct slot *const one = writer->open[i];
-        writer->open[i] = NULL;
-        if (one != slot) {
-            writer->open[kept++] = one;
-        }
-    }
-}
-
 static void give_up(struct cyc_writer *writer, struct slot *slot, const struct cyc_err *problem)
 {
-    forget_open(writer, slot);
     close_trace(slot);
     last_words(slot, problem);
     (void)pthread_mutex_lock(&writer->lock);
@@ -307,22 +293,6 @@ static void tell_durable(struct cyc_writer *writer, struct slot *slot)
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
-/* Journals that have waited longest are closed until it is their turn again: hundreds of open ones
- * would take more memory than all the rest. */
-static void keep_open(struct cyc_writer *writer, struct slot *slot)
-{
-    unsigned at = 0;
-    while (at + 1 < CYC_WRITER_OPEN_MAX && writer->open[at] != NULL && writer->open[at] != slot) {
-        at++;
-    }
-    struct slot *const last = writer->open[at];
-    memmove(&writer->open[1], &writer->open[0], at * sizeof writer->open[0]);
-    writer->open[0] = slot;
-    if (last != NULL && last != slot) {
-        cyc_run_rest(last->run);
-    }
-}
-
 /* One group commit. */
 static void serve(struct cyc_writer *writer, struct slot *slot)
 {
@@ -341,14 +311,10 @@ static void serve(struct cyc_writer *writer, struct slot *slot)
     if (status != CYC_OK) {
         give_up(writer, slot, &err);
     } else {
-        const bool goes_on = slot->run != NULL;
-        if (!goes_on) {
-            forget_open(writer, slot);
+        if (slot->run != NULL) {
+            cyc_run_rest(slot->run);
         }
-        tell_durable(writer, slot); /* after that, a slot that is over may be another run's */
-        if (goes_on) {
-            keep_open(writer, slot);
-        }
+        tell_durable(writer, slot);
     }
 }
 

@@ -10,7 +10,6 @@
 
 #define CYC_WRITER_RUNS_MAX  1024
 #define CYC_WRITER_NODES_MAX 16384
-#define CYC_WRITER_OPEN_MAX  8         /* journals that stay open between two commits */
 #define CYC_WRITER_TRACE_MAX (8u << 20) /* bytes of a trace that wait */
 #define WHO_SIZE             24
 #define WHY_SIZE             448
@@ -109,8 +108,7 @@ struct cyc_writer {
     unsigned next_news;
     struct slot *slots[CYC_WRITER_RUNS_MAX];
     /* the thread's own */
-    struct slot *open[CYC_WRITER_OPEN_MAX]; /* whose journals are open, the latest first */
-    struct cyc_core *core;                  /* owned; room to unpack a state */
+    struct cyc_core *core; /* owned; room to unpack a state */
 };
 
 void cyc_writer_give_node(struct cyc_writer *writer, struct node *node);

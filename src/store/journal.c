@@ -22,10 +22,9 @@
  * as the integer 0. A definition is found again by its bytes (step_text.c) among the last ones
  * used: the steps of a loop cost one row each.
  *
- * An open connection takes some 100 KiB (schema, pages, statements, the index of the log), so
- * whoever writes hundreds of journals lets most of them rest between two commits: closed, with the
- * log left as it is. The next statement opens it again; what is at rest looks to readers like a run
- * whose writer was killed right after a commit.
+ * Whoever writes hundreds of journals lets each rest between two commits: its statements and the
+ * pages it has read are given back, and made again when they are needed. The
+ * connection stays open.
  */
 #include "store/store_int.h"
 
@@ -183,6 +182,8 @@ static int open_live(struct cyc_journal *journal, const char *pragmas, struct cy
         status = exec(journal, pragmas, err);
     }
     if (status != CYC_OK) {
+        /* Who could not read the log takes it for empty, and would remove it. */
+        (void)sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         (void)sqlite3_close(journal->db);
         journal->db = NULL;
     }
@@ -192,12 +193,6 @@ static int open_live(struct cyc_journal *journal, const char *pragmas, struct cy
 int cyc_journal_prepare(struct cyc_journal *journal, enum cyc_statement which,
                         struct cyc_bind *bind, struct cyc_err *err)
 {
-    if (journal->db == NULL) { /* it was at rest */
-        const int status = open_live(journal, LIVE_PRAGMAS, err);
-        if (status != CYC_OK) {
-            return status;
-        }
-    }
     sqlite3_stmt **statement = &journal->statements[which];
     if (*statement == NULL &&
         sqlite3_prepare_v3(journal->db, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
@@ -224,7 +219,7 @@ int cyc_journal_begin(struct cyc_journal *journal, enum cyc_statement which, str
 {
     int status = CYC_OK;
     /* SQLite ends the transaction by itself after some failures, so it is asked. */
-    if (journal->db == NULL || sqlite3_get_autocommit(journal->db) != 0) {
+    if (sqlite3_get_autocommit(journal->db) != 0) {
         status = cyc_journal_prepare(journal, CYC_STATEMENT_BEGIN, bind, err);
         if (status == CYC_OK) {
             status = cyc_journal_execute(journal, bind, err);
@@ -314,11 +309,8 @@ void cyc_journal_rest(struct cyc_journal *journal)
         return;
     }
     finalize_all(journal);
-    /* The log stays: it is synced, and to take it over now would cost two syncs more. */
-    (void)sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    (void)sqlite3_close(journal->db);
-    journal->db = NULL;
     cyc_text_release(&journal->scratch);
+    (void)sqlite3_db_release_memory(journal->db);
 }
 
 void cyc_journal_close(struct cyc_journal *journal, bool finished)

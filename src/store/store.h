@@ -117,8 +117,7 @@ int cyc_run_ending(struct cyc_run *run, uint32_t step_count, const char *text, s
 int cyc_run_push(struct cyc_run *run, struct cyc_err *err);
 /* Flushes rows and commits the journal with the mark. */
 int cyc_run_commit(struct cyc_run *run, struct cyc_err *err);
-/* After a commit: gives back what the open journal takes, some 100 KiB, until something is written
- * again, which then takes half a millisecond longer. For runs that were reopened. */
+/* After a commit: gives back the memory of the journal that can be made again. */
 void cyc_run_rest(struct cyc_run *run);
 /* Writes how it ended ("done", "stopped", "failed", "fault", "interrupted") and closes. The folder
  * is valid also without it: a reader then says "interrupted". Frees run in any case. */

@@ -175,7 +175,7 @@ struct cyc_definition {
 };
 
 struct cyc_journal {
-    sqlite3 *db; /* owned; NULL: at rest, or closed */
+    sqlite3 *db; /* owned; NULL: closed */
     char path[CYC_PATH_SIZE];
     char boot_id[40];
     sqlite3_stmt *statements[CYC_STATEMENT_COUNT]; /* owned, prepared when first used */
@@ -217,8 +217,8 @@ int cyc_journal_create(struct cyc_journal *journal, const char *folder, bool syn
                        struct cyc_err *err);
 /* The journal of a run that was cut short; always with syncs. */
 int cyc_journal_reopen(struct cyc_journal *journal, const char *folder, struct cyc_err *err);
-/* Closes the connection, with all the memory it has; what is written next opens it again. Only for
- * a journal that was reopened; without effect while something waits for the next commit. */
+/* Gives back statements and pages until they are needed again; without effect while something waits
+ * for the next commit. */
 void cyc_journal_rest(struct cyc_journal *journal);
 void cyc_boot_id(char boot_id[40]); /* of the running kernel; "" when it does not say */
 int cyc_journal_run(struct cyc_journal *journal, const char *id, const char *data_file,
