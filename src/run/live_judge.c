@@ -231,6 +231,8 @@ void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns)
         .off_latest_ns = off_latest_ns,
         .current_max_A = fmax(fabs(channel_of(live)->limits.current_max_A),
                               fabs(channel_of(live)->limits.current_min_A)),
+        .gone_on = live->options.resume != NULL && past->held_why[0] == '\0' &&
+                   cyc_session_state(live->session) == CYC_STATE_PAUSED,
         .tail = live->options.tail.rows > 0 ? &live->options.tail : NULL,
     };
     struct cyc_absence absence;

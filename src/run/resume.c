@@ -286,6 +286,16 @@ static bool widen_by_segments(struct range *range, const struct cyc_step *step)
     return true;
 }
 
+static bool is_of_currents(const struct cyc_step *step)
+{
+    bool all = true;
+    for (uint32_t i = 0; step != NULL && i < step->segment_count; i++) {
+        all = all && (step->segments[i].control == CYC_CONTROL_CURRENT ||
+                      step->segments[i].control == CYC_CONTROL_OPEN);
+    }
+    return all;
+}
+
 /* Between what currents it can have been unseen, where the last one seen was under that setpoint
  * (`own`) or under the one before: under a setpoint of current it was that or, where the instrument
  * crossed over, less; under one of voltage anything within the compliance. */
@@ -296,7 +306,8 @@ static struct range current_range(const struct cyc_outage *outage,
     const struct range any = {-most_A, most_A};
     struct range range = {0, 0};
     widen(&range, current_A);
-    if (!widen_by_segments(&range, outage->step)) {
+    if (!widen_by_segments(&range, outage->step) ||
+        (outage->gone_on && !is_of_currents(outage->step))) {
         return any;
     }
     switch (setpoint->control) {
@@ -363,7 +374,8 @@ void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage
     }
     *gap = (struct cyc_gap){
         .start_ns = from_ns, .end_ns = outage->now_ns, .step_count = cyc_core_step_count(core)};
-    if (is_driven(setpoint, last) && outage->off_latest_ns > from_ns) {
+    const bool driven = outage->gone_on || is_driven(setpoint, last);
+    if (driven && outage->off_latest_ns > from_ns) {
         double middle_Ah;
         const bool own = last != NULL && last->setpoint_number == setpoint->number;
         const struct range range = current_range(outage, setpoint, current_A, own);

@@ -139,7 +139,8 @@ struct cyc_outage {
     int64_t off_earliest_ns, off_latest_ns; /* equal: seen. Not known: the last sample, and that
                                                plus what the lease and a safe take */
     double current_max_A;                   /* the most that can have flowed: of the limits */
-    const struct cyc_run_tail *tail;        /* kept rows; NULL: none */
+    bool gone_on; /* a pause in `core` may have ended since: the mark is older than that word */
+    const struct cyc_run_tail *tail; /* kept rows; NULL: none */
 };
 /* Estimate and bound of the charge from the last sample (or the kept tail's last row) on: the
  * current of that sample flowed until the output went off, somewhere between the two times; at

@@ -535,7 +535,7 @@ static void judge_step(struct judged *judged, const char *row)
     const double bound_Ah = take(&at), net_Ah = take(&at);
     const double true_Ah = charge_of(judged, judged->from_ns, end_ns);
     const double off_Ah = fabs(net_Ah - true_Ah);
-    const double allowed_Ah = bound_Ah + (seen > 0 || gaps == 0 ? SAMPLE_AH : CLOCKS_AH);
+    const double allowed_Ah = bound_Ah + SAMPLE_AH;
     judged->from_ns = end_ns;
     if (gaps == 0) {
         crash->plain_Ah = off_Ah > crash->plain_Ah ? off_Ah : crash->plain_Ah;

@@ -113,6 +113,30 @@ static void what_another_gap_has_counted_is_not_counted_again(void)
     spans(&gap, 0, 0.3);
 }
 
+/* The mark says that it waits; a word since then may have let it go on. */
+static void a_pause_that_may_have_ended_is_bounded_by_its_step(void)
+{
+    struct cyc_segment segment = {.control = CYC_CONTROL_CURRENT, .value = 0.3};
+    const struct cyc_step step = {.segments = &segment, .segment_count = 1};
+    const struct cyc_core core = under(CYC_CONTROL_OPEN, 0, 7, 0, true);
+    struct cyc_outage outage = {.now_ns = LAST_NS + 60 * CYC_S_NS,
+                                .step = &step,
+                                .seen_ns = LAST_NS,
+                                .off_earliest_ns = LAST_NS,
+                                .off_latest_ns = LAST_NS + 4 * CYC_S_NS,
+                                .current_max_A = MOST_A};
+    struct cyc_absence absence;
+    struct cyc_gap gap;
+    cyc_resume_gap(&core, &outage, &absence, &gap);
+    CYC_NEAR(gap.bound_Ah, 0, 0);
+    outage.gone_on = true;
+    cyc_resume_gap(&core, &outage, &absence, &gap);
+    spans(&gap, 0, 1.2);
+    segment.control = CYC_CONTROL_VOLTAGE;
+    cyc_resume_gap(&core, &outage, &absence, &gap);
+    spans(&gap, -MOST_A * 4, MOST_A * 4);
+}
+
 static void segments_that_may_have_followed_are_bounded(void)
 {
     struct cyc_segment segments[3] = {{.control = CYC_CONTROL_CURRENT, .value = 0.3},
@@ -165,6 +189,7 @@ const struct cyc_check cyc_check_gap[] = {
     CYC_CHECK(an_open_circuit_that_was_not_seen_open_yet_is_bounded),
     CYC_CHECK(what_was_seen_off_leaves_nothing),
     CYC_CHECK(what_another_gap_has_counted_is_not_counted_again),
+    CYC_CHECK(a_pause_that_may_have_ended_is_bounded_by_its_step),
     CYC_CHECK(segments_that_may_have_followed_are_bounded),
     CYC_CHECK(other_controls_are_bounded_by_what_they_allow),
     CYC_CHECK(a_clock_that_had_not_begun_begins_now),
