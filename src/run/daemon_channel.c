@@ -383,7 +383,11 @@ void cyc_daemon_channel_news(struct daemon *daemon)
 void cyc_daemon_channel_release(struct daemon *daemon, unsigned index)
 {
     struct channel *channel = &daemon->channels[index];
+    struct cyc_live_view view = {0};
     if (channel->live != NULL) {
+        cyc_live_view(channel->live, &view);
+    }
+    if (view.armed) { /* else another instrument may be there, and nothing is said to it */
         const int cycler = daemon->rig->channels[index].cycler;
         const struct cyc_message safe = {.kind = CYC_MESSAGE_SAFE,
                                          .channel = (int32_t)index,

@@ -714,6 +714,7 @@ void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view)
         .begun = live->state == CYC_LIVE_RUNNING && !live->wanted && !live->in_flight &&
                  !live->environment_wanted && live->environment_count == 0,
         .energised = live->energised || live->options.resume != NULL,
+        .armed = live->is_armed,
     };
     cyc_session_outcome(live->session, 0, &outcome);
     view->finish = outcome.finish;

@@ -136,6 +136,7 @@ struct cyc_live_view {
     int64_t left_ns; /* of the step; CYC_NEVER: not known */
     bool begun;      /* the first step runs: what it asks for has been carried out */
     bool energised;  /* a current may have flowed */
+    bool armed;      /* its instrument was recognised under the present link, and set up */
     char why[256];   /* of the end, or of being held */
     enum cyc_finish finish;
 };
