@@ -304,10 +304,19 @@ int cyc_emulation_fault(struct cyc_emulation *emulation, const char *text, struc
 static void log_rule(const struct cyc_emulation *emulation, const struct cyc_fault_rule *rule,
                      const char *what)
 {
-    char who[24];
+    char who[24], number[CYC_NUMBER_SIZE];
+    const unsigned cell = rule->cell >= 0 ? (unsigned)rule->cell : 0;
+    const int64_t now_ns = cyc_emulation_now_ns(emulation);
     (void)snprintf(who, sizeof who, "fault%u", (unsigned)(rule - emulation->faults.rules));
-    cyc_truth_line(&emulation->truth, cyc_emulation_now_ns(emulation), who, "%s %s", what,
-                   words[rule->word].name);
+    if (words[rule->word].layer != CYC_FAULT_SURROUNDINGS || cell >= emulation->bench_count) {
+        cyc_truth_line(&emulation->truth, now_ns, who, "%s %s", what, words[rule->word].name);
+        return;
+    }
+    struct cyc_terminals seen; /* what it begins from */
+    cyc_bench_advance(emulation->benches[cell], cyc_emulation_cell_ns(emulation, now_ns));
+    cyc_bench_look(emulation->benches[cell], &seen);
+    cyc_truth_line(&emulation->truth, now_ns, who, "%s %s at %s degC", what, words[rule->word].name,
+                   cyc_number_brief(number, seen.sample.temperature_degC, 6));
 }
 
 /* Whether the voltage that it waits for was there. */

@@ -299,6 +299,7 @@ static void take_line(struct bench *bench, const char *line)
     } else if (strncmp(rest, " fault", 6) == 0 &&
                (strstr(rest, " begin ") != NULL || strstr(rest, " strike ") != NULL)) {
         bench->fault_ns = t_ns;
+        bench->fault_degC = number_after(rest, " at ");
     } else if (strstr(rest, " attached") != NULL) {
         bench->attached++;
     } else if (strstr(rest, " voltage ") != NULL) {

@@ -25,7 +25,8 @@ struct bench {
     int64_t changed_ns;   /* when that changed */
     int64_t first_off_ns; /* first time off since bench_mark(); 0: not yet */
     int64_t mark_ns;
-    int64_t fault_ns;   /* when the latest fault on demand began */
+    int64_t fault_ns;   /* when the latest fault on demand began, */
+    double fault_degC;  /* and where one of chamber or press began from */
     int64_t stall_ns;   /* longest stall since bench_mark() */
     double voltage_V;   /* of the cell, newest */
     unsigned energised; /* times that it was switched on */

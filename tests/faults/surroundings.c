@@ -31,8 +31,6 @@
 #define HEAT         "heat" FAULT_AT ",value=1" /* K/min in the time of the cell: 1 K/s */
 #define HEAT_K_S     1.0
 #define LIMIT_DEGC   30.0
-#define BEGIN_DEGC   25.0
-#define HEAT_UP_NS   ((int64_t)((LIMIT_DEGC - BEGIN_DEGC) / HEAT_K_S * 1e9))
 #define TWO_OVENS_NS (2 * CYC_S_NS) /* two polls of the chamber */
 #define TWO_FORCE_NS CYC_S_NS       /* … of the indicator */
 #define OLD_NS       (3 * CYC_S_NS) /* a value older than this is none */
@@ -107,40 +105,40 @@ enum course {
 struct row {
     const char *what, *rig, *mode, *fault;
     enum course course;
-    int64_t after_ns, early_ns, bound_ns; /* after_ns since the fault: bound and too early count */
-    const char *said;                     /* in events.log, or what the double heard */
-    const char *truth;                    /* a line of the truth log; NULL: none */
+    int64_t early_ns, bound_ns; /* after the fault, or after it has come to the limit */
+    const char *said;           /* in events.log, or what the double heard */
+    const char *truth;          /* a line of the truth log; NULL: none */
 };
 
 static const struct row rows[] = {
-    {"heater stuck", rig, "steady", HEAT, TRIPS, HEAT_UP_NS, 0, TWO_OVENS_NS,
+    {"heater stuck", rig, "steady", HEAT, TRIPS, 0, TWO_OVENS_NS,
      "above the channel's limit 30 degC", NULL},
-    {"heater stuck, hostile daemon", rig, "hostile", HEAT, TRIPS, HEAT_UP_NS, 0, TWO_OVENS_NS,
+    {"heater stuck, hostile daemon", rig, "hostile", HEAT, TRIPS, 0, TWO_OVENS_NS,
      "above the channel's limit 30 degC", NULL},
-    {"pressure lost", rig, "steady", "pressure" FAULT_AT ",value=1e6", TRIPS, 0, 0, TWO_FORCE_NS,
+    {"pressure lost", rig, "steady", "pressure" FAULT_AT ",value=1e6", TRIPS, 0, TWO_FORCE_NS,
      "below the channel's limit", NULL},
-    {"pressure lost, hostile daemon", rig, "hostile", "pressure" FAULT_AT ",value=1e6", TRIPS, 0, 0,
+    {"pressure lost, hostile daemon", rig, "hostile", "pressure" FAULT_AT ",value=1e6", TRIPS, 0,
      TWO_FORCE_NS, "below the channel's limit", NULL},
     {"pressure lost, press, hostile daemon", press_rig, "hostile", "pressure" FAULT_AT ",value=1e5",
-     TRIPS, 0, 0, TWO_FORCE_NS, "below the channel's limit", NULL},
-    {"sensor of the chamber open", rig, "steady", "open_T:unit=1" FAULT_AT_W, GOES_MUTE, 0,
+     TRIPS, 0, TWO_FORCE_NS, "below the channel's limit", NULL},
+    {"sensor of the chamber open", rig, "steady", "open_T:unit=1" FAULT_AT_W, GOES_MUTE,
      OLD_NS - CYC_S_NS, OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
-    {"chamber mute", rig, "steady", "mute:unit=1" FAULT_AT_W, GOES_MUTE, 0, OLD_NS - CYC_S_NS,
+    {"chamber mute", rig, "steady", "mute:unit=1" FAULT_AT_W, GOES_MUTE, OLD_NS - CYC_S_NS,
      OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
-    {"chamber's cable pulled", rig, "steady", "unplug:link=1" FAULT_AT_W ",for=8s", GOES_MUTE, 0,
+    {"chamber's cable pulled", rig, "steady", "unplug:link=1" FAULT_AT_W ",for=8s", GOES_MUTE,
      OLD_NS - CYC_S_NS, OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
-    {"indicator mute", rig, "steady", "mute:unit=2" FAULT_AT_W, GOES_MUTE, 0, OLD_NS - CYC_S_NS,
+    {"indicator mute", rig, "steady", "mute:unit=2" FAULT_AT_W, GOES_MUTE, OLD_NS - CYC_S_NS,
      OLD_NS + CYC_S_NS / 2, "'force1' has not measured it lately", NULL},
-    {"load cell unplugged", rig, "steady", "force_lost:unit=2" FAULT_AT_W, GOES_MUTE, 0,
+    {"load cell unplugged", rig, "steady", "force_lost:unit=2" FAULT_AT_W, GOES_MUTE,
      OLD_NS - CYC_S_NS, OLD_NS + CYC_S_NS / 2, "'force1' has not measured it lately", NULL},
-    {"calibrated setpoint and bound", calibrated_rig, "steady", NULL, PASSES, 0, 0, 0, NULL,
+    {"calibrated setpoint and bound", calibrated_rig, "steady", NULL, PASSES, 0, 0, NULL,
      " output 0 current 0.0004 compliance 4.1318"},
     {"limit on the calibrated voltage", over_voltage_rig, "steady",
-     "offset_V:unit=0,value=0.2" FAULT_AT_W, TRIPS, 0, 0, CYC_S_NS,
-     "above the channel's limit 4.5 V", NULL},
-    {"limit on the calibrated temperature", warm_rig, "steady", NULL, REFUSED, 0, 0, 0,
+     "offset_V:unit=0,value=0.2" FAULT_AT_W, TRIPS, 0, CYC_S_NS, "above the channel's limit 4.5 V",
+     NULL},
+    {"limit on the calibrated temperature", warm_rig, "steady", NULL, REFUSED, 0, 0,
      "the temperature is beyond the channel's limits", NULL},
-    {"limit on the calibrated pressure", pressed_rig, "steady", NULL, REFUSED, 0, 0, 0,
+    {"limit on the calibrated pressure", pressed_rig, "steady", NULL, REFUSED, 0, 0,
      "the pressure is beyond the channel's limits", NULL},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
@@ -246,10 +244,17 @@ static void judge_latch(struct bench *bench, struct outcome *outcome)
     }
 }
 
+/* Where the chamber is then is the hostile daemon's doing, too. */
+static int64_t limit_ns(const struct bench *bench, const struct row *row)
+{
+    const bool heats = strncmp(row->fault, HEAT, strlen(HEAT)) == 0;
+    return bench->fault_ns +
+           (heats ? (int64_t)((LIMIT_DEGC - bench->fault_degC) / HEAT_K_S * 1e9) : 0);
+}
+
 static void judge_fault(struct bench *bench, const struct row *row, struct outcome *outcome)
 {
-    const int64_t until_ns =
-        bench_now_ns() + FAULT_AT_NS + row->after_ns + row->bound_ns + CYC_S_NS;
+    const int64_t until_ns = bench_now_ns() + FAULT_AT_NS + row->bound_ns + CYC_S_NS;
     int64_t from_ns = 0;
     if (!bench_await(bench, true, START_NS) || bench->fault_ns != 0) {
         complain(outcome, "NO CURRENT TO BEGIN WITH");
@@ -260,7 +265,7 @@ static void judge_fault(struct bench *bench, const struct row *row, struct outco
         bench_look(bench);
     }
     /* A hostile daemon switches off and on as it likes: what counts is that it stays off. */
-    from_ns = bench->fault_ns + row->after_ns;
+    from_ns = limit_ns(bench, row);
     const int64_t last_ns = from_ns + row->bound_ns;
     while (bench_now_ns() < last_ns + 200 * CYC_MS_NS) {
         bench_sleep_ns(20 * CYC_MS_NS);
