@@ -89,13 +89,14 @@ build_release() {
 }
 
 # check NAME FOLDER [CTEST OPTION...]: runs tests and adds to the sums. A run that finds no test
-# counts as one failure. Twice as many at once as there are processors: live tests mostly wait.
+# counts as one failure. `jobs` at once; twice as many as there are processors where it is not set,
+# since live tests mostly wait.
 check() {
     local name=$1 folder=$2
     shift 2
     say "Testing: $name"
     local log="$folder/setup-test.log"
-    ctest --test-dir "$folder" --output-on-failure -j "$((2 * $(nproc)))" "$@" 2>&1 | tee "$log"
+    ctest --test-dir "$folder" --output-on-failure -j "${jobs:-$((2 * $(nproc)))}" "$@" 2>&1 | tee "$log"
     local bad total
     read -r bad total < <(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$log")
     if [ -z "${total:-}" ]; then
@@ -145,7 +146,7 @@ test_all_builds() {
         -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang
     check_build "address and undefined-behaviour sanitizers" build/sanitize 'unit|errors|fuzz|faults' \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DCYC_SANITIZE=address,undefined
-    check_build "thread sanitizer" build/thread 'live' \
+    jobs=$(nproc) check_build "thread sanitizer" build/thread 'live' \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DCYC_SANITIZE=thread
     check_locale de_DE
     check_locale tr_TR

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define START_MS 5000
+#define START_MS 20000
 
 int cyc_cli_live_open(struct cyc_cli_live *live, const char *verb, bool channel)
 {

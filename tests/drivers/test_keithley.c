@@ -420,8 +420,8 @@ static void fail_power(void)
 {
     struct cyc_err err = {0};
     char fault[64];
-    (void)snprintf(fault, sizeof fault, "pon_auto:at=%.3fs,times=1",
-                   (double)(cyc_bus_now_ns(bench.bus) + CYC_MS_NS) * 1e-9);
+    (void)snprintf(fault, sizeof fault, "pon_auto:at=%lldms,times=1",
+                   (long long)(cyc_bus_now_ns(bench.bus) / CYC_MS_NS + 1));
     CU_ASSERT_EQUAL(cyc_emulation_fault(bench.emulation, fault, &err), CYC_OK);
     bench_wait(&bench, 10 * CYC_MS_NS);
     CU_ASSERT_EQUAL(bench_truth(&bench, " reset"), 1);
