@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_NS (10 * CYC_S_NS) /* a start makes a folder durable first */
+#define CALL_NS     (2 * CYC_S_NS)  /* so long many callers at once wait for each other */
+#define AGAIN_NS    (20 * CYC_MS_NS)
 
 const char *cyc_channel_state_name(uint32_t state)
 {
@@ -23,7 +26,13 @@ const char *cyc_channel_state_name(uint32_t state)
 
 int cyc_control_open(const char *state_dir, int *fd, struct cyc_err *err)
 {
-    const int status = cyc_message_connect(state_dir, CYC_DAEMON_SOCKET, fd, err);
+    int status = cyc_message_connect(state_dir, CYC_DAEMON_SOCKET, fd, err);
+    for (int64_t waited_ns = 0; status == CYC_E_BUSY && waited_ns < CALL_NS;
+         waited_ns += AGAIN_NS) {
+        const struct timespec moment = {.tv_nsec = AGAIN_NS};
+        (void)nanosleep(&moment, NULL);
+        status = cyc_message_connect(state_dir, CYC_DAEMON_SOCKET, fd, err);
+    }
     return status != CYC_E_LOST && status != CYC_E_FILE
                ? status
                : cyc_err_set(err, status,
