@@ -9,6 +9,7 @@
  *     forgetful    as steady, but renews no lease after two seconds, though it lives and talks
  *     hostile      ignores every limit: huge setpoints, no numbers, wrong indexes, floods, mangled
  *                  messages, and between them $DOUBLE_A, for ever
+ *     hostile_still  the same, but leaves chamber and press alone
  *     hello        calls every port again and again, as fast as it can
  *     idle         renews the lease and does nothing
  *
@@ -226,7 +227,7 @@ static void arm_all(struct double_daemon *self)
     for (unsigned i = 0; i < self->rig->channel_count; i++) {
         const int64_t age_ns = now_ns() - self->armed_ns[i];
         const bool due =
-            self->armed_ns[i] == 0 || strcmp(self->mode, "hostile") == 0 || self->refused[i];
+            self->armed_ns[i] == 0 || strncmp(self->mode, "hostile", 7) == 0 || self->refused[i];
         if (self->ports[port_of(self, i)] >= 0 && age_ns > CYC_S_NS / 4 && due) {
             arm(self, i);
         }
@@ -265,6 +266,10 @@ static void misbehave(struct double_daemon *self, unsigned port)
                message.kind == CYC_MESSAGE_HELLO) {
         message.kind = CYC_MESSAGE_ENVIRONMENT; /* those would only stop it */
     }
+    if (message.kind == CYC_MESSAGE_ENVIRONMENT && strcmp(self->mode, "hostile_still") == 0) {
+        message.kind = CYC_MESSAGE_APPLY;
+        message.channel = 0;
+    }
     message.as.drive.setpoint =
         (struct cyc_setpoint){.number = (uint32_t)roll(self),
                               .control = (enum cyc_control)(1 + roll(self) % 5),
@@ -302,7 +307,7 @@ static void call_again(struct double_daemon *self, unsigned port)
 
 static void serve_ports(struct double_daemon *self)
 {
-    const bool hostile = strcmp(self->mode, "hostile") == 0;
+    const bool hostile = strncmp(self->mode, "hostile", 7) == 0;
     for (unsigned i = 0; i < self->rig->port_count && i < PORTS_MAX; i++) {
         if (self->ports[i] < 0) {
             call(self, i);
@@ -356,7 +361,7 @@ static int daemon_double(const struct words *words)
     }
     setvbuf(self->log, NULL, _IOLBF, 0);
     memset(self->ports, -1, sizeof self->ports);
-    const bool hostile = strcmp(self->mode, "hostile") == 0;
+    const bool hostile = strncmp(self->mode, "hostile", 7) == 0;
     for (;;) {
         struct cyc_message message = {.kind = CYC_MESSAGE_ALIVE, .t_ns = now_ns()};
         const int sent = cyc_message_send(SUPERVISOR_FD, &message, -1, NULL);

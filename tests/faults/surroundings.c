@@ -113,7 +113,8 @@ struct row {
 static const struct row rows[] = {
     {"heater stuck", rig, "steady", HEAT, TRIPS, 0, TWO_OVENS_NS,
      "above the channel's limit 30 degC", NULL},
-    {"heater stuck, hostile daemon", rig, "hostile", HEAT, TRIPS, 0, TWO_OVENS_NS,
+    /* who moves the chamber moves the moment at which it comes to its limit */
+    {"heater stuck, hostile daemon", rig, "hostile_still", HEAT, TRIPS, 0, TWO_OVENS_NS,
      "above the channel's limit 30 degC", NULL},
     {"pressure lost", rig, "steady", "pressure" FAULT_AT ",value=1e6", TRIPS, 0, TWO_FORCE_NS,
      "below the channel's limit", NULL},
@@ -244,7 +245,6 @@ static void judge_latch(struct bench *bench, struct outcome *outcome)
     }
 }
 
-/* Where the chamber is then is the hostile daemon's doing, too. */
 static int64_t limit_ns(const struct bench *bench, const struct row *row)
 {
     const bool heats = strncmp(row->fault, HEAT, strlen(HEAT)) == 0;
