@@ -30,6 +30,17 @@ static bool exact_is_valid(const struct cyc_sample *sample)
                (double)INFINITY;
 }
 
+void cyc_sums_pass(struct cyc_sums *sums, double net_Ah, double voltage_V)
+{
+    if (net_Ah > 0) {
+        sums->charge_Ah += net_Ah;
+        sums->charge_Wh += net_Ah * voltage_V;
+    } else {
+        sums->discharge_Ah -= net_Ah;
+        sums->discharge_Wh -= net_Ah * voltage_V;
+    }
+}
+
 /* Half a trapezoid's worth on each side; a triangle on each side of a sign change. */
 static void trapezoid(const struct cyc_core *core, const struct cyc_sample *sample,
                       struct cyc_sums *passed)
@@ -44,30 +55,14 @@ static void trapezoid(const struct cyc_core *core, const struct cyc_sample *samp
         from_h *= share;
         to_h *= 1.0 - share;
     }
-    const double ends_Ah[2] = {from_A * from_h, to_A * to_h};
-    const double ends_Wh[2] = {ends_Ah[0] * core->previous_V, ends_Ah[1] * sample->voltage_V};
-    for (unsigned i = 0; i < 2; i++) {
-        if (ends_Ah[i] > 0) {
-            passed->charge_Ah += ends_Ah[i];
-            passed->charge_Wh += ends_Wh[i];
-        } else {
-            passed->discharge_Ah -= ends_Ah[i];
-            passed->discharge_Wh -= ends_Wh[i];
-        }
-    }
+    cyc_sums_pass(passed, from_A * from_h, core->previous_V);
+    cyc_sums_pass(passed, to_A * to_h, sample->voltage_V);
 }
 
 static void pass_rectangle(struct cyc_sums *passed, double voltage_V, double current_A,
                            int64_t during_ns)
 {
-    const double net_Ah = current_A * ((double)during_ns / CYC_NS_PER_HOUR);
-    if (net_Ah > 0) {
-        passed->charge_Ah += net_Ah;
-        passed->charge_Wh += net_Ah * voltage_V;
-    } else {
-        passed->discharge_Ah -= net_Ah;
-        passed->discharge_Wh -= net_Ah * voltage_V;
-    }
+    cyc_sums_pass(passed, current_A * ((double)during_ns / CYC_NS_PER_HOUR), voltage_V);
 }
 
 static bool was_switched(const struct cyc_core *core, const struct cyc_sample *sample)

@@ -199,6 +199,8 @@ const struct cyc_setpoint *cyc_core_setpoint(const struct cyc_core *core);
 int64_t cyc_core_step_time_ns(const struct cyc_core *core);
 uint32_t cyc_core_step_count(const struct cyc_core *core);
 const struct cyc_sums *cyc_core_sums(const struct cyc_core *core, unsigned scope);
+/* Adds a net charge that passed at a voltage, with its energy, on its own side. */
+void cyc_sums_pass(struct cyc_sums *sums, double net_Ah, double voltage_V);
 
 /* Words for messages, journal and trace: "cc", "voltage", "next", … Never NULL. */
 const char *cyc_mode_name(enum cyc_mode mode);

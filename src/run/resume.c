@@ -236,17 +236,6 @@ static double charge_Ah(double current_A, int64_t from_ns, int64_t to_ns)
     return to_ns > from_ns ? current_A * ((double)(to_ns - from_ns) / 3.6e12) : 0;
 }
 
-static void add_charge(struct cyc_sums *sums, double net_Ah, double voltage_V)
-{
-    if (net_Ah > 0) {
-        sums->charge_Ah += net_Ah;
-        sums->charge_Wh += net_Ah * voltage_V;
-    } else {
-        sums->discharge_Ah -= net_Ah;
-        sums->discharge_Wh -= net_Ah * voltage_V;
-    }
-}
-
 /* What rows tell that the executor has not seen: totals of the test, to the digits of the file. */
 static void add_rows(struct cyc_sums *sums, const struct cyc_sums *rows,
                      const struct cyc_sums *known)
@@ -267,15 +256,17 @@ static void widen(struct range *range, double value)
     range->high = fmax(range->high, value);
 }
 
-/* Segments of one step follow each other without an intent of their own. False: nobody can say what
- * current belongs to them. */
-static bool widen_by_segments(struct range *range, const struct cyc_step *step)
+/* Segments of one step follow each other, and a pause, without an intent of their own. False:
+ * nobody can say what current belongs to them. */
+static bool widen_by_segments(struct range *range, const struct cyc_outage *outage)
 {
+    const struct cyc_step *step = outage->step;
     const uint32_t count = step != NULL ? step->segment_count : 0;
+    const bool may_follow = count > 1 || outage->gone_on;
     for (uint32_t i = 0; i < count; i++) {
         const struct cyc_segment *segment = &step->segments[i];
         const bool swept = segment->slope_per_s < 0 || segment->slope_per_s > 0;
-        if (swept || (count > 1 && segment->control != CYC_CONTROL_CURRENT &&
+        if (swept || (may_follow && segment->control != CYC_CONTROL_CURRENT &&
                       segment->control != CYC_CONTROL_OPEN)) {
             return false;
         }
@@ -284,16 +275,6 @@ static bool widen_by_segments(struct range *range, const struct cyc_step *step)
         }
     }
     return true;
-}
-
-static bool is_of_currents(const struct cyc_step *step)
-{
-    bool all = true;
-    for (uint32_t i = 0; step != NULL && i < step->segment_count; i++) {
-        all = all && (step->segments[i].control == CYC_CONTROL_CURRENT ||
-                      step->segments[i].control == CYC_CONTROL_OPEN);
-    }
-    return all;
 }
 
 /* Between what currents it can have been unseen, where the last one seen was under that setpoint
@@ -306,8 +287,7 @@ static struct range current_range(const struct cyc_outage *outage,
     const struct range any = {-most_A, most_A};
     struct range range = {0, 0};
     widen(&range, current_A);
-    if (!widen_by_segments(&range, outage->step) ||
-        (outage->gone_on && !is_of_currents(outage->step))) {
+    if (!widen_by_segments(&range, outage)) {
         return any;
     }
     switch (setpoint->control) {
@@ -381,6 +361,6 @@ void cyc_resume_gap(const struct cyc_core *core, const struct cyc_outage *outage
         const struct range range = current_range(outage, setpoint, current_A, own);
         gap->bound_Ah = unseen_charge(outage, from_ns, current_A, &range, &middle_Ah);
         gap->estimate_Ah = middle_Ah;
-        add_charge(&absence->passed, middle_Ah, voltage_V);
+        cyc_sums_pass(&absence->passed, middle_Ah, voltage_V);
     }
 }

@@ -144,12 +144,18 @@ int cyc_supervisor_kill_holders(const char *state_dir, struct cyc_err *err)
     return worst;
 }
 
-bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names)
+/* NULL: nobody has written them down. */
+static FILE *open_holders(const char *state_dir)
 {
     char path[1200];
-    char line[160];
     const int length = snprintf(path, sizeof path, "%s/" HOLDERS, state_dir);
-    FILE *const file = length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
+    return length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
+}
+
+bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names)
+{
+    char line[160];
+    FILE *const file = open_holders(state_dir);
     pid_t supervisor = 0;
     uint64_t start = 0;
     bool found = false;
@@ -173,10 +179,8 @@ bool cyc_supervisor_down(const char *state_dir, struct cyc_text *names)
 
 int cyc_supervisor_find_port(const char *state_dir, const char *port)
 {
-    char path[1200];
     char line[160];
-    const int length = snprintf(path, sizeof path, "%s/" HOLDERS, state_dir);
-    FILE *const file = length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
+    FILE *const file = open_holders(state_dir);
     pid_t found = 0;
     while (file != NULL && found == 0 && fgets(line, sizeof line, file) != NULL) {
         char *end = NULL;

@@ -46,18 +46,7 @@ instruments:
 channels:
   A1: {cycler: smu1, limits: {voltage: [0 V, 5 V], current: 50 mA}}
 END
-cat > "$folder/cell.yaml" << END
-cyclostat_cell: 1
-name: small
-source: invented, for tests
-cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
-model:
-  kind: linear
-  capacity: 2.5 mAh
-  initial_soc: 50 %
-  ocv: {from: 3.0 V, to: 4.2 V}
-  parameters: {R0: 20}
-END
+cp "$(dirname "$0")/../faults/small_cell.yaml" "$folder/cell.yaml"
 protocol() { # <file> <step …>
     {
         echo "cyclostat: 1"

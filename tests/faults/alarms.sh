@@ -5,41 +5,8 @@
 # alarm command. A sound cell beside them alarms nobody.
 #
 #   alarms.sh CYCLOSTAT
-set -uo pipefail
-export LC_ALL=C
-cyclostat=$(realpath "$1")
-folder=$(mktemp -d)
-export CYCLOSTAT_STATE=$folder/state CYCLOSTAT_RIG=$folder/rig.yaml CYCLOSTAT_RUNS=$folder/runs
-mkdir "$CYCLOSTAT_STATE"
-rate=5 bad=0 checked=0 emulator=
-end() {
-    local pid supervisor tries
-    supervisor=$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders 2> /dev/null)
-    for pid in $supervisor $emulator; do kill "$pid" 2> /dev/null; done
-    wait
-    for ((tries = 0; tries < 100; tries++)); do kill -0 "$supervisor" 2> /dev/null || break; sleep 0.05; done
-    [ "${KEEP:-}" ] && cp -r "$folder" "$KEEP"
-    rm -rf "$folder"
-}
-trap end EXIT
-expect() { # <what> <command …>
-    local what=$1
-    shift
-    checked=$((checked + 1))
-    "$@" > "$folder/why" 2>&1 && return 0
-    bad=1
-    echo "BROKEN: $what"
-    sed 's/^/    /' "$folder/why"
-}
-within() { # <seconds> <command …>
-    local tries=$(($1 * 20))
-    shift
-    while ! "$@" > "$folder/within" 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || { cat "$folder/within"; return 1; }
-        sleep 0.05
-    done
-}
+source "$(dirname "$0")/lib.sh"
+rate=5
 says() { grep -E -- "$1" "$2" || { cat "$2"; return 1; }; }
 not() { ! "$@"; }
 is() { [ "$1" = "$2" ] || { echo "«$1» instead of «$2»"; return 1; }; }
@@ -72,18 +39,7 @@ most=([0]=10 [1]=10 [2]=10 [3]=10 [4]=25)
 printf '#!/bin/sh\necho "$1" >> "%s"\n' "$folder/alarms" > "$folder/alarm.sh"
 chmod +x "$folder/alarm.sh"
 touch "$folder/alarms"
-cat > "$folder/cell.yaml" << END
-cyclostat_cell: 1
-name: small
-source: invented, for tests
-cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
-model:
-  kind: linear
-  capacity: 2.5 mAh
-  initial_soc: 50 %
-  ocv: {from: 3.0 V, to: 4.2 V}
-  parameters: {R0: 20}
-END
+cp "$(dirname "$0")/small_cell.yaml" "$folder/cell.yaml"
 cat > "$folder/protocol.yaml" << END
 cyclostat: 1
 name: alarms

@@ -5,41 +5,8 @@
 # instrument, by its output key, is never undone by itself, also where nobody saw it.
 #
 #   away.sh CYCLOSTAT
-set -uo pipefail
-export LC_ALL=C
-cyclostat=$(realpath "$1")
-folder=$(mktemp -d)
-export CYCLOSTAT_STATE=$folder/state CYCLOSTAT_RIG=$folder/rig.yaml CYCLOSTAT_RUNS=$folder/runs
-mkdir "$CYCLOSTAT_STATE"
-rate=20 bad=0 checked=0 emulator=
-end() {
-    local pid
-    pid=$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders 2> /dev/null)
-    for pid in $pid $emulator; do kill "$pid" 2> /dev/null; done
-    wait
-    [ "${KEEP:-}" ] && cp -r "$folder" "$KEEP"
-    rm -rf "$folder"
-}
-trap end EXIT
-expect() { # <what> <command …>
-    local what=$1
-    shift
-    checked=$((checked + 1))
-    "$@" > "$folder/why" 2>&1 && return 0
-    bad=1
-    echo "BROKEN: $what"
-    sed 's/^/    /' "$folder/why"
-    tail -n 15 "$CYCLOSTAT_STATE"/*/log "$CYCLOSTAT_STATE"/*/events.log | sed 's/^/    /'
-}
-within() { # <seconds> <command …>
-    local tries=$(($1 * 20))
-    shift
-    while ! "$@" > "$folder/within" 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || { cat "$folder/within"; return 1; }
-        sleep 0.05
-    done
-}
+source "$(dirname "$0")/lib.sh"
+rate=20
 of() { "$cyclostat" status "$1" --json | jq -r ".[0].$2"; }
 state() { local is; is=$(of "$1" state); [ "$is" = "$2" ] || { echo "$1 is $is: $(of "$1" why)"; return 1; }; }
 why() { of "$1" why | grep -E "$2" || { of "$1" why; return 1; }; }
@@ -76,18 +43,7 @@ channels=(killed asked pulled reset mute key both)
         echo "  $c: {cycler: smu-$c, limits: {voltage: [2 V, 5 V], current: 50 mA}}"
     done
 } > "$CYCLOSTAT_RIG"
-cat > "$folder/cell.yaml" << END
-cyclostat_cell: 1
-name: small
-source: invented, for tests
-cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
-model:
-  kind: linear
-  capacity: 2.5 mAh
-  initial_soc: 50 %
-  ocv: {from: 3.0 V, to: 4.2 V}
-  parameters: {R0: 20}
-END
+cp "$(dirname "$0")/small_cell.yaml" "$folder/cell.yaml"
 protocol() { # <file> <after the step's cutoff>
     cat > "$folder/$1.yaml" << END
 cyclostat: 1

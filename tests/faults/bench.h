@@ -10,6 +10,16 @@
 
 #define STALL_NS (100 * CYC_MS_NS) /* an emulator that was late by more judges nothing */
 
+/* The usual rig: one Keithley 2400 on port smu, channel A1. */
+#define BENCH_RIG(poll, voltage)                                                                   \
+    "cyclostat_rig: 1\n"                                                                           \
+    "ports: {smu: {address: smu}}\n"                                                               \
+    "instruments:\n"                                                                               \
+    "  smu1: {driver: keithley_2400, port: smu, poll: " poll ", accept: no_watchdog,\n"            \
+    "         options: {terminator: CR}}\n"                                                        \
+    "channels:\n"                                                                                  \
+    "  A1: {cycler: smu1, limits: {voltage: " voltage ", current: 100 mA}}\n"
+
 /* One rig in a folder of its own: an emulator; a supervisor with the double or the program's own
  * daemon, or a port process and a daemon without a supervisor. */
 struct bench {

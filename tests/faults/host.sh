@@ -68,18 +68,7 @@ control() {
 }
 
 # ---- Rig, cell, protocols --------------------------------------------------------------------------
-cat > "$folder/cell.yaml" << END
-cyclostat_cell: 1
-name: small
-source: invented, for tests
-cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
-model:
-  kind: linear
-  capacity: 2.5 mAh
-  initial_soc: 50 %
-  ocv: {from: 3.0 V, to: 4.2 V}
-  parameters: {R0: 20}
-END
+cp "$(dirname "$0")/small_cell.yaml" "$folder/cell.yaml"
 protocol() { # <name> <step …>
     {
         printf 'cyclostat: 1\nname: %s\nlimits: {voltage: [2.4 V, 4.5 V], current: 3 C}\n' "$1"

@@ -29,14 +29,7 @@
 #define EXCHANGES_S 0.05           /* asking once more, switching off */
 #define LASTS_NS    (4 * CYC_S_NS) /* it goes on trying after the first trip */
 
-static const char rig[] =
-    "cyclostat_rig: 1\n"
-    "ports: {smu: {address: smu}}\n"
-    "instruments:\n"
-    "  smu1: {driver: keithley_2400, port: smu, poll: 250 ms, accept: no_watchdog,\n"
-    "         options: {terminator: CR}}\n"
-    "channels:\n"
-    "  A1: {cycler: smu1, limits: {voltage: [3.58 V, 4.4 V], current: 100 mA}}\n";
+static const char rig[] = BENCH_RIG("250 ms", "[3.58 V, 4.4 V]");
 
 struct judged {
     double lowest_V, largest_A, compliance_V;

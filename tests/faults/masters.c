@@ -26,23 +26,9 @@
 #define RESTARTS    3
 #define LINES_MAX   60 /* 20 of each kind in ten seconds, and what the supervisor says itself */
 
-static const char rig[] =
-    "cyclostat_rig: 1\n"
-    "ports: {smu: {address: smu}}\n"
-    "instruments:\n"
-    "  smu1: {driver: keithley_2400, port: smu, poll: 10 s, accept: no_watchdog,\n"
-    "         options: {terminator: CR}}\n"
-    "channels:\n"
-    "  A1: {cycler: smu1, limits: {voltage: [2 V, 4.9 V], current: 100 mA}}\n";
+static const char rig[] = BENCH_RIG("10 s", "[2 V, 4.9 V]");
 
-static const char fast_rig[] =
-    "cyclostat_rig: 1\n"
-    "ports: {smu: {address: smu}}\n"
-    "instruments:\n"
-    "  smu1: {driver: keithley_2400, port: smu, poll: 250 ms, accept: no_watchdog,\n"
-    "         options: {terminator: CR}}\n"
-    "channels:\n"
-    "  A1: {cycler: smu1, limits: {voltage: [2 V, 4.9 V], current: 100 mA}}\n";
+static const char fast_rig[] = BENCH_RIG("250 ms", "[2 V, 4.9 V]");
 
 static const char protocol[] =
     "cyclostat: 1\n"

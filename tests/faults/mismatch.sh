@@ -15,18 +15,7 @@ cases=(nothing_daemon nothing_all serial_number power_cycled rig_limits protocol
     output_key key_while_gone)
 [ $# -gt 1 ] && cases=("${@:2}")
 
-cat > "$folder/cell.yaml" << END
-cyclostat_cell: 1
-name: small
-source: invented, for tests
-cell: {one_c: 2.5 mA, nominal_capacity: 2.5 mAh}
-model:
-  kind: linear
-  capacity: 2.5 mAh
-  initial_soc: 50 %
-  ocv: {from: 3.0 V, to: 4.2 V}
-  parameters: {R0: 20}
-END
+cp "$(dirname "$0")/small_cell.yaml" "$folder/cell.yaml"
 sed 's/initial_soc: 50/initial_soc: 62/' "$folder/cell.yaml" > "$folder/fuller.yaml"
 protocol() { # <name> <max_gap>
     cat > "$folder/$1.yaml" << END

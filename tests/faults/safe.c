@@ -19,14 +19,7 @@
 
 #define BOUND_NS (500 * CYC_MS_NS)
 
-static const char rig[] =
-    "cyclostat_rig: 1\n"
-    "ports: {smu: {address: smu}}\n"
-    "instruments:\n"
-    "  smu1: {driver: keithley_2400, port: smu, poll: 250 ms, accept: no_watchdog,\n"
-    "         options: {terminator: CR}}\n"
-    "channels:\n"
-    "  A1: {cycler: smu1, limits: {voltage: [2 V, 4.9 V], current: 100 mA}}\n";
+static const char rig[] = BENCH_RIG("250 ms", "[2 V, 4.9 V]");
 
 static const char *const words[] = {
     ":OUTP ON\r",

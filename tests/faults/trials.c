@@ -29,14 +29,7 @@
 #define ALONE_EVERY  12 /* one trial in so many is of the lease alone */
 #define PER_LIFE     4  /* trials before all is started anew: restarts have a budget */
 
-static const char rig[] =
-    "cyclostat_rig: 1\n"
-    "ports: {smu: {address: smu}}\n"
-    "instruments:\n"
-    "  smu1: {driver: keithley_2400, port: smu, poll: 250 ms, accept: no_watchdog,\n"
-    "         options: {terminator: CR}}\n"
-    "channels:\n"
-    "  A1: {cycler: smu1, limits: {voltage: [2 V, 4.9 V], current: 100 mA}}\n";
+static const char rig[] = BENCH_RIG("250 ms", "[2 V, 4.9 V]");
 
 static const char protocol[] =
     "cyclostat: 1\n"
