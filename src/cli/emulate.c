@@ -36,6 +36,7 @@ static const char help_text[] =
     "  --rate N        the cell's time runs N times as fast; the wire stays real (1)\n"
     "  --seed N        of all faults and of cells made with xN (1)\n"
     "  --truth FILE    writes what really happened, and when; - is stdout\n"
+    "  --wire          … and every byte that comes in\n"
     "  --list          the instruments, their options, and the faults\n";
 
 struct station {
@@ -189,7 +190,7 @@ static int take_number(const char *option, const char *word, double *value)
     return CYC_EXIT_OK;
 }
 
-enum option_id { CELL = 1000, PTY, TCP, OPTION, FAULT, RATE, SEED, TRUTH, LIST };
+enum option_id { CELL = 1000, PTY, TCP, OPTION, FAULT, RATE, SEED, TRUTH, WIRE, LIST };
 
 static int take_option(struct emulate *emulate, int option)
 {
@@ -227,6 +228,9 @@ static int take_option(struct emulate *emulate, int option)
     case TRUTH:
         emulate->options.truth_path = optarg;
         break;
+    case WIRE:
+        emulate->options.wire = true;
+        break;
     case LIST:
         exit_code = list();
         exit(exit_code);
@@ -244,6 +248,7 @@ static int read_options(int argc, char **argv, struct emulate *emulate)
                                             {"rate", required_argument, NULL, RATE},
                                             {"seed", required_argument, NULL, SEED},
                                             {"truth", required_argument, NULL, TRUTH},
+                                            {"wire", no_argument, NULL, WIRE},
                                             {"list", no_argument, NULL, LIST},
                                             {"help", no_argument, NULL, CYC_OPTION_HELP},
                                             {NULL, 0, NULL, 0}};

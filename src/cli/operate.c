@@ -84,8 +84,11 @@ static int command(int argc, char **argv, const char *help, enum cyc_request_kin
             .kind = kind == CYC_REQUEST_STOP && words.now ? CYC_REQUEST_ABORT : kind};
         (void)cyc_copy(request.channel, sizeof request.channel,
                        words.live.loaded.rig->channels[words.live.channel].name);
-        if (cyc_control_command(words.live.state_dir, &request, &err) != CYC_OK) {
+        struct cyc_response done = {0};
+        if (cyc_control_command(words.live.state_dir, &request, &done, &err) != CYC_OK) {
             exit_code = cyc_cli_error(&err);
+        } else if (done.text[0] != '\0') {
+            (void)fprintf(stderr, "cyclostat %s: %s\n", argv[0], done.text);
         }
     }
     cyc_cli_live_close(&words.live);
@@ -396,7 +399,7 @@ int cyc_cli_restart(int argc, char **argv)
     exit_code = cyc_cli_live_open(&words.live, argv[0], false);
     if (exit_code == CYC_EXIT_OK) {
         const struct cyc_request request = {.kind = CYC_REQUEST_UPGRADE};
-        int status = cyc_control_command(words.live.state_dir, &request, &err);
+        int status = cyc_control_command(words.live.state_dir, &request, NULL, &err);
         if (status == CYC_OK) {
             status = wait_for_successor(&words.live, &err);
         } else if (status == CYC_E_LOST) {

@@ -94,7 +94,7 @@ static int prove(const struct cyc_rig *rig, unsigned index, const char *state_di
     const struct cyc_rig_instrument *const cycler = &rig->instruments[channel->cycler];
     struct cyc_err err = {0};
     const int64_t begin_ns = cyc_boot_now_ns();
-    const int status = cyc_port_make_safe(rig, (unsigned)cycler->port, -1, NULL, &err);
+    const int status = cyc_port_make_safe(rig, (unsigned)cycler->port, NULL, NULL, &err);
     const struct cyc_cli_proof proof = {.is_safe = status == CYC_OK,
                                         .took_ns = cyc_boot_now_ns() - begin_ns};
     return cyc_cli_proof_report(rig, index, state_dir, &proof, err.text);

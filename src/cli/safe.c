@@ -29,18 +29,16 @@ static const char rearm_help[] =
     "stopped wait for a person to go on with them.\n\n"
     "Exit codes: 0 rearmed, 4 files.\n";
 
-static const struct option options[] = {{"help", no_argument, NULL, CYC_OPTION_HELP},
-                                        {"rig", required_argument, NULL, 'r'},
-                                        {"state", required_argument, NULL, 's'},
-                                        {"port", required_argument, NULL, 'p'},
-                                        {"fd", required_argument, NULL, 'f'},
-                                        {"why", required_argument, NULL, 'w'},
-                                        {0}};
+static const struct option options[] = {
+    {"help", no_argument, NULL, CYC_OPTION_HELP}, {"rig", required_argument, NULL, 'r'},
+    {"state", required_argument, NULL, 's'},      {"port", required_argument, NULL, 'p'},
+    {"fd", required_argument, NULL, 'f'},         {"strangers", required_argument, NULL, 'x'},
+    {"why", required_argument, NULL, 'w'},        {0}};
 
 struct request {
     const char *rig, *port, *why;
     char state[CYC_PATH_SIZE];
-    int fd;
+    struct cyc_port_left left; /* fd -1: by hand */
     struct cyc_cli_rig loaded;
 };
 
@@ -48,7 +46,7 @@ static int read_request(int argc, char **argv, const char *help, struct request 
 {
     int exit_code = -1;
     struct cyc_err err = {0};
-    *request = (struct request){.fd = -1, .why = "made safe by hand"};
+    *request = (struct request){.left.fd = -1, .why = "made safe by hand"};
     for (int option; (option = cyc_cli_option(argc, argv, options, help, &exit_code)) >= 0;) {
         if (option == 'r') {
             request->rig = optarg;
@@ -58,8 +56,10 @@ static int read_request(int argc, char **argv, const char *help, struct request 
             request->port = optarg;
         } else if (option == 'w') {
             request->why = optarg;
+        } else if (option == 'x') {
+            request->left.strangers = strtoull(optarg, NULL, 16);
         } else {
-            request->fd = (int)strtol(optarg, NULL, 10);
+            request->left.fd = (int)strtol(optarg, NULL, 10);
         }
     }
     if (exit_code >= 0) {
@@ -78,6 +78,12 @@ static int read_request(int argc, char **argv, const char *help, struct request 
     return -1;
 }
 
+/* The supervisor's helper: one port, no latch, nobody to be asked. */
+static bool is_helper(const struct request *request)
+{
+    return request->left.fd >= 0;
+}
+
 /* ---- Directly -------------------------------------------------------------------------------- */
 
 /* All ports, or the one that was named. */
@@ -88,7 +94,8 @@ static int make_ports_safe(const struct request *request)
     bool failed = false;
     for (unsigned i = 0; i < rig->port_count; i++) {
         if (request->port == NULL || strcmp(request->port, rig->ports[i].name) == 0) {
-            failed |= cyc_port_make_safe(rig, i, request->fd, &report, NULL) != CYC_OK;
+            const struct cyc_port_left *const left = is_helper(request) ? &request->left : NULL;
+            failed |= cyc_port_make_safe(rig, i, left, &report, NULL) != CYC_OK;
             cyc_port_forget_seen(request->state, rig->ports[i].name);
         }
     }
@@ -192,12 +199,6 @@ static bool ask_supervisor(const struct request *request, struct heard *heard, i
 }
 
 /* ---- Verbs ----------------------------------------------------------------------------------- */
-
-/* The supervisor's helper: one port, no latch, nobody to be asked. */
-static bool is_helper(const struct request *request)
-{
-    return request->fd >= 0;
-}
 
 static int make_all_safe(const struct request *request)
 {

@@ -62,7 +62,7 @@ static int find_runs(const struct cyc_cli_live *live, struct cyc_text *channels,
 static int rest_runs(const struct cyc_cli_live *live, struct cyc_err *err)
 {
     const struct cyc_request request = {.kind = CYC_REQUEST_UPGRADE};
-    return cyc_control_command(live->state_dir, &request, err);
+    return cyc_control_command(live->state_dir, &request, NULL, err);
 }
 
 /* ---- The supervisor -------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  *            ALIVE, SAFE_ALL, TRIP, REARM, END        ALIVE, END
  *   supervisor ───────────────────► port    supervisor ──────────► daemon
  *            ◄───────────────────                   ◄──────────
- *            ALIVE, PORT_OPEN, TRIP                  ALIVE
+ *            ALIVE, PORT_OPEN, LINK, TRIP            ALIVE
  *
  *            HELLO, LEASE, ARM, APPLY, ENVIRONMENT, SAFE, CONFIRM, RESEND
  *   daemon ───────────────────────────────────────────────────────────► port
@@ -63,7 +63,8 @@ enum cyc_message_kind {
     CYC_MESSAGE_RESEND,      /* number: send again all kept readings after this one */
 
     CYC_MESSAGE_WELCOME,   /* text: hash of the rig; number: the oldest reading kept */
-    CYC_MESSAGE_LINK,      /* instrument, status, identity: found, lost, wrong */
+    CYC_MESSAGE_LINK,      /* instrument, status, identity of who answers: found, lost, wrong.
+                              To the supervisor: number: `strangers`, see cyc_port_left */
     CYC_MESSAGE_ARMED,     /* channel, status, text */
     CYC_MESSAGE_APPLIED,   /* channel, drive.setpoint.number, status, text; t_ns when done */
     CYC_MESSAGE_READING,   /* instrument, output, reading; number; setpoint_number */

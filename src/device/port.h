@@ -33,11 +33,18 @@ struct cyc_port_options {
 /* Runs until told to end. */
 int cyc_port_run(const struct cyc_port_options *options, struct cyc_err *err);
 
-/* Makes all electrical outputs of a port safe, on an inherited descriptor (fd >= 0) or by opening
- * it. Any state, no identification. *report (may be NULL) gets a line per output. CYC_OK only when
- * every output was seen to be off. */
-int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, int fd, struct cyc_text *report,
-                       struct cyc_err *err);
+/* What a port process has left behind. */
+struct cyc_port_left {
+    int fd; /* its port, open */
+    /* Instruments that it had not recognised there, by their place on the port (bit 0: the first
+     * one in the rig): nothing is written to these. 0: whoever answers. */
+    uint64_t strangers;
+};
+/* Makes all electrical outputs of a port safe, as it was left or (NULL) by opening it. Any state,
+ * no identification. *report (may be NULL) gets a line per output. CYC_OK only when every output
+ * was seen to be off. */
+int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, const struct cyc_port_left *left,
+                       struct cyc_text *report, struct cyc_err *err);
 /* Then: the process that comes after it does not wonder who has switched them off. */
 void cyc_port_forget_seen(const char *state_dir, const char *port);
 

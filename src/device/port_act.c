@@ -25,12 +25,20 @@ static bool mark_path(const struct port *port, char *path, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-/* In it the outputs that were seen on, by their number on this port. */
+/* In it who they are, and the outputs that were seen on, both by their number on this port. Who is
+ * there when they are made safe may be somebody else. */
 static bool write_mark(const struct port *port, const char *path)
 {
     const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return false; /* a full disk: the mark is one more ring, not the first */
+    }
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        const struct unit *const unit = &port->units[i];
+        const char *const who = unit->seen ? unit->identity.serial_number : unit->left;
+        if (who[0] != '\0' && dprintf(fd, PORT_MARK_WHO "%u %s\n", i, who) < 0) {
+            errno = 0;
+        }
     }
     for (unsigned i = 0; i < port->output_count; i++) {
         if (port->outputs[i].seen_on && dprintf(fd, "%u\n", i) < 0) {
@@ -56,27 +64,49 @@ void cyc_port_mark(struct port *port, bool on)
     port->marked = on;
 }
 
-void cyc_port_mark_seen(struct port *port, struct output *output, bool on)
+void cyc_port_mark_anew(struct port *port)
 {
     char path[1024];
+    if (port->marked && mark_path(port, path, sizeof path)) {
+        (void)write_mark(port, path);
+    }
+}
+
+void cyc_port_mark_seen(struct port *port, struct output *output, bool on)
+{
     const bool news = output->seen_on != on;
     output->seen_on = on;
-    if (news && port->marked && mark_path(port, path, sizeof path)) {
-        (void)write_mark(port, path);
+    if (news) {
+        cyc_port_mark_anew(port);
+    }
+}
+
+/* A serial number may hold blanks. */
+static void find_left(struct port *port, const char *words)
+{
+    char *end = NULL;
+    const unsigned long index = strtoul(words, &end, 10);
+    if (end != words && *end == ' ' && index < port->unit_count) {
+        struct unit *const unit = &port->units[index];
+        (void)cyc_copy(unit->left, sizeof unit->left, end + 1);
     }
 }
 
 bool cyc_port_find_mark(struct port *port)
 {
+    const size_t prefix = sizeof PORT_MARK_WHO - 1;
     char path[1024];
-    char line[16];
+    char line[128];
     FILE *const file = mark_path(port, path, sizeof path) ? fopen(path, "re") : NULL;
     if (file == NULL) {
         return access(path, F_OK) == 0;
     }
     while (fgets(line, sizeof line, file) != NULL) {
         const unsigned long index = strtoul(line, NULL, 10);
-        if (line[0] >= '0' && line[0] <= '9' && index < port->output_count) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, PORT_MARK_WHO, prefix) == 0) {
+            find_left(port, line + prefix);
+        } else if (line[0] >= '0' && line[0] <= '9' && index < port->output_count) {
             port->outputs[index].look = port->outputs[index].channel >= 0;
         }
     }

@@ -18,6 +18,7 @@
 #define PORT_QUIET_NS     (100 * CYC_MS_NS) /* a line that is silent so long is drained */
 #define PORT_FRESH_NS     (3 * CYC_S_NS)    /* or three polls: older temperatures are none */
 #define PORT_SLICE_NS     (300 * CYC_S_NS)  /* of setpoints that run in the instrument */
+#define PORT_MARK_WHO     "who "            /* in the mark: a line that names an instrument */
 
 enum unit_state {
     UNIT_UNKNOWN, /* to be identified */
@@ -32,7 +33,8 @@ struct unit {
     struct cyc_instrument *instrument; /* owned; NULL while the port is closed */
     struct cyc_capabilities capabilities;
     struct cyc_identity identity; /* as of the first time; "" fields: not known */
-    bool seen;                    /* identity was read once */
+    char left[64]; /* serial number of the one that a process before this left on; "": none */
+    bool seen;     /* identity was read once */
     bool proved;                  /* it was identified on the port as it is open now */
     enum unit_state state;
     int told;              /* status of the latest LINK to this daemon; 1: none yet */
@@ -212,6 +214,8 @@ bool cyc_port_act(struct port *port, int64_t now);
 void cyc_port_cancel(struct port *port, struct output *output, int status, const char *why);
 /* <state>/port-<name>.on: outputs may be on, whatever becomes of this process. */
 void cyc_port_mark(struct port *port, bool on);
+/* Who is there, and what was seen, written into the mark anew. */
+void cyc_port_mark_anew(struct port *port);
 /* This one was seen so: in the mark, for the process after this one. */
 void cyc_port_mark_seen(struct port *port, struct output *output, bool on);
 /* True: there is one of a process before this one; those that it saw on are to be looked at. */

@@ -34,7 +34,9 @@ static void log_link(struct port *port, struct unit *unit, int status, const cha
     (void)cyc_message_send(port->options->supervisor_fd, &event, -1, NULL);
 }
 
-static void tell_link(struct port *port, struct unit *unit, int status, const char *text)
+/* `who` answers; NULL: nobody does. */
+static void tell_link(struct port *port, struct unit *unit, int status, const char *text,
+                      const struct cyc_identity *who)
 {
     log_link(port, unit, status, text);
     if (unit->told == status) {
@@ -43,7 +45,9 @@ static void tell_link(struct port *port, struct unit *unit, int status, const ch
     struct cyc_message message = cyc_port_message(port, CYC_MESSAGE_LINK);
     message.instrument = (int32_t)unit->index;
     message.status = status;
-    message.as.identity = unit->identity;
+    if (who != NULL) {
+        message.as.identity = *who;
+    }
     (void)cyc_copy(message.text, sizeof message.text, text);
     unit->told = status;
     cyc_port_tell(port, &message);
@@ -53,7 +57,9 @@ void cyc_port_tell_link_again(struct port *port, struct unit *unit)
 {
     unit->told = 1;
     if (unit->state == UNIT_READY) {
-        tell_link(port, unit, CYC_OK, "");
+        tell_link(port, unit, CYC_OK, "", &unit->identity);
+    } else if (unit->state == UNIT_WRONG) {
+        unit->identify_ns = 0; /* who it is is told when it has been asked again */
     }
 }
 
@@ -85,7 +91,7 @@ void cyc_port_close(struct port *port, const struct cyc_err *err)
         unit->failures = 0;
         lose_outputs(port, unit);
         if (err != NULL) {
-            tell_link(port, unit, CYC_E_LOST, err->text);
+            tell_link(port, unit, CYC_E_LOST, err->text, NULL);
         }
     }
     if (port->bus != NULL) {
@@ -136,7 +142,7 @@ static void could_not_open(struct port *port, const struct cyc_err *err)
 {
     port->reopen_ns = cyc_boot_now_ns() + PORT_REOPEN_NS;
     for (unsigned i = 0; i < port->unit_count; i++) {
-        tell_link(port, &port->units[i], err->status, err->text);
+        tell_link(port, &port->units[i], err->status, err->text, NULL);
     }
 }
 
@@ -164,22 +170,43 @@ static void open_port(struct port *port)
 
 /* ---- Identity -------------------------------------------------------------------------------- */
 
-static bool is_expected(const struct unit *unit, const struct cyc_identity *identity)
+/* The serial number that has to answer; "": any. */
+static const char *expected(const struct unit *unit)
 {
-    const char *expected = unit->rig->serial_number;
-    if (expected[0] == '\0' && unit->seen) {
-        expected = unit->identity.serial_number;
-    }
-    return expected[0] == '\0' || strcmp(expected, identity->serial_number) == 0;
+    const char *const known = unit->seen ? unit->identity.serial_number : unit->left;
+    return unit->rig->serial_number[0] != '\0' ? unit->rig->serial_number : known;
 }
 
-static void is_wrong(struct port *port, struct unit *unit, const char *text)
+static bool is_expected(const struct unit *unit, const struct cyc_identity *identity)
 {
+    const char *const serial_number = expected(unit);
+    return serial_number[0] == '\0' || strcmp(serial_number, identity->serial_number) == 0;
+}
+
+/* To the supervisor: what it may make safe when this process is gone. */
+static void tell_strangers(const struct port *port)
+{
+    struct cyc_message message = cyc_port_message(port, CYC_MESSAGE_LINK);
+    for (unsigned i = 0; i < port->unit_count; i++) {
+        message.number |= port->units[i].proved ? 0 : UINT64_C(1) << i;
+    }
+    if (port->options->supervisor_fd >= 0) {
+        (void)cyc_message_send(port->options->supervisor_fd, &message, -1, NULL);
+    }
+}
+
+static void is_wrong(struct port *port, struct unit *unit, const char *text,
+                     const struct cyc_identity *who)
+{
+    const bool news = unit->proved;
     unit->state = UNIT_WRONG;
     unit->proved = false;
     unit->identify_ns = cyc_boot_now_ns() + 2 * PORT_REOPEN_NS;
     lose_outputs(port, unit);
-    tell_link(port, unit, CYC_E_IDENTITY, text);
+    if (news) {
+        tell_strangers(port);
+    }
+    tell_link(port, unit, CYC_E_IDENTITY, text, who);
 }
 
 /* What was driven is not gone on with by itself, whoever asks. */
@@ -195,22 +222,27 @@ static void was_powered_off(struct port *port, const struct unit *unit)
 static void is_known(struct port *port, struct unit *unit, const struct cyc_identity *identity)
 {
     const bool was_reset = unit->seen && identity->power_on;
+    const bool is_new = !unit->seen;
     unit->identity = *identity;
     unit->seen = unit->proved = true;
     unit->failures = 0;
     struct cyc_err err = {0};
     if (unit->rig->driver->capabilities(unit->instrument, &unit->capabilities, &err) != CYC_OK) {
-        is_wrong(port, unit, err.text);
+        is_wrong(port, unit, err.text, identity);
         return;
     }
     unit->state = UNIT_READY;
+    tell_strangers(port);
+    if (is_new) {
+        cyc_port_mark_anew(port);
+    }
     if (was_reset) {
         unit->told = unit->told == CYC_OK ? 1 : unit->told; /* there, but not as it was */
         unit->logged = unit->logged == CYC_OK ? CYC_E_LOST : unit->logged;
         lose_outputs(port, unit);
         was_powered_off(port, unit);
     }
-    tell_link(port, unit, CYC_OK, was_reset ? "; it was switched on or reset" : "");
+    tell_link(port, unit, CYC_OK, was_reset ? "; it was switched on or reset" : "", identity);
 }
 
 static void tell_unlike(struct port *port, struct unit *unit, const struct cyc_err *err)
@@ -218,7 +250,18 @@ static void tell_unlike(struct port *port, struct unit *unit, const struct cyc_e
     char text[192];
     (void)snprintf(text, sizeof text, "it does not answer as a %.24s does: %.120s",
                    unit->rig->driver->name, err->text);
-    tell_link(port, unit, err->status, text);
+    tell_link(port, unit, err->status, text, NULL);
+}
+
+static void is_another(struct port *port, struct unit *unit, const struct cyc_identity *identity)
+{
+    const bool left = unit->rig->serial_number[0] == '\0' && !unit->seen;
+    char text[192];
+    (void)snprintf(text, sizeof text,
+                   "another instrument answers: serial number '%.36s' instead of '%.36s'%s",
+                   identity->serial_number, expected(unit),
+                   left ? ", which was left on; exchanged? state its serial_number" : "");
+    is_wrong(port, unit, text, identity);
 }
 
 static void identify(struct port *port, struct unit *unit)
@@ -231,15 +274,9 @@ static void identify(struct port *port, struct unit *unit)
     if (status == CYC_OK && is_expected(unit, &identity)) {
         is_known(port, unit, &identity);
     } else if (status == CYC_OK) {
-        char text[192];
-        (void)snprintf(text, sizeof text,
-                       "another instrument answers: serial number '%s' instead of '%s'",
-                       identity.serial_number,
-                       unit->rig->serial_number[0] != '\0' ? unit->rig->serial_number
-                                                           : unit->identity.serial_number);
-        is_wrong(port, unit, text);
+        is_another(port, unit, &identity);
     } else if (status == CYC_E_IDENTITY) {
-        is_wrong(port, unit, err.text);
+        is_wrong(port, unit, err.text, &identity);
     } else if (status == CYC_E_LOST || status == CYC_E_IO) {
         cyc_port_close(port, &err);
     } else {
@@ -291,7 +328,7 @@ void cyc_port_failed(struct port *port, struct unit *unit, const struct cyc_err 
     /* Silent: it may have been exchanged or reset, so it has to say again who it is. */
     unit->state = UNIT_UNKNOWN;
     lose_outputs(port, unit);
-    tell_link(port, unit, err->status, err->text);
+    tell_link(port, unit, err->status, err->text, NULL);
 }
 
 bool cyc_port_mend(struct port *port, int64_t now)

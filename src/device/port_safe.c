@@ -1,6 +1,7 @@
 /* Making a port safe from outside: by the helper that the supervisor starts when a port process
  * was killed, or by hand. No messages, no lease, no identification: whoever answers there is to
- * have its outputs off, and has been seen with them off when this says so.
+ * have its outputs off, and has been seen with them off when this says so. But what a port process
+ * had not recognised when it was killed is left alone, unless a person asks for it.
  */
 #include "device/port_int.h"
 
@@ -120,9 +121,26 @@ static bool has_work(const struct cyc_rig *rig, unsigned port)
     return false;
 }
 
-int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, int fd, struct cyc_text *report,
+/* Not recognised: as if it was not reached. */
+static int leave_alone(const struct cyc_rig *rig, unsigned index, struct cyc_text *report,
                        struct cyc_err *err)
 {
+    const struct cyc_rig_instrument *const instrument = &rig->instruments[index];
+    const bool can = (instrument->driver->roles & CYC_ROLE_CYCLER) != 0;
+    struct cyc_err failure = {0};
+    if (!can && !instrument->safe_environment) {
+        return CYC_OK;
+    }
+    (void)cyc_err_set(&failure, CYC_E_IDENTITY, "who answers there was not recognised as it");
+    report_line(report, rig, index, 0, &failure);
+    return cyc_err_set(err, CYC_E_IDENTITY, "%s: %s", instrument->name, failure.text);
+}
+
+int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, const struct cyc_port_left *left,
+                       struct cyc_text *report, struct cyc_err *err)
+{
+    const int fd = left != NULL ? left->fd : -1;
+    uint64_t strangers = left != NULL ? left->strangers : 0;
     const struct cyc_rig_port *const settings = &rig->ports[port];
     struct cyc_bus *bus = NULL;
     struct cyc_err failure = {0};
@@ -139,19 +157,33 @@ int cyc_port_make_safe(const struct cyc_rig *rig, unsigned port, int fd, struct 
     for (unsigned i = 0; i < rig->instrument_count; i++) {
         if (rig->instruments[i].port == (int)port) {
             struct cyc_err *const first = worst == CYC_OK ? err : NULL;
-            status = make_instrument_safe(rig, i, bus, report, first);
+            status = (strangers & 1) != 0 ? leave_alone(rig, i, report, first)
+                                          : make_instrument_safe(rig, i, bus, report, first);
             worst = worst == CYC_OK ? status : worst;
+            strangers >>= 1;
         }
     }
     cyc_bus_close(bus);
     return worst;
 }
 
+/* Who was there stays. */
 void cyc_port_forget_seen(const char *state_dir, const char *port)
 {
     char path[1024];
+    char line[128];
     const int length = snprintf(path, sizeof path, "%s/port-%s.on", state_dir, port);
-    if (length > 0 && (size_t)length < sizeof path && truncate(path, 0) != 0) {
+    FILE *const file = length > 0 && (size_t)length < sizeof path ? fopen(path, "r+e") : NULL;
+    long end = 0;
+    if (file == NULL) {
         return; /* none is there: nothing was on */
     }
+    while (fgets(line, sizeof line, file) != NULL &&
+           strncmp(line, PORT_MARK_WHO, sizeof PORT_MARK_WHO - 1) == 0) {
+        end = ftell(file);
+    }
+    if (end < 0 || ftruncate(fileno(file), end) != 0) {
+        (void)ftruncate(fileno(file), 0);
+    }
+    (void)fclose(file);
 }

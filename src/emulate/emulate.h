@@ -112,6 +112,7 @@ struct cyc_emulation_options {
     double rate;            /* cell time per wire time; 1 */
     uint64_t seed;          /* of all faults */
     const char *truth_path; /* NULL: none; "-": stdout */
+    bool wire;              /* the truth holds every byte that came as well */
     bool virtual_time;      /* links in memory; time moves by cyc_emulation_advance() */
 };
 int cyc_emulation_new(const struct cyc_emulation_options *options, struct cyc_emulation **emulation,

@@ -317,6 +317,26 @@ static void note_attached(struct cyc_emulation *emulation, const struct cyc_link
     }
 }
 
+/* Every byte that came, as the first instrument of the link has it. */
+static void note_wire(struct cyc_emulation *emulation, const struct cyc_link *link,
+                      const uint8_t *bytes, size_t size)
+{
+    unsigned index = 0;
+    while (index < emulation->unit_count && emulation->units[index]->link->index != link->peer) {
+        index++;
+    }
+    if (!emulation->options.wire || index == emulation->unit_count) {
+        return;
+    }
+    struct cyc_text text = {0};
+    for (size_t i = 0; i < size; i++) {
+        const bool plain = bytes[i] > 0x20 && bytes[i] < 0x7F && bytes[i] != '\\';
+        cyc_text_format(&text, plain ? "%c" : "\\x%02x", bytes[i]);
+    }
+    cyc_unit_log(emulation->units[index], "wire %s", cyc_text_get(&text));
+    cyc_text_release(&text);
+}
+
 static void serve_link(struct cyc_emulation *emulation, struct cyc_link *link)
 {
     uint8_t bytes[1024];
@@ -326,6 +346,7 @@ static void serve_link(struct cyc_emulation *emulation, struct cyc_link *link)
         note_attached(emulation, link);
     }
     for (unsigned i = 0; size > 0 && i < READS_MAX; i++) {
+        note_wire(emulation, link, bytes, size);
         cyc_emulation_heard(emulation, link, bytes, size);
         size = cyc_link_read(link, bytes, sizeof bytes);
     }

@@ -6,6 +6,7 @@
  *     keithley_2400 link pty:/tmp/smu              its wire
  *     keithley_2400 attached | detached            somebody opened or closed the port
  *     keithley_2400 received OUTP ON               a command that changes outputs or setpoints
+ *     keithley_2400 wire *IDN?\x0d                 what was read at once, with --wire
  *     keithley_2400 output 0 current 0.0045 compliance 4.3    what the output does from now on
  *     keithley_2400 output 0 open
  *     keithley_2400 reset                          power failed and returned

@@ -75,7 +75,7 @@ int cyc_control_response(int fd, struct cyc_response *response, int64_t timeout_
 }
 
 int cyc_control_command(const char *state_dir, const struct cyc_request *request,
-                        struct cyc_err *err)
+                        struct cyc_response *done, struct cyc_err *err)
 {
     int fd = -1;
     struct cyc_response response;
@@ -89,6 +89,9 @@ int cyc_control_command(const char *state_dir, const struct cyc_request *request
         if (status == CYC_OK && response.kind == CYC_RESPONSE_DONE) {
             if (response.status != CYC_OK) {
                 status = cyc_err_set(err, response.status, "%s", response.text);
+            }
+            if (done != NULL) {
+                *done = response;
             }
             break;
         }

@@ -83,8 +83,9 @@ int cyc_control_ask(int fd, const struct cyc_request *request, struct cyc_err *e
 /* CYC_E_TIMEOUT: nothing has come in that time. */
 int cyc_control_response(int fd, struct cyc_response *response, int64_t timeout_ns,
                          struct cyc_err *err);
-/* Asks and waits for DONE, whose status and text become the result's. */
+/* Asks and waits for DONE, whose status and text become the result's. *done (may be NULL) gets it:
+ * one that was carried out may have something to say too. */
 int cyc_control_command(const char *state_dir, const struct cyc_request *request,
-                        struct cyc_err *err);
+                        struct cyc_response *done, struct cyc_err *err);
 
 #endif

@@ -51,6 +51,22 @@ static void hand_tell(void *context, int64_t t_ns, const char *text, bool alarm)
     }
 }
 
+static bool hand_find(void *context, const struct cyc_identity *who, char *where, size_t size)
+{
+    const struct hands *hands = context;
+    const struct cyc_rig *rig = hands->daemon->rig;
+    for (unsigned i = 0; i < rig->instrument_count; i++) {
+        const struct cyc_identity *is = &hands->daemon->present[i].identity;
+        if (who->serial_number[0] != '\0' && strcmp(is->serial_number, who->serial_number) == 0 &&
+            strcmp(is->model, who->model) == 0) {
+            (void)snprintf(where, size, "answers on port %s, in the place of %s",
+                           rig->ports[rig->instruments[i].port].name, rig->instruments[i].name);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- Starting -------------------------------------------------------------------------------- */
 
 int cyc_daemon_channel_start(struct daemon *daemon, unsigned index, const char *folder, int client,
@@ -171,7 +187,7 @@ static int open_live(struct daemon *daemon, unsigned index, const struct opener 
     struct channel *channel = &daemon->channels[index];
     const struct cyc_live_options options = {
         .merge = &channel->merge,
-        .hands = {&channel->hands, hand_send, hand_tell},
+        .hands = {&channel->hands, hand_send, hand_tell, hand_find},
         .source = cyc_live_parts_source(&channel->parts),
         .store = cyc_live_parts_store(&channel->parts),
         .intent = &channel->parts.intent,

@@ -114,7 +114,9 @@ static void command(struct daemon *daemon, unsigned index, const struct cyc_requ
                                                   (enum cyc_request_kind)request->kind, who, &err);
     cyc_daemon_log(daemon, "command %u on %s by %s: %s", request->kind,
                    daemon->rig->channels[channel].name, who, status == CYC_OK ? "ok" : err.text);
-    cyc_daemon_client_done(daemon, (int)index, status, err.text);
+    const struct cyc_live *live = daemon->channels[channel].live;
+    const char *word = live != NULL ? cyc_live_not_off(live) : "";
+    cyc_daemon_client_done(daemon, (int)index, status, status == CYC_OK ? word : err.text);
 }
 
 static void serve_channel(struct daemon *daemon, unsigned index, const struct cyc_request *request)

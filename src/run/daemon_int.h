@@ -89,6 +89,7 @@ struct channel {
 struct presence {
     bool there;
     char why_not[160];
+    struct cyc_identity identity; /* who answers, the right one or another; "": nobody does */
 };
 
 struct client {

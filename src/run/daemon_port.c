@@ -99,6 +99,7 @@ static void note_presence(struct daemon *daemon, int instrument, bool there, con
     struct presence *const present = &daemon->present[instrument];
     present->there = there;
     (void)cyc_copy(present->why_not, sizeof present->why_not, there ? "" : why_not);
+    present->identity = (struct cyc_identity){0};
 }
 
 static void lose(struct daemon *daemon, unsigned index)
@@ -116,7 +117,10 @@ static void lose(struct daemon *daemon, unsigned index)
         note_presence(daemon, (int)i, false, "the process of its port is gone");
         for (unsigned c = 0; c < daemon->rig->channel_count; c++) {
             struct channel *channel = &daemon->channels[c];
-            channel->linked = channel->linked && daemon->rig->channels[c].cycler != (int)i;
+            if (daemon->rig->channels[c].cycler == (int)i) {
+                channel->linked = channel->merge.linked = false;
+                channel->merge.other[0] = '\0';
+            }
             if (channel->live != NULL) {
                 cyc_live_lost(channel->live, (int)i, daemon->now_ns);
                 cyc_daemon_channel_changed(daemon, c);
@@ -148,7 +152,11 @@ static void note_link(struct daemon *daemon, const struct cyc_message *message)
     if (message->instrument < 0 || (unsigned)message->instrument >= daemon->rig->instrument_count) {
         return;
     }
+    const bool other = message->status == CYC_E_IDENTITY;
     note_presence(daemon, message->instrument, message->status == CYC_OK, message->text);
+    if (other || message->status == CYC_OK) {
+        daemon->present[message->instrument].identity = message->as.identity;
+    }
     for (unsigned c = 0; c < daemon->rig->channel_count; c++) {
         if (daemon->rig->channels[c].cycler == message->instrument) {
             struct channel *channel = &daemon->channels[c];
@@ -156,6 +164,8 @@ static void note_link(struct daemon *daemon, const struct cyc_message *message)
             if (channel->linked) {
                 channel->merge.cycler = message->as.identity;
             }
+            (void)cyc_copy(channel->merge.other, sizeof channel->merge.other,
+                           other ? message->text : "");
         }
     }
 }

@@ -37,6 +37,7 @@ struct cyc_merge {
     struct cyc_reading electrical; /* the latest, as read */
     bool linked;                   /* the cycler has answered, and who it was: */
     struct cyc_identity cycler;
+    char other[160]; /* not linked, since another one answers, as the port tells; "": not so */
     bool has_electrical;
 };
 void cyc_merge_init(struct cyc_merge *merge, const struct cyc_rig *rig, unsigned channel);
@@ -60,6 +61,9 @@ struct cyc_live_hands {
                 struct cyc_err *err);
     /* For those who look on; `alarm`: also for the rig's alarm command. May be NULL. */
     void (*tell)(void *context, int64_t t_ns, const char *text, bool alarm);
+    /* "answers on port …", where it does on this rig; else false, and *where untouched. May be
+     * NULL. */
+    bool (*find)(void *context, const struct cyc_identity *who, char *where, size_t size);
 };
 
 struct cyc_live_options {
@@ -123,8 +127,11 @@ int64_t cyc_live_wake_ns(const struct cyc_live *live); /* INT64_MAX: nothing is 
  * why it makes no sense now. */
 int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char *who,
                       int64_t now_ns, struct cyc_err *err);
-/* Ends the run at once, outputs off, without `finally`. */
+/* Ends the run at once, outputs off, without `finally`. OFF is not sent to another instrument that
+ * answers in the place of the run's. */
 void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns);
+/* Then: that it was not, and where to look; else "". */
+const char *cyc_live_not_off(const struct cyc_live *live);
 
 /* What is shown of it. */
 struct cyc_live_view {

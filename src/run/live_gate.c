@@ -47,9 +47,22 @@ static int send_to(struct cyc_live *live, int instrument, struct cyc_message *me
     return status;
 }
 
+/* While an instrument was gone, or its daemon, another one may have taken its place: OFF is not for
+ * that one. The port has made safe what it knew to be on, or will as soon as it is back. */
+static bool may_speak(const struct cyc_live *live)
+{
+    const struct cyc_live_past *past = live->past;
+    const bool sure = past == NULL && !live->strayed;
+    return sure || live->is_armed || (past != NULL && past->arming) ||
+           (live->options.merge->linked && cyc_live_is_own(live));
+}
+
 void cyc_live_gate_command(struct cyc_live *live, enum cyc_message_kind kind)
 {
     struct cyc_message message = {.kind = kind};
+    if (kind != CYC_MESSAGE_ARM && !may_speak(live)) {
+        return;
+    }
     if (kind == CYC_MESSAGE_ARM && live->state == CYC_LIVE_ARMING) {
         message.index = CYC_ARM_BY_PERSON; /* who has started this run */
     }

@@ -98,10 +98,12 @@ struct cyc_live {
     bool lost;                  /* an instrument is gone: away as soon as the event is over */
     int lost_instrument;
     char lost_text[256];
-    char found[192]; /* … because of what was found at it; "": not so */
-    bool replaying;  /* nothing goes out */
-    bool held;       /* between two steps, until an operator says `resume` */
-    bool strayed;    /* the protocol does not come to where the run was: held for good */
+    char found[192];   /* … because of what was found at it; "": not so */
+    bool replaying;    /* nothing goes out */
+    bool held;         /* between two steps, until an operator says `resume` */
+    bool strayed;      /* the protocol does not come to where the run was: held for good */
+    char not_off[256]; /* OFF was not sent at the end, since another instrument answers; "": it was
+                        */
 
     struct cyc_plausible *plausible; /* owned */
     uint32_t plausible_step;         /* step count it was told of */
@@ -154,6 +156,8 @@ void cyc_live_interrupt(struct cyc_live *live, int64_t off_latest_ns);
 /* May the instrument be set up, and its output closed at 0 A to look at the cell? Not another one,
  * nor one that was switched off: that holds the run whatever the cell is like. A person may. */
 bool cyc_live_may_arm(const struct cyc_live *live);
+/* Is who answers there now the one that was armed, but for its power? */
+bool cyc_live_is_own(const struct cyc_live *live);
 /* The circuit is open, and the cell was seen so, or cannot be seen. */
 void cyc_live_judge(struct cyc_live *live);
 /* An operator has let go a run that was held while nothing could be driven. */
@@ -176,7 +180,7 @@ int64_t cyc_live_gate_wake_ns(const struct cyc_live *live);
 void cyc_live_gate_open(struct cyc_live *live);
 /* A reading has come: a sweep goes on by a step. */
 void cyc_live_gate_sweep(struct cyc_live *live);
-/* To the port of the channel's cycler. */
+/* To the port of the channel's cycler; SAFE and DISARM not for one that was not recognised. */
 void cyc_live_gate_command(struct cyc_live *live, enum cyc_message_kind kind);
 
 #endif

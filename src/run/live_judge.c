@@ -78,15 +78,18 @@ static bool is_news(const struct cyc_live *live)
                                         : past->port_epoch != past->epoch || !past->then.power_on;
 }
 
+bool cyc_live_is_own(const struct cyc_live *live)
+{
+    const struct cyc_identity *then = &live->armed, *now = &live->options.merge->cycler;
+    return strcmp(then->maker, now->maker) == 0 && strcmp(then->model, now->model) == 0 &&
+           strcmp(then->serial_number, now->serial_number) == 0 &&
+           strcmp(then->firmware, now->firmware) == 0;
+}
+
 bool cyc_live_may_arm(const struct cyc_live *live)
 {
-    const struct cyc_live_past *past = live->past;
-    const struct cyc_identity *then = &past->then, *now = &live->options.merge->cycler;
-    const bool same = strcmp(then->maker, now->maker) == 0 &&
-                      strcmp(then->model, now->model) == 0 &&
-                      strcmp(then->serial_number, now->serial_number) == 0 &&
-                      strcmp(then->firmware, now->firmware) == 0;
-    return past->resumed || (same && !(now->power_on && is_news(live)));
+    const bool reset = live->options.merge->cycler.power_on && is_news(live);
+    return live->past->resumed || (cyc_live_is_own(live) && !reset);
 }
 
 static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *facts)
@@ -98,6 +101,7 @@ static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *f
     facts->now = merge->cycler;
     facts->now.power_on = merge->cycler.power_on && is_news(live);
     facts->link_up = merge->linked && (live->is_armed || past->arm_status != CYC_OK);
+    facts->other = merge->linked ? "" : merge->other;
     facts->arm_status = past->arm_status;
     facts->arm_text = past->arm_text;
     facts->latched = past->arm_status == CYC_E_LATCHED;

@@ -1,6 +1,8 @@
 /* What operators say to a live channel: pause, resume, skip, stop, abort. */
 #include "run/live_int.h"
 
+#include <stdio.h>
+
 static int refuse(struct cyc_err *err, const char *why)
 {
     return cyc_err_set(err, CYC_E_REFUSED, "%s", why);
@@ -108,6 +110,44 @@ int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char 
     return CYC_OK;
 }
 
+/* Who answers in the place of the run's instrument; nothing is added when it is that one, nobody
+ * does, or the run has never had one. */
+static void put_other(const struct cyc_live *live, struct cyc_text *text)
+{
+    const struct cyc_merge *merge = live->options.merge;
+    const bool sure = live->past == NULL && !live->strayed;
+    if (sure || live->is_armed || live->armed.maker[0] == '\0') {
+        return;
+    }
+    if (merge->linked) {
+        cyc_resume_differs(&live->armed, &merge->cycler, text);
+    } else {
+        cyc_text_append(text, merge->other);
+    }
+}
+
+static void note_not_off(struct cyc_live *live)
+{
+    const struct cyc_live_hands *hands = &live->options.hands;
+    struct cyc_text other = {0};
+    char where[96] = "may be anywhere: `cyclostat identify` asks all ports";
+    put_other(live, &other);
+    if (other.length > 0) {
+        if (hands->find != NULL) {
+            (void)hands->find(hands->context, &live->armed, where, sizeof where);
+        }
+        (void)snprintf(live->not_off, sizeof live->not_off,
+                       "OFF was not sent: %.120s; see that the output of '%.24s' is off, which %s",
+                       cyc_text_get(&other), live->armed.serial_number, where);
+    }
+    cyc_text_release(&other);
+}
+
+const char *cyc_live_not_off(const struct cyc_live *live)
+{
+    return live->not_off;
+}
+
 void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns)
 {
     struct cyc_err err = {0};
@@ -115,10 +155,18 @@ void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns)
     if (live->state == CYC_LIVE_ENDED) {
         return;
     }
+    note_not_off(live);
     if (live->state == CYC_LIVE_AWAY) {
         cyc_live_away_close(live);
     }
+    const int64_t t_ns = cyc_live_run_time_ns(live, now_ns);
+    const bool off = live->not_off[0] == '\0';
+    if (!off) {
+        const struct cyc_session_store *store = &live->options.store;
+        (void)store->event(store->context, t_ns, "port", "not_off", live->not_off, NULL);
+        cyc_live_tell(live, live->not_off, true);
+    }
     const int status =
-        cyc_session_stop(live->session, cyc_live_run_time_ns(live, now_ns), false, why, &err);
+        cyc_session_stop(live->session, t_ns, false, off ? why : live->not_off, &err);
     cyc_live_settle(live, status, &err);
 }

@@ -167,6 +167,7 @@ void cyc_live_past_start(struct cyc_live *live)
     const struct cyc_resume *resume = live->options.resume;
     struct cyc_err err = {0};
     live->state = CYC_LIVE_RETURNING;
+    live->armed = resume->host.cycler;
     live->past = calloc(1, sizeof *live->past);
     if (live->past != NULL) {
         live->past->readings = calloc(READINGS_MAX, sizeof *live->past->readings);
@@ -186,7 +187,7 @@ void cyc_live_past_start(struct cyc_live *live)
     live->past->rig_then = resume->journal.rig_channel_json;
     live->past->rig_now = live->options.rig_now;
     live->past->cell = resume->journal.cell;
-    live->past->then = live->armed = resume->host.cycler;
+    live->past->then = live->armed;
     (void)cyc_copy(live->past->held_why, sizeof live->past->held_why, resume->journal.held_why);
     live->past->epoch = resume->journal.epoch;
     set_clock(live);
@@ -330,6 +331,7 @@ void cyc_live_past_stray(struct cyc_live *live, const char *why)
     live->options.resume = NULL;
     cyc_live_past_free(live);
     cyc_live_gate_command(live, CYC_MESSAGE_SAFE);
+    live->is_armed = false;
     (void)snprintf(live->why, sizeof live->why, "held: %s", why);
     (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "executor", "hold",
                        why, NULL);

@@ -41,9 +41,10 @@ struct cyc_resume_facts {
     const char *rig_then, *rig_now; /* cyc_rig_channel_json() */
     const char *cell_then, *cell_now;
     struct cyc_identity then, now; /* of the cycler */
-    bool link_up;                  /* it has answered since */
-    int arm_status;                /* of setting it up with its protections again */
-    const char *arm_text;          /* and why not */
+    const char *other;    /* the link is not up, since another one answers; NULL, "": not so */
+    bool link_up;         /* it has answered since */
+    int arm_status;       /* of setting it up with its protections again */
+    const char *arm_text; /* and why not */
     bool latched;
     const char *found; /* at the instrument, other than commanded, by the port; "", NULL: nothing */
     bool protection;   /* the instrument reports that a protection has tripped */
@@ -69,6 +70,9 @@ struct cyc_resume_verdict {
     char why[256]; /* of a hold: the first gate that failed, for people */
 };
 void cyc_resume_judge(const struct cyc_resume_facts *facts, struct cyc_resume_verdict *verdict);
+/* In which way it is another instrument; nothing is added when it is the same one. */
+void cyc_resume_differs(const struct cyc_identity *then, const struct cyc_identity *now,
+                        struct cyc_text *text);
 const char *cyc_resume_action_name(enum cyc_resume_action action);
 
 /* ---- What a run's folder says -------------------------------------------------------------------

@@ -78,26 +78,31 @@ static void cell(struct gate *gate)
 
 static void link(struct gate *gate)
 {
+    const char *other = gate->facts->other != NULL ? gate->facts->other : "";
     if (!gate->facts->link_up) {
-        no(gate, "the instrument does not answer");
+        no(gate, other[0] != '\0' ? other : "the instrument does not answer");
     }
 }
 
-static void differs(struct gate *gate, const char *what, const char *then, const char *now)
+static void differs(struct cyc_text *text, const char *what, const char *then, const char *now)
 {
-    if (gate->text.length == 0 && strcmp(then, now) != 0) {
-        cyc_text_format(&gate->text, "another %s answers: '%.60s', it was '%.60s'", what, now,
-                        then);
+    if (text->length == 0 && strcmp(then, now) != 0) {
+        cyc_text_format(text, "another %s answers: '%.60s', it was '%.60s'", what, now, then);
     }
+}
+
+void cyc_resume_differs(const struct cyc_identity *then, const struct cyc_identity *now,
+                        struct cyc_text *text)
+{
+    differs(text, "maker", then->maker, now->maker);
+    differs(text, "model", then->model, now->model);
+    differs(text, "serial number", then->serial_number, now->serial_number);
+    differs(text, "firmware", then->firmware, now->firmware);
 }
 
 static void instrument(struct gate *gate)
 {
-    const struct cyc_identity *then = &gate->facts->then, *now = &gate->facts->now;
-    differs(gate, "maker", then->maker, now->maker);
-    differs(gate, "model", then->model, now->model);
-    differs(gate, "serial number", then->serial_number, now->serial_number);
-    differs(gate, "firmware", then->firmware, now->firmware);
+    cyc_resume_differs(&gate->facts->then, &gate->facts->now, &gate->text);
 }
 
 static void power_on(struct gate *gate)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,9 +44,13 @@ static pid_t start_program(const char *const *arguments, int fd)
     return pid;
 }
 
+/* A person's `safe` is for whoever answers there. */
 static pid_t start_helper(const struct supervisor *supervisor, const struct child *child)
 {
     const struct cyc_supervisor_options *const options = supervisor->options;
+    char strangers[20];
+    (void)snprintf(strangers, sizeof strangers, "%" PRIx64,
+                   child->safe_pending ? 0 : child->strangers);
     const char *const arguments[] = {options->program,
                                      "safe",
                                      "--rig",
@@ -56,6 +61,8 @@ static pid_t start_helper(const struct supervisor *supervisor, const struct chil
                                      child->name,
                                      "--fd",
                                      "3",
+                                     "--strangers",
+                                     strangers,
                                      NULL};
     return start_program(arguments, child->port_fd);
 }
@@ -375,8 +382,11 @@ static void port_says(struct supervisor *supervisor, struct child *child,
     } else if (message->kind == CYC_MESSAGE_PORT_OPEN) {
         close_port(child);
         child->port_fd = passed_fd;
+        child->strangers = UINT64_MAX;
         child->off_ns = bounded_off_ns(message->number);
         return;
+    } else if (message->kind == CYC_MESSAGE_LINK) {
+        child->strangers = message->number;
     } else if (message->kind == CYC_MESSAGE_TRIP || message->kind == CYC_MESSAGE_READING) {
         hand_on(supervisor, child, message);
     } else if (message->kind == CYC_MESSAGE_SAFE_DONE && message->channel < 0) {

@@ -44,9 +44,11 @@ struct child {
     bool is_daemon; /* else a port */
     enum child_state state;
     pid_t pid;
-    uint64_t start;   /* in clock ticks since boot, as the kernel has it: tells pids apart */
-    int fd;           /* socket, -1 */
-    int port_fd;      /* duplicate of its port, -1 */
+    uint64_t start; /* in clock ticks since boot, as the kernel has it: tells pids apart */
+    int fd;         /* socket, -1 */
+    int port_fd;    /* duplicate of its port, -1 */
+    /* Instruments on it that were not recognised; see cyc_port_left. Never looked into. */
+    uint64_t strangers;
     int64_t heard_ns; /* last sign of life */
     int64_t until_ns; /* patience ends; later where it announced a long call */
     int64_t beat_ns;

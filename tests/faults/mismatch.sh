@@ -3,16 +3,17 @@
 # run waits for a person, says why, and nothing is energised until then, be the daemon killed again.
 # Where nothing has changed it goes on by itself and ends.
 #
-#   mismatch.sh CYCLOSTAT [CASE]
+#   mismatch.sh CYCLOSTAT [CASE …]
 #
-# Each case has its own rig, and all go side by side.
+# Another instrument is told nothing, whoever ends, is ended or stops the run: the emulator writes
+# down every byte that came. Each case has its own rig, and all go side by side.
 set -uo pipefail
 export LC_ALL=C
 cyclostat=$(realpath "$1")
 folder=$(mktemp -d)
 rate=20
-cases=(nothing_daemon nothing_all serial_number power_cycled rig_limits protocol_copy other_cell too_long latched
-    output_key key_while_gone)
+cases=(nothing_daemon nothing_all serial_number stopped exchanged left_on power_cycled rig_limits protocol_copy
+    other_cell too_long latched output_key key_while_gone)
 [ $# -gt 1 ] && cases=("${@:2}")
 
 cp "$(dirname "$0")/small_cell.yaml" "$folder/cell.yaml"
@@ -72,7 +73,7 @@ dark() { [ "$(outputs driven)" -eq 0 ]; }
 emulator() { # <truth> <instrument …>: again under the same links
     local truth=$1
     shift
-    "$cyclostat" emulate --rate $rate --truth "$here/truth.$truth" --cell "$folder/cell.yaml" \
+    "$cyclostat" emulate --rate $rate --wire --truth "$here/truth.$truth" --cell "$folder/cell.yaml" \
         --cell "$folder/fuller.yaml" ${fault:+--fault "$fault"} "$@" > "$here/emulator" 2>&1 &
     emulator=$!
     within 5 grep -q ready "$here/emulator" || fail "the emulator does not begin: $(cat "$here/emulator")"
@@ -93,7 +94,7 @@ other_emulator() { # <serial number>
 }
 change() {
     case $name in
-    serial_number) other_emulator 7654321 ;;
+    serial_number | stopped | exchanged) other_emulator 7654321 ;;
     power_cycled) other_emulator 1234567 ;;
     rig_limits) sed -i 's/current: 50 mA/current: 60 mA/' "$CYCLOSTAT_RIG" ;;
     protocol_copy) sed -i 's|C/4|C/2|' "$(grep -l 'C/4' "$here"/runs/*/protocol/*.yaml)" ;;
@@ -108,7 +109,7 @@ change() {
 }
 reason() {
     case $name in
-    serial_number) echo "another serial number answers: '7654321', it was '1234567'" ;;
+    serial_number | stopped) echo "another serial number answers: '7654321', it was '1234567'" ;;
     power_cycled) echo "the instrument was switched off or reset meanwhile" ;;
     rig_limits) echo "the channel's part of the rig file is not what it was" ;;
     protocol_copy) echo "protocol/patient.yaml" ;;
@@ -145,18 +146,28 @@ ends() {
 # Another instrument is not even set up: nothing closes its output. Nor that of one that was switched
 # off, as long as the process lives that has read that from it: reading it takes it back.
 untouched() { ! grep -hE " received | output 0 current" "$here/truth.2"; }
+# asked_only <truth> <unit> <question …>: nothing but these has come to it, and they have
+asked_only() {
+    awk -v unit="$2" '
+        $2 == unit && $3 == "wire" {all = all $4}
+        END {gsub(/\\x0d/, "\n", all); printf "%s", all}' "$here/truth.$1" | sort -u > "$here/asked"
+    printf '%s\n' "${@:3}" | sort | cmp - "$here/asked"
+}
 stays_held() { # <when>
     within 10 is held || fail "$1, it is not held: $(cat "$here/within")"
     within 2 says "$(reason)" || fail "$1, another reason: $(cat "$here/within")"
     sleep 1
     is held > /dev/null || fail "$1, it was held and goes on"
-    if [ "$name" = serial_number ] || { [ "$name" = power_cycled ] && [ "$1" != "everything killed again" ]; }; then
+    if [ "$name" = serial_number ] || [ "$name" = stopped ] ||
+        { [ "$name" = power_cycled ] && [ "$1" != "everything killed again" ]; }; then
         untouched || fail "$1, something was said to the instrument: $(untouched)"
     fi
     [ "$(outputs times)" -eq 1 ] && dark || fail "$1, something was energised: $(tail -n 4 "$here"/truth.*)"
 }
 one() {
     name=$1 here=$folder/$1 emulator=
+    local pin=
+    [ "$name" = exchanged ] && pin=', serial_number: "1234567"'
     export CYCLOSTAT_STATE=$here/state CYCLOSTAT_RIG=$here/rig.yaml CYCLOSTAT_RUNS=$here/runs
     mkdir -p "$CYCLOSTAT_STATE"
     trap end EXIT
@@ -165,20 +176,26 @@ cyclostat_rig: 1
 name: bench
 sync: 1 s
 ports: {smu: {address: $here/smu.tty}}
-instruments: {smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog}}
+instruments: {smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog $pin}}
 channels: {A1: {cycler: smu1, limits: {voltage: [2 V, 5 V], current: 50 mA}}}
 END
     local protocol=patient fault=
     [ "$name" = output_key ] && fault="knob:unit=0,at=14,times=1"
     [ "$name" = key_while_gone ] && fault="knob:unit=0,at=14,times=1"
     [ "$name" = too_long ] && protocol=hasty
-    emulator 1 "keithley_2400=$here/smu.tty" "keithley_2400[cell=1]=$here/other.tty"
+    local twin=
+    [ "$name" = left_on ] && twin=,serial=7654321
+    emulator 1 "keithley_2400=$here/smu.tty" "keithley_2400[cell=1$twin]=$here/other.tty"
     "$cyclostat" run "$folder/$protocol.yaml" --channel A1 --cell "$folder/cell.yaml" --rate $rate --detach \
         > "$here/said" 2>&1 || fail "cannot start: $(cat "$here/said")"
     within 8 driven || fail "no current flows"
     within 11 clocked || fail "no mark since the run's clock began"
     sleep 1
 
+    if [ "$name" = exchanged ] || [ "$name" = left_on ]; then
+        "$name"
+        return
+    fi
     if [ "$name" = nothing_daemon ]; then
         kill_host daemon
         within 3 dark || fail "the output stays on"
@@ -190,9 +207,7 @@ END
     case $name in
     output_key) change ;; # all of them look on
     key_while_gone) # none of them does
-        local all="$(holder supervisor) $(holder port) $(holder daemon)" # stopped first: no one reacts to another
-        kill -STOP $all && kill -9 $all
-        driven > /dev/null || fail "it is off, though nobody was left to switch it off"
+        end_at_once
         change
         restart ;;
     *)
@@ -216,9 +231,71 @@ END
     person
 }
 
+# All of them, and none reacts to another's end.
+end_at_once() {
+    local all="$(holder supervisor) $(holder port) $(holder daemon)"
+    kill -STOP $all && kill -9 $all
+    driven > /dev/null || fail "it is off, though nobody was left to switch it off"
+}
+kill_port() {
+    local port
+    port=$(holder port)
+    kill -9 "$port"
+    within 5 eval "holder port | grep -qvx $port" || fail "no other port process comes"
+}
+told_again() { [ "$(cat "$CYCLOSTAT_STATE"/*/log | grep -cF "port smu: link another instrument")" -ge "$1" ]; }
+# stop_untold [OPTION] <why>: a person's stop is carried out, and says that nobody was told
+stop_untold() {
+    local why=${*: -1}
+    "$cyclostat" stop "${@:1:$#-1}" > "$here/said" 2>&1 || fail "cannot be stopped: $(cat "$here/said")"
+    grep -qF "OFF was not sent: $why" "$here/said" || fail "stop says otherwise: $(cat "$here/said")"
+    grep -qF "see that the output of '1234567' is off" "$here/said" || fail "nor whom to look after: $(cat "$here/said")"
+    within 10 is free || fail "does not end: $(cat "$here/within")"
+    ask "SELECT outcome, why FROM run" | grep -qF "stopped|OFF was not sent: $why" || fail "the journal: $(ask 'SELECT * FROM run')"
+}
+# The rig says who has to be there, and the cable is changed while a current flows.
+exchanged() {
+    local why="another instrument answers: serial number '7654321' instead of '1234567'"
+    change
+    within 10 is held || fail "it is not held: $(cat "$here/within")"
+    within 5 says "$why" || fail "another reason: $(cat "$here/within")"
+    kill_port
+    within 5 told_again 2 || fail "the next port process does not name it"
+    stop_untold "$why"
+    kill_port
+    sleep 0.5
+    "$cyclostat" shutdown > "$here/said" 2>&1
+    asked_only 2 keithley_2400 '*IDN?' '*ESR?' || fail "it was told something: $(cat "$here/asked")"
+}
+# It does not, and nobody was left when it was changed. The one that was left on is made safe when it
+# is back, and no other one.
+left_on() {
+    local why="another instrument answers: serial number '7654321' instead of '1234567'"
+    local right
+    right=$(readlink "$here/smu.tty")
+    end_at_once
+    ln -sfn "$(readlink "$here/other.tty")" "$here/smu.tty"
+    restart
+    within 5 told_again 1 || fail "it is not named"
+    kill_port
+    within 5 told_again 2 || fail "the next port process does not name it"
+    stop_untold --now "$why"
+    driven > /dev/null || fail "the right one is off, though nobody could reach it"
+    ln -sfn "$right" "$here/smu.tty"
+    kill_port
+    within 5 dark || fail "the right one is back, and stays on"
+    "$cyclostat" shutdown > "$here/said" 2>&1 || fail "no clean end: $(cat "$here/said")"
+    asked_only 1 'keithley_2400#2' '*IDN?' '*ESR?' || fail "it was told something: $(cat "$here/asked")"
+}
+
 # What a person can do then.
 person() {
     case $name in
+    stopped)
+        stop_untold "$(reason)"
+        "$cyclostat" shutdown > "$here/said" 2>&1 || fail "no clean end: $(cat "$here/said")"
+        asked_only 2 keithley_2400 '*IDN?' '*ESR?' ':OUTP?' || fail "it was told something: $(cat "$here/asked")"
+        return ;;
     protocol_copy) # nothing is known of where it would go on
         "$cyclostat" resume > "$here/said" 2>&1 && fail "a run of another protocol is resumed"
         "$cyclostat" stop || fail "cannot be stopped"

@@ -427,11 +427,70 @@ static void without_readings_the_bound_holds_from_mark_to_mark(void)
     free(core);
 }
 
+static unsigned sent(const struct desk *desk, enum cyc_message_kind kind)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < desk->sent_count; i++) {
+        count += desk->sent[i].kind == kind ? 1 : 0;
+    }
+    return count;
+}
+
+/* A run in the midst of a charge, armed with number 1; now somebody answers. */
+static void find_there(struct desk *desk, const char *serial_number, const char *other)
+{
+    const struct cyc_message link = {.kind = CYC_MESSAGE_LINK,
+                                     .channel = -1,
+                                     .epoch = 2,
+                                     .status = other[0] != '\0' ? CYC_E_IDENTITY : CYC_OK};
+    desk->merge.cycler = desk->resume.host.cycler;
+    (void)cyc_copy(desk->merge.cycler.serial_number, sizeof desk->merge.cycler.serial_number,
+                   serial_number);
+    (void)cyc_copy(desk->merge.other, sizeof desk->merge.other, other);
+    desk->merge.linked = other[0] == '\0';
+    cyc_live_message(desk->live, &link, desk->now_ns);
+    desk->now_ns += 40 * CYC_S_NS;
+    cyc_live_tick(desk->live, desk->now_ns); /* the rest is a gap */
+    cyc_live_tick(desk->live, desk->now_ns); /* and is judged */
+}
+
+static void stop_with(const char *serial_number, const char *other, const char *word)
+{
+    static struct desk desk;
+    struct cyc_err err = {0};
+    lay_out(&desk);
+    struct cyc_core *core = in_the_midst(&desk);
+    desk.resume.host.cycler = (struct cyc_identity){.maker = "Keithley", .serial_number = "1"};
+    desk.merge.linked = false;
+    come_back(&desk, core, BOOT_NS + 10 * CYC_S_NS, &no_rows);
+    find_there(&desk, serial_number, other);
+    const bool own = word[0] == '\0';
+    CU_ASSERT_EQUAL(cyc_live_operator(desk.live, CYC_OPERATOR_STOP, "me", desk.now_ns, &err),
+                    CYC_OK);
+    CU_ASSERT_EQUAL(sent(&desk, CYC_MESSAGE_ARM), own ? 1 : 0);
+    const unsigned offs = sent(&desk, CYC_MESSAGE_SAFE) + sent(&desk, CYC_MESSAGE_DISARM);
+    CU_ASSERT_EQUAL(offs > 0, own);
+    CU_ASSERT_EQUAL(sent(&desk, CYC_MESSAGE_APPLY), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cyc_live_not_off(desk.live), word));
+    CU_ASSERT_EQUAL(cyc_live_not_off(desk.live)[0] == '\0', own);
+    clear_away(&desk);
+    free(core);
+}
+
+static void a_run_that_is_stopped_switches_its_own_instrument_off_and_no_other(void)
+{
+    stop_with("1", "", "");
+    stop_with("2", "",
+              "another serial number answers: '2', it was '1'; see that the output of '1'");
+    stop_with("1", "another instrument answers: '2'", "OFF was not sent: another instrument");
+}
+
 const struct cyc_check cyc_check_return[] = {
     CYC_CHECK(a_run_whose_clock_had_not_begun_is_gone_on_with),
     CYC_CHECK(the_charge_of_a_step_counts_to_the_moments_of_switching),
     CYC_CHECK(readings_behind_the_answer_are_waited_for),
     CYC_CHECK(rows_that_were_kept_do_not_count_twice),
     CYC_CHECK(without_readings_the_bound_holds_from_mark_to_mark),
+    CYC_CHECK(a_run_that_is_stopped_switches_its_own_instrument_off_and_no_other),
     {0},
 };
