@@ -52,11 +52,13 @@ local function read_monitor(self)
 end
 
 local function set_mode(self, mode)
+    self.mode = nil
     ask(self, "MODE," .. mode)
     local found = trim(ask(self, "MODE?"))
     if found ~= mode then
         fail("refused", "the chamber's mode is " .. found .. " instead of " .. mode)
     end
+    self.mode = found
 end
 
 local function identify(self)
@@ -67,6 +69,7 @@ local function identify(self)
         fail("identity", "'" .. reply .. "' is no answer of an ESPEC chamber to TYPE?")
     end
     self.bus:in_step()
+    self.mode = nil
     self.highest = number(fields[#fields])
     return {maker = "ESPEC", model = trim(fields[#fields - 1]), firmware = trim(ask(self, "ROM?"))}
 end
@@ -74,8 +77,9 @@ end
 local BEYOND_K <const> = 50 -- above what the chamber reaches: its sensor is open
 
 local function measure(self)
-    local present, set = read_temperatures(self)
     local mode, alarms = read_monitor(self)
+    local present, set = read_temperatures(self) -- last, so that it is as new as can be
+    self.mode = mode
     local open = present and self.highest and present > self.highest + BEYOND_K
     if open then
         present = nil
@@ -120,8 +124,7 @@ local function environment(self, _, wanted, bounds)
         fail("refused", "'" .. command .. "' was not taken: the chamber is set to " ..
                         tostring(set))
     end
-    local mode = trim(ask(self, "MODE?"))
-    if mode ~= "CONSTANT" then
+    if self.mode ~= "CONSTANT" then
         set_mode(self, "CONSTANT")
     end
 end
@@ -133,6 +136,7 @@ local function safe(self)
         return
     end
     local due = self.options.when_safe == "off" and "OFF" or "STANDBY"
+    self.mode = nil
     retry.until_done(self.bus, function()
         self.bus:drain(QUIET_S)
         self.bus:write(command_text(self, "MODE," .. due))

@@ -4,6 +4,11 @@
  * all of this holds at that moment: lease, no latch, armed under the present link, setpoint and
  * compliance within the channel's limits, the last reading within them, temperatures and pressures
  * that limits need fresh.
+ *
+ * A daemon may command without end. What that can cost a measurement is bounded by the order alone:
+ * outputs take turns with their commands, after each command one measurement that is due is made,
+ * the one that has waited longest first, and chambers and presses, which are slow to set, have a
+ * rule of their own: has_to_wait().
  */
 #include "device/port_int.h"
 
@@ -215,6 +220,14 @@ static void switched(struct output *output, int64_t began_ns)
     output->since_ns = began_ns + (cyc_boot_now_ns() - began_ns) / 2;
 }
 
+/* At once, but after who has waited longer: however often it is commanded, the others have their
+ * turn. */
+static void measure_soon(struct output *output)
+{
+    const int64_t now = cyc_boot_now_ns();
+    output->due_ns = output->due_ns < now ? output->due_ns : now;
+}
+
 static void is_off(struct port *port, struct output *output)
 {
     output->unsafe = output->on = false;
@@ -222,7 +235,7 @@ static void is_off(struct port *port, struct output *output)
     output->odd = 0;
     output->setpoint_number = 0;
     output->drive.setpoint = (struct cyc_setpoint){.control = CYC_CONTROL_OPEN};
-    output->due_ns = 0; /* a reading of the open circuit, at once */
+    measure_soon(output); /* a reading of the open circuit */
     if (!cyc_port_is_on(port)) {
         cyc_port_mark(port, false);
     }
@@ -493,7 +506,7 @@ static int drive_output(struct port *port, struct output *output, const struct c
     output->setpoint_number = raw->setpoint.number;
     output->odd = 0;
     output->rest_seen = false;
-    output->due_ns = 0; /* the first reading under it, at once */
+    measure_soon(output); /* the first reading under it */
     const bool runs = (unit->capabilities.traits & CYC_TRAIT_RUNS_STEPS) != 0;
     output->slice_ns = runs && raw->setpoint.control != CYC_CONTROL_OPEN
                            ? cyc_boot_now_ns() + raw->backstop_after_ns - raw->backstop_after_ns / 5
@@ -558,8 +571,11 @@ static int set_environment(struct port *port, struct output *output,
         part.pressure_Pa = NAN;
         part.pressure_off = false;
     }
-    return unit->rig->driver->environment(unit->instrument, output->number, &part, &channel->limits,
-                                          cyc_port_deadline(port), err);
+    status = unit->rig->driver->environment(unit->instrument, output->number, &part,
+                                            &channel->limits, cyc_port_deadline(port), err);
+    port->set_ns = cyc_boot_now_ns();
+    port->seen = NULL;
+    return status;
 }
 
 /* ---- One command at a time ----------------------------------------------------------------------
@@ -629,15 +645,36 @@ static void next_slice(struct port *port, struct output *output)
                       err.text);
 }
 
+/* To set a chamber or a press is a slow call, nobody sees what is in it meanwhile, and they can be
+ * told something new without end. So it is measured right before, and before the next of these
+ * commands everything that was due when this one was done: at most one of them delays a reading. */
+static bool has_to_wait(const struct port *port, struct output *output)
+{
+    if (cyc_port_is_behind(port, port->set_ns)) {
+        return true;
+    }
+    if (port->seen == output || !cyc_port_can_poll(port, output)) {
+        return false;
+    }
+    measure_soon(output);
+    return true;
+}
+
 bool cyc_port_act(struct port *port, int64_t now)
 {
-    for (unsigned i = 0; i < port->output_count; i++) {
-        struct output *const output = &port->outputs[i];
-        if (output->pending) {
+    bool waits = false; /* a chamber or press, whose turn comes before that of the others */
+    for (unsigned i = 1; i <= port->output_count; i++) {
+        const unsigned index = (port->turn + i) % port->output_count;
+        struct output *const output = &port->outputs[index];
+        const bool sets = output->pending && output->command.kind == CYC_MESSAGE_ENVIRONMENT;
+        waits = waits || (sets && has_to_wait(port, output));
+        if (output->pending && !(sets && waits)) {
+            port->turn = index;
             carry_out(port, output);
             return true;
         }
         if (output->on && now >= output->slice_ns && !output->unsafe) {
+            port->turn = index;
             next_slice(port, output);
             return true;
         }

@@ -3,8 +3,9 @@
  * These are the limits of the rig; nothing that a protocol or a daemon says goes in here. A
  * reading is beyond a bound when it is so by SLACK of it; far beyond, by FAR of the band's width,
  * trips at once; else the output is measured again without waiting for the grid, and two in a row
- * trip. A voltage or current that is no number while the output is on counts as broken too: what
- * cannot be read may be anywhere.
+ * trip. A temperature or pressure for which there is no time to be measured again, two polls after
+ * the reading before, trips at once too. A voltage or current that is no number while the output is
+ * on counts as broken too: what cannot be read may be anywhere.
  *
  * Temperatures and pressures are often measured on another port. The process that measures judges
  * and sends a TRIP; and it hands its good readings on, so that the process that holds the output
@@ -295,16 +296,32 @@ static struct band pressure_band(const struct cyc_rig *rig, const struct cyc_rig
         channel->limits.pressure_max_Pa};
 }
 
-static void judge_sensor(struct port *port, unsigned channel, const struct band *band,
+/* Could it be asked again within two polls of the reading before, since when the limit may have
+ * been broken? Not after a command, a time-out or an exchange that was slow. */
+static bool has_time(const struct port *port, int sensor, int64_t good_ns,
+                     const struct cyc_reading *reading)
+{
+    if (sensor < 0) {
+        return true; /* the process that measures it decides */
+    }
+    const struct output *const output = &port->outputs[sensor];
+    const int64_t polls_ns = 2 * port->units[output->unit].rig->poll_ns;
+    return reading->t_ns + output->took_ns <= good_ns + polls_ns;
+}
+
+static void judge_sensor(struct port *port, unsigned channel, int sensor, const struct band *band,
                          int64_t *good_ns, const struct cyc_reading *reading)
 {
+    const int64_t before_ns = *good_ns;
     if (!isfinite(band->value)) {
         return; /* its age tells */
     }
     if (reading->t_ns > *good_ns) {
         *good_ns = reading->t_ns;
     }
-    if (judge(&port->watches[channel], band)) {
+    const bool certain = judge(&port->watches[channel], band);
+    const bool broken = (port->watches[channel].breached & 1u << band->bit) != 0;
+    if (certain || (broken && !has_time(port, sensor, before_ns, reading))) {
         char text[160];
         say_beyond(band, text, sizeof text);
         trip(port, channel, text);
@@ -318,7 +335,7 @@ static void judge_temperature(struct port *port, unsigned channel, int sensor,
     struct watch *const watch = &port->watches[channel];
     const uint32_t before = watch->breached;
     const struct band band = temperature_band(port->rig, &port->rig->channels[channel], reading);
-    judge_sensor(port, channel, &band, &watch->temperature_ns, reading);
+    judge_sensor(port, channel, sensor, &band, &watch->temperature_ns, reading);
     if (sensor >= 0 && (watch->breached & ~before) != 0) {
         port->outputs[sensor].due_ns = 0;
     }
@@ -330,7 +347,7 @@ static void judge_pressure(struct port *port, unsigned channel, int sensor,
     struct watch *const watch = &port->watches[channel];
     const uint32_t before = watch->breached;
     const struct band band = pressure_band(port->rig, &port->rig->channels[channel], reading);
-    judge_sensor(port, channel, &band, &watch->pressure_ns, reading);
+    judge_sensor(port, channel, sensor, &band, &watch->pressure_ns, reading);
     if (sensor >= 0 && (watch->breached & ~before) != 0) {
         port->outputs[sensor].due_ns = 0;
     }

@@ -69,6 +69,7 @@ struct output {
     bool pending;               /* a command waits for its turn on the bus */
     struct cyc_message command; /* that one */
     int64_t due_ns;             /* next poll */
+    int64_t took_ns;            /* the latest one */
     int64_t read_ns;            /* last good reading, or when it was switched on; 0: none */
     struct cyc_reading last;    /* that one */
     unsigned odd;               /* readings in a row whose output state is not the expected one */
@@ -105,8 +106,10 @@ struct port {
     unsigned unit_count;
     struct output outputs[PORT_OUTPUTS_MAX];
     unsigned output_count;
+    struct output *seen;   /* the one measured last; NULL: a chamber or press was set since */
     struct watch *watches; /* per channel of the rig; owned */
-    unsigned turn;         /* the output measured last, so that each has its turn */
+    unsigned turn;         /* the output commanded last, so that each has its turn */
+    int64_t set_ns;        /* a chamber or press was last set */
     int64_t looked_ns;     /* supervisor, daemon and callers were asked last */
     bool marked;           /* the file that says that outputs may be on is there */
     bool has_to_note;      /* an output has tripped, which is not written down */
@@ -159,6 +162,10 @@ void cyc_port_failed(struct port *port, struct unit *unit, const struct cyc_err 
 int cyc_port_ring_init(struct port *port, struct cyc_err *err);
 /* Measures what is due; true when the bus was used. */
 bool cyc_port_poll(struct port *port, int64_t now);
+/* Can this output be measured now? */
+bool cyc_port_can_poll(const struct port *port, const struct output *output);
+/* Is there one that was due then, and has not been measured since though it can be? */
+bool cyc_port_is_behind(const struct port *port, int64_t t_ns);
 int64_t cyc_port_next_poll_ns(const struct port *port);
 int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *err);
 void cyc_port_pump(struct port *port); /* readings to the daemon */

@@ -149,9 +149,13 @@ int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *e
 {
     struct unit *const unit = &port->units[output->unit];
     struct cyc_reading reading = {0};
+    const int64_t began = cyc_boot_now_ns();
     const int status = unit->rig->driver->measure(unit->instrument, output->number, &reading,
                                                   cyc_port_deadline(port), err);
-    output->due_ns = next_due_ns(port, unit, cyc_boot_now_ns());
+    const int64_t now = cyc_boot_now_ns();
+    output->took_ns = now - began;
+    port->seen = output;
+    output->due_ns = next_due_ns(port, unit, now);
     if (status != CYC_OK) {
         return status;
     }
@@ -185,6 +189,21 @@ static struct output *longest_waiting(struct port *port, int64_t now)
         }
     }
     return found;
+}
+
+bool cyc_port_can_poll(const struct port *port, const struct output *output)
+{
+    return port->bus != NULL && cyc_bus_is_in_step(port->bus) && is_ready(port, output);
+}
+
+bool cyc_port_is_behind(const struct port *port, int64_t t_ns)
+{
+    for (unsigned i = 0; i < port->output_count; i++) {
+        if (port->outputs[i].due_ns <= t_ns && cyc_port_can_poll(port, &port->outputs[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool cyc_port_poll(struct port *port, int64_t now)

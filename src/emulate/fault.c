@@ -316,7 +316,7 @@ static void log_rule(const struct cyc_emulation *emulation, const struct cyc_fau
     cyc_bench_advance(emulation->benches[cell], cyc_emulation_cell_ns(emulation, now_ns));
     cyc_bench_look(emulation->benches[cell], &seen);
     cyc_truth_line(&emulation->truth, now_ns, who, "%s %s at %s degC", what, words[rule->word].name,
-                   cyc_number_brief(number, seen.sample.temperature_degC, 6));
+                   cyc_number_brief(number, seen.sample.ambient_degC, 6));
 }
 
 /* Whether the voltage that it waits for was there. */

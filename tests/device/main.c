@@ -4,7 +4,8 @@
 
 extern const struct cyc_check cyc_check_bus[], cyc_check_frame[], cyc_check_bus_record[],
     cyc_check_bus_fd[], cyc_check_bad_wire[], cyc_check_bus_emulator[], cyc_check_bus_serial[];
-extern const struct cyc_check cyc_check_message[], cyc_check_rig[], cyc_check_latch[];
+extern const struct cyc_check cyc_check_message[], cyc_check_rig[], cyc_check_latch[],
+    cyc_check_port[];
 extern const struct cyc_check cyc_check_driver_check[], cyc_check_driver_scpi[],
     cyc_check_driver_lua[];
 
@@ -21,6 +22,7 @@ int main(int argc, char **argv)
         {"message", cyc_check_message},
         {"rig", cyc_check_rig},
         {"latch and state folder", cyc_check_latch},
+        {"port", cyc_check_port},
         {"driver check", cyc_check_driver_check},
         {"SCPI", cyc_check_driver_scpi},
         {"Lua drivers", cyc_check_driver_lua},

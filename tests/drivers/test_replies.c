@@ -585,6 +585,7 @@ static void answers_of_a_chamber_are_classified(void)
                                          .first = "T,S2,P300,190.0\r\n",
                                          .first_then = "JPTBLU1.23\r\n",
                                          .then = "23.0,,CONSTANT,0\r\n",
+                                         .reverse = true,
                                          .measurand = CYC_MEASURAND_TEMPERATURE};
     classify(&family, chamber_rows, COUNT(chamber_rows), "\r\n");
 }

@@ -9,7 +9,6 @@
  *     forgetful    as steady, but renews no lease after two seconds, though it lives and talks
  *     hostile      ignores every limit: huge setpoints, no numbers, wrong indexes, floods, mangled
  *                  messages, and between them $DOUBLE_A, for ever
- *     hostile_still  the same, but leaves chamber and press alone
  *     hello        calls every port again and again, as fast as it can
  *     idle         renews the lease and does nothing
  *
@@ -227,7 +226,7 @@ static void arm_all(struct double_daemon *self)
     for (unsigned i = 0; i < self->rig->channel_count; i++) {
         const int64_t age_ns = now_ns() - self->armed_ns[i];
         const bool due =
-            self->armed_ns[i] == 0 || strncmp(self->mode, "hostile", 7) == 0 || self->refused[i];
+            self->armed_ns[i] == 0 || strcmp(self->mode, "hostile") == 0 || self->refused[i];
         if (self->ports[port_of(self, i)] >= 0 && age_ns > CYC_S_NS / 4 && due) {
             arm(self, i);
         }
@@ -252,6 +251,30 @@ static double odd_pressure(struct double_daemon *self)
     return roll(self) % 3 == 0 ? odd_number(self) : (double)(roll(self) % 2000) * 1e4;
 }
 
+static double between(struct double_daemon *self, double low, double high)
+{
+    return low + (high - low) * (double)(roll(self) % 1001) / 1000.0;
+}
+
+/* Every other wish for chamber and press can be granted, and keeps them busy without end: close to
+ * the upper limit of temperature, and off now and then. */
+static struct cyc_environment odd_environment(struct double_daemon *self)
+{
+    const struct cyc_protection *const limits = &self->rig->channels[0].limits;
+    const double high_degC = limits->temperature_max_degC;
+    const double close_K = (high_degC - limits->temperature_min_degC) / 10.0;
+    if (roll(self) % 2 == 0) {
+        return (struct cyc_environment){.temperature_degC = odd_degree(self),
+                                        .ramp_K_per_s = odd_number(self),
+                                        .pressure_Pa = odd_pressure(self)};
+    }
+    return (struct cyc_environment){
+        .temperature_degC = between(self, high_degC - close_K, high_degC),
+        .ramp_K_per_s = NAN,
+        .temperature_off = roll(self) % 2 == 0,
+        .pressure_Pa = between(self, limits->pressure_min_Pa, limits->pressure_max_Pa)};
+}
+
 static void misbehave(struct double_daemon *self, unsigned port)
 {
     struct cyc_message message = {.kind = (uint32_t)(roll(self) % 40),
@@ -266,10 +289,6 @@ static void misbehave(struct double_daemon *self, unsigned port)
                message.kind == CYC_MESSAGE_HELLO) {
         message.kind = CYC_MESSAGE_ENVIRONMENT; /* those would only stop it */
     }
-    if (message.kind == CYC_MESSAGE_ENVIRONMENT && strcmp(self->mode, "hostile_still") == 0) {
-        message.kind = CYC_MESSAGE_APPLY;
-        message.channel = 0;
-    }
     message.as.drive.setpoint =
         (struct cyc_setpoint){.number = (uint32_t)roll(self),
                               .control = (enum cyc_control)(1 + roll(self) % 5),
@@ -281,9 +300,7 @@ static void misbehave(struct double_daemon *self, unsigned port)
     message.as.drive.latest_V = odd_number(self);
     if (message.kind == CYC_MESSAGE_ENVIRONMENT) {
         message.channel = 0;
-        message.as.environment = (struct cyc_environment){.temperature_degC = odd_degree(self),
-                                                          .ramp_K_per_s = odd_number(self),
-                                                          .pressure_Pa = odd_pressure(self)};
+        message.as.environment = odd_environment(self);
     }
     memset(message.text, (int)(roll(self) % 256), sizeof message.text);
     say(self, port, &message);
@@ -307,7 +324,7 @@ static void call_again(struct double_daemon *self, unsigned port)
 
 static void serve_ports(struct double_daemon *self)
 {
-    const bool hostile = strncmp(self->mode, "hostile", 7) == 0;
+    const bool hostile = strcmp(self->mode, "hostile") == 0;
     for (unsigned i = 0; i < self->rig->port_count && i < PORTS_MAX; i++) {
         if (self->ports[i] < 0) {
             call(self, i);
@@ -361,7 +378,7 @@ static int daemon_double(const struct words *words)
     }
     setvbuf(self->log, NULL, _IOLBF, 0);
     memset(self->ports, -1, sizeof self->ports);
-    const bool hostile = strncmp(self->mode, "hostile", 7) == 0;
+    const bool hostile = strcmp(self->mode, "hostile") == 0;
     for (;;) {
         struct cyc_message message = {.kind = CYC_MESSAGE_ALIVE, .t_ns = now_ns()};
         const int sent = cyc_message_send(SUPERVISOR_FD, &message, -1, NULL);

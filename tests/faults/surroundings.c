@@ -5,9 +5,10 @@
  *
  * An emulated Keithley drives a linear cell in an emulated ESPEC chamber, with a BS-205 that shows
  * the force on it, or an Alicat controller that sets the pressure. The daemon is a double: steady,
- * it starts again whatever happens; hostile, it sends everybody everything. What is judged is the
- * truth log: when the heater was stuck, how warm the chamber was at each moment since (it rises by
- * HEAT_K_S), and when the current stopped.
+ * it starts again whatever happens; hostile, it sends everybody everything, and the chamber here
+ * and there without end. What is judged is the truth log: when the heater was stuck, how warm the
+ * chamber was then and so at each moment since (it rises by HEAT_K_S, whatever it is told), and
+ * when the current stopped.
  */
 #include "faults/bench.h"
 
@@ -31,9 +32,10 @@
 #define HEAT         "heat" FAULT_AT ",value=1" /* K/min in the time of the cell: 1 K/s */
 #define HEAT_K_S     1.0
 #define LIMIT_DEGC   30.0
-#define TWO_OVENS_NS (2 * CYC_S_NS) /* two polls of the chamber */
-#define TWO_FORCE_NS CYC_S_NS       /* … of the indicator */
-#define OLD_NS       (3 * CYC_S_NS) /* a value older than this is none */
+#define TWO_OVENS_NS (2 * CYC_S_NS)  /* two polls of the chamber */
+#define TWO_FORCE_NS CYC_S_NS        /* … of the indicator */
+#define OLD_NS       (3 * CYC_S_NS)  /* a value older than this is none */
+#define BY_ITSELF_NS (-CYC_S_NS / 2) /* a hostile daemon's current has a gap now and then */
 
 #define HEAD                                                                                       \
     "cyclostat_rig: 1\n"                                                                           \
@@ -52,6 +54,13 @@ static const char rig[] = HEAD FORCE
     "sensors: {stack: {instrument: force1, quantity: pressure, area: 0.785 cm2}}\n"
     "channels:\n"
     "  A1: {cycler: smu1, chamber: oven1, pressure: stack,\n    " LIMITS "[10 MPa, 100 MPa]}}\n";
+/* So wide that no temperature is far beyond it within the bound: all are measured twice. */
+static const char wide_rig[] = HEAD FORCE
+    "sensors: {stack: {instrument: force1, quantity: pressure, area: 0.785 cm2}}\n"
+    "channels:\n"
+    "  A1: {cycler: smu1, chamber: oven1, pressure: stack,\n"
+    "    limits: {voltage: [2 V, 4.5 V], current: 1 mA, temperature: [-55 degC, 30 degC],\n"
+    "      pressure: [10 MPa, 100 MPa]}}\n";
 static const char press_rig[] = HEAD PRESS
     "channels:\n"
     "  A1: {cycler: smu1, chamber: oven1, press: press1,\n    " LIMITS "[0.1 MPa, 0.6 MPa]}}\n";
@@ -113,15 +122,16 @@ struct row {
 static const struct row rows[] = {
     {"heater stuck", rig, "steady", HEAT, TRIPS, 0, TWO_OVENS_NS,
      "above the channel's limit 30 degC", NULL},
-    /* who moves the chamber moves the moment at which it comes to its limit */
-    {"heater stuck, hostile daemon", rig, "hostile_still", HEAT, TRIPS, 0, TWO_OVENS_NS,
+    {"heater stuck, wide limits", wide_rig, "steady", HEAT, TRIPS, 0, TWO_OVENS_NS,
+     "above the channel's limit 30 degC", NULL},
+    {"heater stuck, hostile daemon", wide_rig, "hostile", HEAT, TRIPS, BY_ITSELF_NS, TWO_OVENS_NS,
      "above the channel's limit 30 degC", NULL},
     {"pressure lost", rig, "steady", "pressure" FAULT_AT ",value=1e6", TRIPS, 0, TWO_FORCE_NS,
      "below the channel's limit", NULL},
-    {"pressure lost, hostile daemon", rig, "hostile", "pressure" FAULT_AT ",value=1e6", TRIPS, 0,
-     TWO_FORCE_NS, "below the channel's limit", NULL},
+    {"pressure lost, hostile daemon", rig, "hostile", "pressure" FAULT_AT ",value=1e6", TRIPS,
+     BY_ITSELF_NS, TWO_FORCE_NS, "below the channel's limit", NULL},
     {"pressure lost, press, hostile daemon", press_rig, "hostile", "pressure" FAULT_AT ",value=1e5",
-     TRIPS, 0, TWO_FORCE_NS, "below the channel's limit", NULL},
+     TRIPS, BY_ITSELF_NS, TWO_FORCE_NS, "below the channel's limit", NULL},
     {"sensor of the chamber open", rig, "steady", "open_T:unit=1" FAULT_AT_W, GOES_MUTE,
      OLD_NS - CYC_S_NS, OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
     {"chamber mute", rig, "steady", "mute:unit=1" FAULT_AT_W, GOES_MUTE, OLD_NS - CYC_S_NS,
@@ -180,6 +190,7 @@ static void judge_truth(const struct bench *bench, const struct row *row, struct
     FILE *const file = fopen(bench->truth, "re");
     char line[600];
     bool found = row->truth == NULL;
+    const double low_degC = row->rig == wide_rig ? -55.0 : 5.0;
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         const double told_degC = after(line, " environment temperature ");
         const double told_Pa =
@@ -188,7 +199,7 @@ static void judge_truth(const struct bench *bench, const struct row *row, struct
         const double most_A =
             strstr(line, " output 0 current ") != NULL ? after(line, " current ") : 0.0;
         found = found || strstr(line, row->truth) != NULL;
-        if (told_degC > LIMIT_DEGC || told_degC < 5.0) {
+        if (told_degC > LIMIT_DEGC || told_degC < low_degC) {
             complain(outcome, "THE CHAMBER WAS TOLD TO LEAVE THE LIMITS");
         }
         if (told_Pa > 60.1e6 || told_Pa < 9.9e6) {
