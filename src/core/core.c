@@ -249,13 +249,12 @@ static void on_fresh_sample(struct cyc_turn *turn, const struct cyc_sample *samp
             cyc_core_note_bad(core, CYC_TRUTH_INVALID, signal, 0);
         }
     }
-    if ((sample->flags & CYC_SAMPLE_PROTECTION) != 0) {
-        cyc_core_trip_kind(turn, CYC_FAULT_PROTECTION);
-        return;
-    }
-    struct cyc_fault breach;
-    if (cyc_core_breach(core, &breach)) {
-        cyc_core_trip(turn, &breach);
+    struct cyc_fault fault = {.kind = CYC_FAULT_PROTECTION, .value = NAN, .bound = NAN};
+    if ((sample->flags & CYC_SAMPLE_PROTECTION) != 0 || cyc_core_breach(core, &fault)) {
+        if (cyc_core_in_step(core)) { /* its time goes as far as its charge */
+            cyc_core_step_clock(turn, own && core->state != CYC_STATE_PAUSED);
+        }
+        cyc_core_trip(turn, &fault);
         return;
     }
     if (core->breached != breached_before) {

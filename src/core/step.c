@@ -217,9 +217,22 @@ void cyc_core_step_pause(struct cyc_turn *turn, unsigned cutoff)
 
 static void try_entry(struct cyc_turn *turn);
 
+/* Chamber and press may have come back from a power cut with something else in mind. */
+static void ask_environment(struct cyc_turn *turn)
+{
+    const struct cyc_environment *asked = &turn->core->environment;
+    if (isfinite(asked->temperature_degC) || asked->temperature_off ||
+        isfinite(asked->pressure_Pa) || asked->pressure_off) {
+        cyc_core_act(turn, CYC_ACTION_ENVIRONMENT)->as.environment = *asked;
+    }
+}
+
 void cyc_core_step_resume(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
+    if (core->interrupted) {
+        ask_environment(turn);
+    }
     cyc_core_act(turn, CYC_ACTION_RESUMED)->as.tag = pause_tag(turn);
     core->interrupted = false;
     cyc_core_slopes_clear(core);
@@ -401,24 +414,14 @@ void cyc_core_step_interrupt(struct cyc_turn *turn, const struct cyc_absence *ab
     }
 }
 
-/* Chamber and press may have come back from a power cut with something else in mind. */
-static void ask_environment(struct cyc_turn *turn)
-{
-    const struct cyc_environment *asked = &turn->core->environment;
-    if (isfinite(asked->temperature_degC) || asked->temperature_off ||
-        isfinite(asked->pressure_Pa) || asked->pressure_off) {
-        cyc_core_act(turn, CYC_ACTION_ENVIRONMENT)->as.environment = *asked;
-    }
-}
-
 void cyc_core_step_continue(struct cyc_turn *turn)
 {
     struct cyc_core *core = turn->core;
-    ask_environment(turn);
     if (core->paused_by == CYC_PAUSED_BY_INTERRUPTION) {
         cyc_core_step_resume(turn);
         return;
     }
+    ask_environment(turn);
     core->interrupted = false;
     core->pause_ns = turn->t_ns; /* its time-out begins anew */
     core->rewatch = true;

@@ -42,6 +42,22 @@ static void two_breaching_samples_in_a_row_are_a_fault(void)
     rig_free(rig);
 }
 
+static void time_of_a_step_that_breaches_goes_as_far_as_its_charge(void)
+{
+    struct rig *rig = rig_new(0.5);
+    make_cc(rig, 1.0);
+    limit(rig, CYC_SIGNAL_VOLTAGE, 3.0, 4.0, CYC_LEVEL_PROTOCOL);
+    rig_sample(rig);
+    rig_step(rig);
+    rig_sample(rig);
+    rig_pass(rig, 90 * SECOND);
+    give(rig, 4.5, 1.0);
+    CU_ASSERT_EQUAL(rig_result(rig)->reason, CYC_REASON_FAULT);
+    CYC_NEAR((double)rig_result(rig)->step_time_ns / 1e9, 90.0, 1e-9);
+    CYC_NEAR((double)rig->records[rig->record_count - 1].step_time_ns / 1e9, 90.0, 1e-9);
+    rig_free(rig);
+}
+
 static void order_of_a_breach_is_safe_record_result_finish(void)
 {
     struct rig *rig = limited();
@@ -444,6 +460,7 @@ static void malformed_limits_are_refused(void)
 
 const struct cyc_check cyc_check_limits[] = {
     CYC_CHECK(two_breaching_samples_in_a_row_are_a_fault),
+    CYC_CHECK(time_of_a_step_that_breaches_goes_as_far_as_its_charge),
     CYC_CHECK(order_of_a_breach_is_safe_record_result_finish),
     CYC_CHECK(a_single_glitch_is_forgiven),
     CYC_CHECK(one_sample_far_beyond_is_enough),

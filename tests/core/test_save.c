@@ -330,6 +330,27 @@ static void an_interrupted_step_goes_on_with_its_charge_and_time_kept(void)
     rig_free(rig);
 }
 
+/* A chamber may have come back from a power cut at its own setpoint. */
+static void whoever_resumes_chamber_and_press_are_told_again(void)
+{
+    static const enum cyc_operator words[] = {CYC_OPERATOR_CONTINUE, CYC_OPERATOR_RESUME,
+                                              CYC_OPERATOR_RESTART};
+    for (unsigned i = 0; i < 3; i++) {
+        struct rig *rig = charging();
+        rig->core.environment.temperature_degC = 30.0;
+        be_away(rig, MINUTE);
+        interrupt(rig, 0, 0);
+        CU_ASSERT_EQUAL(rig->environment_count, 0);
+        rig_operator(rig, words[i]);
+        CU_ASSERT_EQUAL(rig->environment_count, 1);
+        CYC_NEAR(rig->environment.temperature_degC, 30.0, 0);
+        rig_operator(rig, CYC_OPERATOR_PAUSE);
+        rig_operator(rig, CYC_OPERATOR_RESUME); /* nobody was away in a pause */
+        CU_ASSERT_EQUAL(rig->environment_count, 1);
+        rig_free(rig);
+    }
+}
+
 static void the_estimate_of_a_gap_is_added_and_told(void)
 {
     struct rig *rig = charging();
@@ -572,6 +593,7 @@ const struct cyc_check cyc_check_save[] = {
     CYC_CHECK(a_step_without_segments_is_loaded_too),
     CYC_CHECK(numbers_of_all_sizes_come_back),
     CYC_CHECK(an_interrupted_step_goes_on_with_its_charge_and_time_kept),
+    CYC_CHECK(whoever_resumes_chamber_and_press_are_told_again),
     CYC_CHECK(the_estimate_of_a_gap_is_added_and_told),
     CYC_CHECK(fewer_rows_than_known_are_no_news),
     CYC_CHECK(a_restarted_step_begins_anew_and_its_charge_stays_in_the_cycle),
