@@ -14,6 +14,7 @@ extern const struct cyc_check cyc_check_gap[];
 extern const struct cyc_check cyc_check_return[];
 extern const struct cyc_check cyc_check_writer[];
 extern const struct cyc_check cyc_check_push[];
+extern const struct cyc_check cyc_check_daemon[];
 
 int main(int argc, char **argv)
 {
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
                                              {"return", cyc_check_return},
                                              {"writer", cyc_check_writer},
                                              {"push", cyc_check_push},
+                                             {"daemon", cyc_check_daemon},
                                              {0}};
     return cyc_check_main(argc, argv, suites);
 }
