@@ -109,7 +109,7 @@ END
     emulate "$@"
 }
 emulate() { # [<option …>], with what stands at the ports in $at
-    "$cyclostat" emulate --rate "${rate:-20}" --cell "$folder/cell.yaml" --cell "$folder/cell.yaml" --truth truth \
+    "$cyclostat" emulate --rate "${rate:-20}" --cell "$folder/cell.yaml" --cell "$folder/cell.yaml" --truth truth --wire \
         "$@" "${at[0]:-keithley_2400[serial=1111111]}=left" \
         "${at[1]:-keithley_2400[serial=2222222]}=right" > emulator 2>&1 &
     emulator=$!
@@ -190,6 +190,11 @@ wrong_kind() {
     expect "the instrument is named, once" once "^cyclostat: smu1: "
     expect "no folder is left" is "$(ls good)" ""
     expect "nothing was written to it" nothing_written
+    kill -9 "$(awk '$1 == "port" && $4 == "left" {print $2}' state/*/holders)"
+    expect "its port's process is killed" within 5 says "left: made safe from outside" state/*/events.log
+    awk '$2 == "bongshin_bs205" && $3 == "wire" {all = all $4} END {gsub(/\\x0d/, "\n", all); printf "%s", all}' truth |
+        sort -u > asked
+    expect "who it is has been asked, nothing else" is "$(tr '\n' ' ' < asked)" "*IDN? "
 }
 
 # ---- Clocks ----------------------------------------------------------------------------------------

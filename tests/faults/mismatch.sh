@@ -12,7 +12,7 @@ export LC_ALL=C
 cyclostat=$(realpath "$1")
 folder=$(mktemp -d)
 rate=20
-cases=(nothing_daemon nothing_all serial_number stopped exchanged left_on power_cycled rig_limits protocol_copy
+cases=(nothing_daemon nothing_all serial_number strayed exchanged left_on power_cycled rig_limits protocol_copy
     other_cell too_long latched output_key key_while_gone)
 [ $# -gt 1 ] && cases=("${@:2}")
 
@@ -92,12 +92,16 @@ other_emulator() { # <serial number>
     rm -f "$here/smu.tty" "$here/other.tty"
     emulator 2 "keithley_2400[serial=$1]=$here/smu.tty"
 }
+change_copy() { sed -i 's|C/4|C/2|' "$(grep -l 'C/4' "$here"/runs/*/protocol/*.yaml)"; }
 change() {
     case $name in
-    serial_number | stopped | exchanged) other_emulator 7654321 ;;
+    serial_number | exchanged) other_emulator 7654321 ;;
+    strayed) # and the daemon knows nothing of the run that it could go on with
+        change_copy
+        other_emulator 7654321 ;;
     power_cycled) other_emulator 1234567 ;;
     rig_limits) sed -i 's/current: 50 mA/current: 60 mA/' "$CYCLOSTAT_RIG" ;;
-    protocol_copy) sed -i 's|C/4|C/2|' "$(grep -l 'C/4' "$here"/runs/*/protocol/*.yaml)" ;;
+    protocol_copy) change_copy ;;
     other_cell) # the clips are on another one: a twin of the instrument, which has been on as long
         printf '*CLS\r*ESR?\r' > "$here/other.tty"
         sleep 0.3
@@ -109,10 +113,10 @@ change() {
 }
 reason() {
     case $name in
-    serial_number | stopped) echo "another serial number answers: '7654321', it was '1234567'" ;;
+    serial_number) echo "another serial number answers: '7654321', it was '1234567'" ;;
     power_cycled) echo "the instrument was switched off or reset meanwhile" ;;
     rig_limits) echo "the channel's part of the rig file is not what it was" ;;
-    protocol_copy) echo "protocol/patient.yaml" ;;
+    protocol_copy | strayed) echo "protocol/patient.yaml" ;;
     other_cell) echo "the cell's voltage of .* is not what it was left with" ;;
     too_long) echo "the outage of .* is longer than max_gap" ;;
     latched) echo "latched (safe|until)" ;;
@@ -158,7 +162,7 @@ stays_held() { # <when>
     within 2 says "$(reason)" || fail "$1, another reason: $(cat "$here/within")"
     sleep 1
     is held > /dev/null || fail "$1, it was held and goes on"
-    if [ "$name" = serial_number ] || [ "$name" = stopped ] ||
+    if [ "$name" = serial_number ] || [ "$name" = strayed ] ||
         { [ "$name" = power_cycled ] && [ "$1" != "everything killed again" ]; }; then
         untouched || fail "$1, something was said to the instrument: $(untouched)"
     fi
@@ -291,8 +295,8 @@ left_on() {
 # What a person can do then.
 person() {
     case $name in
-    stopped)
-        stop_untold "$(reason)"
+    strayed)
+        stop_untold "another serial number answers: '7654321', it was '1234567'"
         "$cyclostat" shutdown > "$here/said" 2>&1 || fail "no clean end: $(cat "$here/said")"
         asked_only 2 keithley_2400 '*IDN?' '*ESR?' ':OUTP?' || fail "it was told something: $(cat "$here/asked")"
         return ;;
