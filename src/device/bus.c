@@ -284,7 +284,9 @@ static int hand_out(struct cyc_bus *bus, const struct cyc_frame *frame,
     bus->counts.extra_bytes += part->start;
     cyc_bus_note_received(bus, bus->input, part->end);
     drop_input(bus, part->end);
-    bus->write_from_ns = bus->ops->now_ns(bus) + bus->settings.command_gap_ns;
+    if (bus->settings.command_gap_ns > 0) {
+        bus->write_from_ns = bus->ops->now_ns(bus) + bus->settings.command_gap_ns;
+    }
     return CYC_OK;
 }
 

@@ -46,7 +46,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_NS (200 * CYC_MS_NS / 1000)
+#define LOOK_NS CYC_MS_NS
 
 /* ---- What it says ----------------------------------------------------------------------------
  */
@@ -312,6 +312,15 @@ static void has_reported(struct port *port)
  * are short, nobody is asked more often than every LOOK_NS. */
 static void wait_for_news(struct port *port, struct pollfd news[NEWS_COUNT])
 {
+    const int64_t now = cyc_boot_now_ns();
+    const int64_t wait = next_pass_ns(port, now) - now;
+    const int64_t rest = wait > 0 ? wait : 0;
+    if (rest == 0 && now - port->looked_ns < LOOK_NS) {
+        for (unsigned i = 0; i < NEWS_COUNT; i++) {
+            news[i].revents = 0;
+        }
+        return;
+    }
     news[NEWS_STOP] = (struct pollfd){.fd = port->options->stop_fd, .events = POLLIN};
     news[NEWS_SUPERVISOR] = (struct pollfd){.fd = port->options->supervisor_fd, .events = POLLIN};
     news[NEWS_CALL] = (struct pollfd){.fd = port->listener, .events = POLLIN};
@@ -319,12 +328,6 @@ static void wait_for_news(struct port *port, struct pollfd news[NEWS_COUNT])
         .fd = port->daemon, .events = (short)(POLLIN | (cyc_port_has_unsent(port) ? POLLOUT : 0))};
     news[NEWS_BUS] =
         (struct pollfd){.fd = hears_reports(port) ? cyc_bus_fd(port->bus) : -1, .events = POLLIN};
-    const int64_t now = cyc_boot_now_ns();
-    const int64_t wait = next_pass_ns(port, now) - now;
-    const int64_t rest = wait > 0 ? wait : 0;
-    if (rest == 0 && now - port->looked_ns < LOOK_NS) {
-        return; /* nothing is set in revents */
-    }
     const struct timespec time = {.tv_sec = rest / CYC_S_NS, .tv_nsec = rest % CYC_S_NS};
     if (ppoll(news, NEWS_COUNT, &time, NULL) < 0) {
         for (unsigned i = 0; i < NEWS_COUNT; i++) {

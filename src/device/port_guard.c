@@ -23,6 +23,7 @@
 #define POWER        CYC_MEASURAND_COUNT       /* its bit in watch.breached */
 #define UNREADABLE   (CYC_MEASURAND_COUNT + 1) /* likewise */
 #define SURROUNDINGS (1u << CYC_MEASURAND_TEMPERATURE | 1u << CYC_MEASURAND_PRESSURE)
+#define AGES_NS      (10 * CYC_MS_NS) /* how often ages are looked at */
 #define SILENT_NS    CYC_S_NS /* or three polls: an output that is on must have been read since */
 
 struct band {
@@ -83,8 +84,9 @@ int cyc_port_guard_init(struct port *port, struct cyc_err *err)
         const int at[] = {output_index(port, watch->temperature_at, watch->temperature_output),
                           output_index(port, watch->pressure_at, watch->pressure_output)};
         for (unsigned k = 0; k < 2; k++) {
-            if (at[k] >= 0 && watch->output < 0) {
-                port->outputs[at[k]].elsewhere = true;
+            if (at[k] >= 0) {
+                port->outputs[at[k]].surrounds = true;
+                port->outputs[at[k]].elsewhere |= watch->output < 0;
             }
         }
     }
@@ -360,6 +362,9 @@ void cyc_port_guard_reading(struct port *port, unsigned instrument, unsigned out
     if (index >= 0 && port->outputs[index].channel >= 0) {
         judge_output(port, &port->outputs[index], reading);
     }
+    if (index >= 0 && !port->outputs[index].surrounds) {
+        return;
+    }
     for (unsigned i = 0; i < port->rig->channel_count; i++) {
         const struct watch *const watch = &port->watches[i];
         if (watch->temperature_at == (int)instrument && watch->temperature_output == output) {
@@ -415,6 +420,10 @@ int cyc_port_guard_surroundings(const struct port *port, unsigned channel, struc
 void cyc_port_guard_ages(struct port *port, int64_t now)
 {
     struct cyc_err err;
+    if (now - port->aged_ns < AGES_NS) {
+        return;
+    }
+    port->aged_ns = now;
     for (unsigned i = 0; i < port->output_count; i++) {
         struct output *const output = &port->outputs[i];
         if (!output->on || output->unsafe || output->channel < 0) {

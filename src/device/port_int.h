@@ -35,7 +35,7 @@ struct unit {
     struct cyc_identity identity; /* as of the first time; "" fields: not known */
     char left[64]; /* serial number of the one that a process before this left on; "": none */
     bool seen;     /* identity was read once */
-    bool proved;                  /* it was identified on the port as it is open now */
+    bool proved;   /* it was identified on the port as it is open now */
     enum unit_state state;
     int told;              /* status of the latest LINK to this daemon; 1: none yet */
     int logged;            /* likewise to the log */
@@ -44,37 +44,40 @@ struct unit {
     unsigned first, count; /* its outputs */
 };
 
-/* An output of a cycler, or what is set and read of a chamber, press or sensor. */
+/* An output of a cycler, or what is set and read of a chamber, press or sensor. First what is
+ * looked at in every pass, of every output. */
 struct output {
+    int64_t due_ns;        /* next poll */
+    int64_t took_ns;       /* the latest one */
+    int64_t read_ns;       /* last good reading, or when it was switched on; 0: none */
+    int64_t retry_ns;      /* made safe not before */
+    int64_t slice_ns;      /* when it must be applied again; CYC_NEVER */
     unsigned unit, number; /* number: in the instrument */
     int channel;           /* whose cycler it is; -1 */
     bool armed;            /* protections written and read back under this link */
     bool ours;             /* energised by this process, or by the one before it */
     bool on;               /* from the first byte that may energise until seen off */
-    bool tripped;      /* by a limit: refused until a person rearms, whatever a daemon asks for */
-    bool noted;        /* … which is written down */
+    bool unsafe;           /* to be made safe, again and again, until seen off */
+    bool pending;          /* a command waits for its turn on the bus */
+    bool tripped; /* by a limit: refused until a person rearms, whatever a daemon asks for */
+    bool noted;   /* … which is written down */
+    bool look;    /* it was on when the link was lost: is it, before it is made safe? */
+    bool seen_on; /* … as the mark on the disk says */
+    bool asked;   /* the supervisor waits to hear that it is off */
+
     char found[160];   /* at the instrument, other than commanded: nothing is energised until a
                           person speaks; "": nothing. See CYC_E_HELD in message.h */
     bool found_noted;  /* … which is written down */
-    bool look;         /* it was on when the link was lost: is it, before it is made safe? */
-    bool seen_on;      /* … as the mark on the disk says */
-    bool unsafe;       /* to be made safe, again and again, until seen off */
-    bool asked;        /* the supervisor waits to hear that it is off */
-    int64_t retry_ns;  /* not before */
     int64_t unsafe_ns; /* first told to be off; 0: not yet */
     uint32_t setpoint_number;
     int64_t since_ns;           /* in the middle of the call that brought it into force, or off */
     struct cyc_drive drive;     /* in force, as the instrument sees it */
-    int64_t slice_ns;           /* when it must be applied again; CYC_NEVER */
-    bool pending;               /* a command waits for its turn on the bus */
-    struct cyc_message command; /* that one */
-    int64_t due_ns;             /* next poll */
-    int64_t took_ns;            /* the latest one */
-    int64_t read_ns;            /* last good reading, or when it was switched on; 0: none */
-    struct cyc_reading last;    /* that one */
+    struct cyc_message command; /* the one that is pending */
+    struct cyc_reading last;    /* good one */
     unsigned odd;               /* readings in a row whose output state is not the expected one */
     bool rest_seen, rest_on;    /* a rest may have it on or off, but not one after the other */
-    bool elsewhere; /* channels whose output hangs on another port need what is read here */
+    bool surrounds;             /* limits of temperature or pressure need what is read here */
+    bool elsewhere;             /* … of channels whose output hangs on another port */
 };
 
 /* What the limits of a channel need, as far as this process has to do with it. */
@@ -111,6 +114,7 @@ struct port {
     unsigned turn;         /* the output commanded last, so that each has its turn */
     int64_t set_ns;        /* a chamber or press was last set */
     int64_t looked_ns;     /* supervisor, daemon and callers were asked last */
+    int64_t aged_ns;       /* readings were looked at for their ages last */
     bool marked;           /* the file that says that outputs may be on is there */
     bool has_to_note;      /* an output has tripped, which is not written down */
 
@@ -120,6 +124,8 @@ struct port {
 
     int listener, daemon; /* -1: none */
     bool greeted;
+    unsigned room;    /* readings that the daemon's socket takes for certain */
+    bool hurries;     /* one of those unsent is not to wait for others */
     int64_t lease_ns; /* until */
     bool announced;   /* a long call, to the supervisor */
     bool latched;

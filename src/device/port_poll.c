@@ -9,7 +9,9 @@
  * or a minute of newer ones has pushed them out. Sending is a cursor over that ring: a new
  * reading, a slow daemon and a daemon that asks for all of it again are the same thing. To wake the
  * daemon costs as much as an exchange on a fast line, so while more outputs are due readings wait
- * for each other, HOLD_NS at most: on a slow line each one is older than that when it is there.
+ * for each other, HOLD_NS at most: on a slow line each one is older than that when it is there. One
+ * beyond the voltage limits of the present step, which came with its setpoint, takes all of them
+ * along at once.
  */
 #include "device/port_int.h"
 
@@ -19,8 +21,11 @@
 #include <sys/ioctl.h>
 
 #define GRID_SLOTS  16
-#define HOLD_NS     (300 * CYC_MS_NS / 1000)
+#define HOLD_NS     (5 * CYC_MS_NS)
 #define BACKLOG_MAX (256 * 1024) /* bytes that wait in the socket; the rest is for what matters */
+#define MESSAGE_MAX 2048         /* bytes of it that one message takes, the kernel's own included */
+
+_Static_assert(2 * sizeof(struct cyc_message) <= MESSAGE_MAX, "the kernel takes as much again");
 
 /* ---- The ring --------------------------------------------------------------------------------
  */
@@ -79,12 +84,21 @@ bool cyc_port_has_unsent(const struct port *port)
 static bool waits_for_more(const struct port *port, int64_t now)
 {
     const struct kept *const first = &port->ring[(port->sent + 1) % port->ring_size];
-    return now - first->t_ns < HOLD_NS && cyc_port_next_poll_ns(port) <= now;
+    return !port->hurries && now - first->t_ns < HOLD_NS && cyc_port_next_poll_ns(port) <= now;
+}
+
+/* The kernel is asked only when what it answered last has been used up. */
+static bool has_room(struct port *port)
+{
+    int waiting = 0;
+    if (port->room == 0 && ioctl(port->daemon, SIOCOUTQ, &waiting) == 0 && waiting < BACKLOG_MAX) {
+        port->room = (unsigned)(BACKLOG_MAX - waiting) / MESSAGE_MAX;
+    }
+    return port->room > 0;
 }
 
 void cyc_port_pump(struct port *port)
 {
-    int waiting = 0;
     struct cyc_message batch[CYC_MESSAGE_BATCH];
     unsigned count = 0;
     if (!cyc_port_has_unsent(port)) {
@@ -93,18 +107,22 @@ void cyc_port_pump(struct port *port)
     if (port->sent + 1 < port->oldest) {
         port->sent = port->oldest - 1;
     }
-    if (waits_for_more(port, cyc_boot_now_ns()) || ioctl(port->daemon, SIOCOUTQ, &waiting) != 0 ||
-        waiting > BACKLOG_MAX) {
+    if (waits_for_more(port, cyc_boot_now_ns()) || !has_room(port)) {
         return;
     }
-    for (; count < CYC_MESSAGE_BATCH && port->sent + count < port->newest; count++) {
+    const uint64_t unsent = port->newest - port->sent;
+    const unsigned most = port->room < CYC_MESSAGE_BATCH ? port->room : CYC_MESSAGE_BATCH;
+    for (; count < most && count < unsent; count++) {
         const uint64_t number = port->sent + 1 + count;
         const struct kept *const kept = &port->ring[number % port->ring_size];
         batch[count] = reading_message(port, &port->outputs[kept->output], kept);
         batch[count].number = number;
     }
     /* Not all: full: later; gone: the next look at the socket says so. */
-    port->sent += cyc_message_send_many(port->daemon, batch, count);
+    const unsigned taken = cyc_message_send_many(port->daemon, batch, count);
+    port->sent += taken;
+    port->hurries = port->hurries && port->sent < port->newest;
+    port->room = taken == count ? port->room - taken : 0;
 }
 
 void cyc_port_confirm(struct port *port, uint64_t number)
@@ -145,6 +163,13 @@ static void hand_on(struct port *port, const struct output *output)
     (void)cyc_message_send(port->options->supervisor_fd, &message, -1, NULL);
 }
 
+static bool is_urgent(const struct output *output)
+{
+    const double voltage_V = output->last.values[CYC_MEASURAND_VOLTAGE]; /* NaN: no */
+    return output->on &&
+           (voltage_V < output->drive.backstop_low_V || voltage_V > output->drive.backstop_high_V);
+}
+
 int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *err)
 {
     struct unit *const unit = &port->units[output->unit];
@@ -165,6 +190,7 @@ int cyc_port_measure(struct port *port, struct output *output, struct cyc_err *e
     }
     output->last = reading;
     keep(port, output, &reading);
+    port->hurries = port->hurries || is_urgent(output);
     cyc_port_guard_reading(port, unit->index, output->number, &reading, true);
     if (output->channel >= 0 && output->on) {
         cyc_port_mark_seen(port, output, (reading.flags & CYC_SAMPLE_OUTPUT_ON) != 0);

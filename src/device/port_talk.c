@@ -149,6 +149,7 @@ static void hello(struct port *port, const struct cyc_message *message)
         message->index == CYC_MESSAGE_VERSION && strcmp(message->text, port->rig->sha256) == 0;
     welcome.status = fits ? CYC_OK : CYC_E_REFUSED;
     port->greeted = true;
+    port->room = 0;
     port->sent = port->newest;
     cyc_port_tell(port, &welcome);
     if (!fits) {

@@ -1,17 +1,20 @@
-/* Port processes under load, against the floor: the same wire, the same number of processes, the
- * same polls.
+/* Port processes under load, beside the floor: the same wire, the same number of processes, the
+ * same polls, at the same time.
  *
- *   bench_live subject|floor PORTS OUTPUTS SECONDS PROGRAM DRIVER
+ *   bench_live PORTS OUTPUTS SECONDS PROGRAM DRIVER [FLOOR]
  *
- *   far end ◄── pseudo-terminals ──► `cyclostat port` × PORTS ◄── sockets ──► a plain daemon
- *                                or bench_ptyloop × PORTS
+ *   far end ◄── pseudo-terminals ──► `PROGRAM port` × PORTS ◄── sockets ──► a plain daemon
+ *   far end ◄── pseudo-terminals ──► FLOOR × PORTS
  *
- * PROGRAM is cyclostat or bench_ptyloop. The daemon arms, applies, renews leases and confirms
+ * PROGRAM is cyclostat, FLOOR is bench_ptyloop; each has a far end of its own. They share the
+ * processors, so that whatever else the machine does meets both alike; their grids are half a slot
+ * apart, so that they do not meet each other. The daemon arms, applies, renews leases and confirms
  * readings. For SECONDS nothing else happens; then, for as long, about one reading in a hundred of
- * an output that is on lies beyond the channel's limit, and who tripped is rearmed and armed again.
+ * an output that is on lies beyond the limit, and who tripped is rearmed and armed again.
  *
- * Prints: us of CPU per exchange of all port processes, % of a core, exchanges, missed polls, limit
- * to action in us (p50, p99, most), how many, and KiB of private memory per port process. */
+ * Prints a line for PROGRAM and one for FLOOR: us of CPU per exchange of all port processes, % of a
+ * core, exchanges, missed polls, limit to action in us (p50, p99, most), how many, and KiB of
+ * private memory per port process. */
 #include "bench/far_end.h"
 #include "device/message.h"
 
@@ -28,17 +31,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define CONFIRM_NS      CYC_S_NS /* a daemon does when readings are on the disk, far less often */
 #define SETTLE_NS       (3 * CYC_S_NS)
 #define SETTLE_SHORT_NS (1500 * CYC_MS_NS) /* of a smoke run */
 
-struct live {
-    bool floor;
+struct side {            /* subject or floor */
+    const char *program; /* NULL: not there */
     struct far_end far;
+    pid_t processes[FAR_PORTS_MAX];
+    double used_s;
+};
+
+struct live {
+    struct side subject, floor;
     double seconds;
-    const char *program, *driver;
+    const char *driver;
     char folder[64];
     char rig[128], sha256[65];
-    pid_t processes[FAR_PORTS_MAX];
     int sockets[FAR_PORTS_MAX];
     int supervisor[FAR_PORTS_MAX]; /* this end of the socket that the port process beats on */
     uint64_t confirmed[FAR_PORTS_MAX], epochs[FAR_PORTS_MAX];
@@ -52,31 +61,39 @@ struct live {
 static void start_port(struct live *live, unsigned port)
 {
     char name[16];
-    char outputs[16];
-    char shift[16];
+    char supervisor[16];
     (void)snprintf(name, sizeof name, "p%u", port);
-    (void)snprintf(outputs, sizeof outputs, "%u", live->far.outputs);
-    (void)snprintf(shift, sizeof shift, "%u", port % 16 * 6);
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         far_die("no socket");
     }
     live->supervisor[port] = pair[0];
-    live->processes[port] = fork();
-    if (live->processes[port] != 0) {
+    live->subject.processes[port] = fork();
+    if (live->subject.processes[port] != 0) {
         (void)close(pair[1]);
         return;
     }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (live->floor) {
-        (void)execl(live->program, live->program, live->far.names[port], outputs, "100", shift,
+    (void)snprintf(supervisor, sizeof supervisor, "%d", dup(pair[1])); /* not closed by exec */
+    const char *const program = live->subject.program;
+    (void)execl(program, program, "port", "--rig", live->rig, "--state", live->folder, "--port",
+                name, "--supervisor-fd", supervisor, (char *)NULL);
+    far_die(program);
+}
+
+static void start_bare_loop(struct side *floor, unsigned port)
+{
+    char outputs[16];
+    char shift[16];
+    (void)snprintf(outputs, sizeof outputs, "%u", floor->far.outputs);
+    (void)snprintf(shift, sizeof shift, "%u", port % 16 * 6 + 3);
+    floor->processes[port] = fork();
+    if (floor->processes[port] == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)execl(floor->program, floor->program, floor->far.names[port], outputs, "100", shift,
                     (char *)NULL);
-    } else {
-        (void)snprintf(shift, sizeof shift, "%d", dup(pair[1])); /* not closed by exec */
-        (void)execl(live->program, live->program, "port", "--rig", live->rig, "--state",
-                    live->folder, "--port", name, "--supervisor-fd", shift, (char *)NULL);
+        far_die(floor->program);
     }
-    far_die(live->program);
 }
 
 /* ---- The daemon --------------------------------------------------------------------------------
@@ -113,7 +130,7 @@ static void call(struct live *live, unsigned port)
             say(live, port, &hello);
             return;
         }
-        for (unsigned k = 0; k < live->far.ports; k++) {
+        for (unsigned k = 0; k < live->subject.far.ports; k++) {
             beat(live, k); /* those that wait for the others */
         }
         (void)poll(NULL, 0, 50);
@@ -146,33 +163,40 @@ static void hear(struct live *live, unsigned port)
     }
 }
 
-static void renew(struct live *live)
+static void confirm(struct live *live)
 {
-    for (unsigned i = 0; i < live->far.ports; i++) {
-        beat(live, i);
-        struct cyc_message lease = {.kind = CYC_MESSAGE_LEASE, .channel = -1};
-        struct cyc_message confirm = {.kind = CYC_MESSAGE_CONFIRM,
+    for (unsigned i = 0; i < live->subject.far.ports; i++) {
+        struct cyc_message message = {.kind = CYC_MESSAGE_CONFIRM,
                                       .channel = -1,
                                       .number = live->confirmed[i],
                                       .epoch = live->epochs[i]};
-        say(live, i, &lease);
         if (live->confirmed[i] != 0) {
-            say(live, i, &confirm);
+            say(live, i, &message);
         }
+    }
+}
+
+static void renew(struct live *live)
+{
+    for (unsigned i = 0; i < live->subject.far.ports; i++) {
+        beat(live, i);
+        struct cyc_message lease = {.kind = CYC_MESSAGE_LEASE, .channel = -1};
+        say(live, i, &lease);
     }
 }
 
 static void arm_again(struct live *live)
 {
     const int64_t now = far_now_ns();
-    for (unsigned i = 0; i < live->far.ports * live->far.outputs; i++) {
+    for (unsigned i = 0; i < live->subject.far.ports * live->subject.far.outputs; i++) {
         if (live->again_ns[i] != 0 && live->again_ns[i] <= now) {
             struct cyc_message arm = {.kind = CYC_MESSAGE_ARM, .channel = (int32_t)i};
             const struct cyc_message rearm = {
                 .kind = CYC_MESSAGE_REARM, .channel = -1, .t_ns = now};
             live->again_ns[i] = 0;
-            (void)cyc_message_send(live->supervisor[i / live->far.outputs], &rearm, -1, NULL);
-            say(live, i / live->far.outputs, &arm);
+            (void)cyc_message_send(live->supervisor[i / live->subject.far.outputs], &rearm, -1,
+                                   NULL);
+            say(live, i / live->subject.far.outputs, &arm);
         }
     }
 }
@@ -181,15 +205,13 @@ static void serve(struct live *live, int64_t until_ns)
 {
     struct pollfd waiting[FAR_PORTS_MAX];
     int64_t renew_ns = 0;
-    for (unsigned i = 0; i < live->far.ports; i++) {
-        waiting[i] = (struct pollfd){.fd = live->floor ? -1 : live->sockets[i], .events = POLLIN};
+    int64_t confirm_ns = far_now_ns();
+    for (unsigned i = 0; i < live->subject.far.ports; i++) {
+        waiting[i] = (struct pollfd){.fd = live->sockets[i], .events = POLLIN};
     }
     while (far_now_ns() < until_ns) {
-        (void)poll(waiting, live->far.ports, 20);
-        if (live->floor) {
-            continue;
-        }
-        for (unsigned i = 0; i < live->far.ports; i++) {
+        (void)poll(waiting, live->subject.far.ports, 20);
+        for (unsigned i = 0; i < live->subject.far.ports; i++) {
             if (waiting[i].revents != 0) {
                 hear(live, i);
             }
@@ -198,6 +220,10 @@ static void serve(struct live *live, int64_t until_ns)
             renew_ns = far_now_ns();
             renew(live);
         }
+        if (far_now_ns() - confirm_ns >= CONFIRM_NS) {
+            confirm_ns = far_now_ns();
+            confirm(live);
+        }
         arm_again(live);
     }
 }
@@ -205,35 +231,43 @@ static void serve(struct live *live, int64_t until_ns)
 /* ---- Together ----------------------------------------------------------------------------------
  */
 
-static double total_cpu_s(const struct live *live)
+static double total_cpu_s(const struct side *side)
 {
     double sum_s = 0.0;
-    for (unsigned i = 0; i < live->far.ports; i++) {
+    for (unsigned i = 0; i < side->far.ports; i++) {
         double first_s = 0.0;
-        sum_s += far_cpu_s(live->processes[i], &first_s) + first_s;
+        sum_s += far_cpu_s(side->processes[i], &first_s) + first_s;
     }
     return sum_s;
 }
 
-static void print(struct live *live, double used_s, double private_sum_KiB)
+static void print(const struct side *side, double seconds)
 {
-    const struct far_stamps *const stamps = live->far.stamps;
-    const struct far_quantiles off = far_quantiles(&live->far.stamps->series[OVER_CHANNEL][0]);
+    struct far_stamps *const stamps = side->far.stamps;
+    const struct far_quantiles off = far_quantiles(&stamps->series[OVER_CHANNEL][0]);
+    double private_sum_KiB = 0.0;
+    for (unsigned i = 0; i < side->far.ports; i++) {
+        private_sum_KiB += far_private_KiB(side->processes[i]);
+    }
     (void)printf("%.3f %.3f %llu %llu %.0f %.0f %.0f %u %.0f\n",
-                 1e6 * used_s / (double)(stamps->exchanges > 0 ? stamps->exchanges : 1),
-                 100.0 * used_s / live->seconds, (unsigned long long)stamps->exchanges,
+                 1e6 * side->used_s / (double)(stamps->exchanges > 0 ? stamps->exchanges : 1),
+                 100.0 * side->used_s / seconds, (unsigned long long)stamps->exchanges,
                  (unsigned long long)stamps->missed, off.p50_us, off.p99_us, off.most_us, off.count,
-                 private_sum_KiB / live->far.ports);
+                 private_sum_KiB / side->far.ports);
 }
 
-static void end_all(struct live *live)
+static void end_side(struct side *side)
 {
-    for (unsigned i = 0; i < live->far.ports; i++) {
-        (void)kill(live->processes[i], SIGKILL);
-        (void)waitpid(live->processes[i], NULL, 0);
+    for (unsigned i = 0; i < side->far.ports; i++) {
+        (void)kill(side->processes[i], SIGKILL);
+        (void)waitpid(side->processes[i], NULL, 0);
     }
-    far_stop(&live->far);
-    for (unsigned i = 0; i < live->far.ports && !live->floor; i++) {
+    far_stop(&side->far);
+}
+
+static void clean_up(const struct live *live)
+{
+    for (unsigned i = 0; i < live->subject.far.ports; i++) {
         for (unsigned k = 0; k < 2; k++) {
             char path[128];
             (void)snprintf(path, sizeof path, k == 0 ? "%s/port-p%u.sock" : "%s/port-p%u.on",
@@ -245,52 +279,71 @@ static void end_all(struct live *live)
     (void)rmdir(live->folder);
 }
 
-static void run(struct live *live)
+static void start(struct live *live, struct side *sides[2], unsigned count)
 {
     (void)snprintf(live->rig, sizeof live->rig, "%s/rig.yaml", live->folder);
-    far_start(&live->far);
-    far_write_rig(&live->far, live->driver, live->rig, live->sha256);
-    for (unsigned i = 0; i < live->far.ports; i++) {
-        start_port(live, i);
+    for (unsigned i = 0; i < count; i++) {
+        far_start(&sides[i]->far);
     }
-    for (unsigned i = 0; i < live->far.ports && !live->floor; i++) {
+    far_write_rig(&live->subject.far, live->driver, live->rig, live->sha256);
+    for (unsigned i = 0; i < live->subject.far.ports; i++) {
+        start_port(live, i);
+        if (count > 1) {
+            start_bare_loop(&live->floor, i);
+        }
+    }
+    for (unsigned i = 0; i < live->subject.far.ports; i++) {
         call(live, i);
     }
-    for (unsigned i = 0; i < live->far.ports * live->far.outputs; i++) {
+    for (unsigned i = 0; i < live->subject.far.ports * live->subject.far.outputs; i++) {
         live->again_ns[i] = far_now_ns() + CYC_S_NS; /* once they have identified their racks */
     }
     serve(live, far_now_ns() + (live->seconds < 2.0 ? SETTLE_SHORT_NS : SETTLE_NS));
-    const double before_s = total_cpu_s(live);
-    live->far.stamps->measuring = 1;
-    serve(live, far_now_ns() + (int64_t)(live->seconds * 1e9));
-    live->far.stamps->measuring = 0;
-    const double used_s = total_cpu_s(live) - before_s;
-    live->far.stamps->chance = OVER_CHANNEL;
-    serve(live, far_now_ns() + (int64_t)(live->seconds * 1e9));
-    live->far.stamps->chance = OVER_NONE;
-    double private_sum_KiB = 0.0;
-    for (unsigned i = 0; i < live->far.ports; i++) {
-        private_sum_KiB += far_private_KiB(live->processes[i]);
+}
+
+static void run(struct live *live)
+{
+    struct side *sides[2] = {&live->subject, &live->floor};
+    const unsigned count = live->floor.program != NULL ? 2 : 1;
+    start(live, sides, count);
+    for (unsigned i = 0; i < count; i++) {
+        sides[i]->used_s = -total_cpu_s(sides[i]);
+        sides[i]->far.stamps->measuring = 1;
     }
-    print(live, used_s, private_sum_KiB);
-    end_all(live);
+    serve(live, far_now_ns() + (int64_t)(live->seconds * 1e9));
+    for (unsigned i = 0; i < count; i++) {
+        sides[i]->far.stamps->measuring = 0;
+        sides[i]->used_s += total_cpu_s(sides[i]);
+        sides[i]->far.stamps->chance = OVER_CHANNEL;
+    }
+    serve(live, far_now_ns() + (int64_t)(live->seconds * 1e9));
+    for (unsigned i = 0; i < count; i++) {
+        sides[i]->far.stamps->chance = OVER_NONE;
+        print(sides[i], live->seconds);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        end_side(sides[i]);
+    }
+    clean_up(live);
 }
 
 int main(int argc, char **argv)
 {
     static struct live live;
-    if (argc != 7) {
-        (void)fputs("bench_live subject|floor PORTS OUTPUTS SECONDS PROGRAM DRIVER\n", stderr);
+    if (argc != 6 && argc != 7) {
+        (void)fputs("bench_live PORTS OUTPUTS SECONDS PROGRAM DRIVER [FLOOR]\n", stderr);
         return 2;
     }
-    live.floor = strcmp(argv[1], "floor") == 0;
-    live.far.ports = (unsigned)strtoul(argv[2], NULL, 10);
-    live.far.outputs = (unsigned)strtoul(argv[3], NULL, 10);
-    live.seconds = (double)strtol(argv[4], NULL, 10);
-    live.program = argv[5];
-    live.driver = argv[6];
-    if (live.far.ports < 1 || live.far.ports > FAR_PORTS_MAX || live.far.outputs < 1 ||
-        live.far.outputs > RACK_OUTPUTS_MAX || live.seconds < 1.0) {
+    struct far_end *const far = &live.subject.far;
+    far->ports = (unsigned)strtoul(argv[1], NULL, 10);
+    far->outputs = (unsigned)strtoul(argv[2], NULL, 10);
+    live.floor.far = *far;
+    live.seconds = (double)strtol(argv[3], NULL, 10);
+    live.subject.program = argv[4];
+    live.driver = argv[5];
+    live.floor.program = argc == 7 ? argv[6] : NULL;
+    if (far->ports < 1 || far->ports > FAR_PORTS_MAX || far->outputs < 1 ||
+        far->outputs > RACK_OUTPUTS_MAX || live.seconds < 1.0) {
         return 2;
     }
     (void)cyc_copy(live.folder, sizeof live.folder, "/tmp/cyclostat-bench-XXXXXX");

@@ -1,7 +1,7 @@
 /* Who has the bus of a port when: commands without end against measurements that are due, and
- * limits of surroundings that are seldom measured. One cycler with two outputs and two chambers
- * hang on a bus in memory; their driver writes down what it is called for. A command lasts so long
- * that everything is due when it is done. */
+ * limits of surroundings that are seldom measured; and when the daemon is told. One cycler with two
+ * outputs and two chambers hang on a bus in memory; their driver writes down what it is called for.
+ * A command lasts so long that everything is due when it is done. */
 #include "check/check.h"
 
 #include "device/port_int.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { CYCLER_A, CYCLER_B, CHAMBER_A, CHAMBER_B, OUTPUTS }; /* as port_int.h orders outputs */
@@ -17,6 +18,8 @@ enum { CYCLER_A, CYCLER_B, CHAMBER_A, CHAMBER_B, OUTPUTS }; /* as port_int.h ord
 static char folder[64];
 static char calls[256]; /* "mA eA " … of chambers, "ma pa " of cyclers */
 static struct port port;
+static double voltage_V;     /* of the cycler's outputs */
+static int64_t in_future_ns; /* readings are taken so much later than now */
 
 static void note(const struct cyc_instrument *instrument, unsigned number, char what)
 {
@@ -42,9 +45,10 @@ static int measure(struct cyc_instrument *instrument, unsigned number, struct cy
     (void)deadline_ns;
     (void)err;
     note(instrument, number, 'm');
-    *reading =
-        (struct cyc_reading){.t_ns = cyc_boot_now_ns(), .valid = 1u << CYC_MEASURAND_TEMPERATURE};
+    *reading = (struct cyc_reading){.t_ns = cyc_boot_now_ns() + in_future_ns,
+                                    .valid = 1u << CYC_MEASURAND_TEMPERATURE};
     reading->values[CYC_MEASURAND_TEMPERATURE] = 25.0;
+    reading->values[CYC_MEASURAND_VOLTAGE] = voltage_V;
     return CYC_OK;
 }
 
@@ -238,9 +242,60 @@ static void a_limit_that_cannot_be_asked_again_within_two_polls_trips_at_once(vo
     leave();
 }
 
+static unsigned told(int fd)
+{
+    struct cyc_message message;
+    unsigned count = 0;
+    while (cyc_message_receive(fd, &message, NULL, NULL) == CYC_OK) {
+        count += message.kind == CYC_MESSAGE_READING ? 1 : 0;
+    }
+    return count;
+}
+
+static void measure_and_pump(unsigned index, double V)
+{
+    voltage_V = V;
+    CU_ASSERT_EQUAL(cyc_port_measure(&port, &port.outputs[index], NULL), CYC_OK);
+    cyc_port_pump(&port);
+}
+
+/* Readings of the future have never waited long enough. */
+static void readings_wait_for_each_other_but_not_one_beyond_the_limits_of_its_step(void)
+{
+    int pair[2];
+    enter();
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    port.daemon = pair[0];
+    port.greeted = true;
+    port.sent = port.newest;
+    in_future_ns = 3600 * CYC_S_NS;
+    for (unsigned i = CYCLER_A; i <= CYCLER_B; i++) {
+        port.outputs[i].on = true;
+        port.outputs[i].drive.backstop_low_V = 3.0;
+        port.outputs[i].drive.backstop_high_V = 4.2;
+    }
+    port.outputs[CHAMBER_B].due_ns = 0;
+    measure_and_pump(CYCLER_A, 4.19);
+    CU_ASSERT_EQUAL(told(pair[1]), 0);
+    measure_and_pump(CYCLER_B, 4.21);
+    CU_ASSERT_EQUAL(told(pair[1]), 2);
+    measure_and_pump(CYCLER_A, 4.19);
+    CU_ASSERT_EQUAL(told(pair[1]), 0);
+    measure_and_pump(CHAMBER_B, 0.0); /* nothing is due any more */
+    CU_ASSERT_EQUAL(told(pair[1]), 2);
+    port.outputs[CHAMBER_B].due_ns = 0;
+    measure_and_pump(CYCLER_B, 2.99);
+    CU_ASSERT_EQUAL(told(pair[1]), 1);
+    in_future_ns = 0;
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    leave();
+}
+
 extern const struct cyc_check cyc_check_port[];
 const struct cyc_check cyc_check_port[] = {
     CYC_CHECK(commands_to_chambers_delay_each_measurement_by_one_of_them_at_most),
     CYC_CHECK(commands_to_one_cycler_keep_nothing_else_from_the_bus),
     CYC_CHECK(a_limit_that_cannot_be_asked_again_within_two_polls_trips_at_once),
+    CYC_CHECK(readings_wait_for_each_other_but_not_one_beyond_the_limits_of_its_step),
     {0}};
