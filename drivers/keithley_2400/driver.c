@@ -144,8 +144,8 @@ static int k2400_identify(struct cyc_instrument *instrument, struct cyc_identity
     if (status == CYC_OK) {
         cyc_bus_in_step(smu->scpi.bus);
     }
-    if (status != CYC_OK) {
-        return status;
+    if (status != CYC_OK || !cyc_instrument_is_expected(instrument, identity)) {
+        return status; /* the power-on bit of another one is for whoever drives that */
     }
     status = cyc_k2400_read_power_on(smu, &identity->power_on, deadline_ns, err);
     identity->power_on = identity->power_on || smu->failed;

@@ -69,12 +69,12 @@ static int identify(const struct cyc_rig_instrument *rig, struct cyc_bus *bus,
     if (status != CYC_OK) {
         return status;
     }
+    cyc_instrument_expect(found->instrument, rig->serial_number);
     status = ask(rig, bus, found, err);
     if (status != CYC_OK && status != CYC_E_LOST) {
         status = ask(rig, bus, found, err);
     }
-    if (status == CYC_OK && rig->serial_number[0] != '\0' &&
-        strcmp(rig->serial_number, found->identity.serial_number) != 0) {
+    if (status == CYC_OK && !cyc_instrument_is_expected(found->instrument, &found->identity)) {
         status = cyc_err_set(err, CYC_E_IDENTITY,
                              "another one answers: serial number '%s', the rig says '%s'",
                              found->identity.serial_number, rig->serial_number);

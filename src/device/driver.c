@@ -15,6 +15,7 @@ struct cyc_instrument {
     unsigned setting_count;
     char *texts; /* owned: what the settings say */
     void *state; /* owned */
+    char expected[64];
 };
 
 static unsigned count_options(const struct cyc_driver *driver)
@@ -250,6 +251,18 @@ const struct cyc_driver *cyc_instrument_driver(const struct cyc_instrument *inst
 struct cyc_bus *cyc_instrument_bus(struct cyc_instrument *instrument)
 {
     return instrument->bus;
+}
+
+void cyc_instrument_expect(struct cyc_instrument *instrument, const char *serial_number)
+{
+    (void)cyc_copy(instrument->expected, sizeof instrument->expected, serial_number);
+}
+
+bool cyc_instrument_is_expected(const struct cyc_instrument *instrument,
+                                const struct cyc_identity *identity)
+{
+    return instrument->expected[0] == '\0' ||
+           strcmp(instrument->expected, identity->serial_number) == 0;
 }
 
 void *cyc_instrument_state(struct cyc_instrument *instrument)

@@ -195,6 +195,11 @@ void cyc_instrument_close(struct cyc_instrument *instrument);
 const struct cyc_driver *cyc_instrument_driver(const struct cyc_instrument *instrument);
 struct cyc_bus *cyc_instrument_bus(struct cyc_instrument *instrument);
 void *cyc_instrument_state(struct cyc_instrument *instrument);
+/* Who has to answer; "": anybody. `identify` asks another one nothing more: what is read from it
+ * may be gone for those whose it is. */
+void cyc_instrument_expect(struct cyc_instrument *instrument, const char *serial_number);
+bool cyc_instrument_is_expected(const struct cyc_instrument *instrument,
+                                const struct cyc_identity *identity);
 /* A setting by name: the value given, else its fallback. Aborts on a name that the driver does
  * not have: a defect of the driver. */
 double cyc_instrument_number(const struct cyc_instrument *instrument, const char *name);

@@ -16,7 +16,8 @@
  *   output key pressed, power failed,  that channel's output off; nothing is energised until a
  *   a protection tripped, no numbers   person speaks, whatever is restarted in between
  *
- * Nothing is written to an instrument before it has been identified, but to make it safe.
+ * Nothing is written to an instrument before it has been identified as the one that has to be
+ * there, not even to make it safe.
  */
 #ifndef CYC_DEVICE_PORT_H
 #define CYC_DEVICE_PORT_H

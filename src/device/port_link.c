@@ -6,7 +6,8 @@
  *
  * A name may lead to another instrument than before: cables are swapped, numbers change. So after
  * each opening nothing but the question who it is goes out, until the answer fits the serial
- * number of the rig, or where the rig states none, the instrument that was there the first time.
+ * number of the rig, or where the rig states none, the instrument that was there the first time,
+ * which is the one that a process before this may have left on.
  * Another one is asked again from time to time and otherwise left alone. A link that comes back
  * is disarmed; an output that was on when it was lost is made safe as soon as its instrument has
  * been recognised, since nobody was its master in between. One that is found off then was switched
@@ -177,12 +178,6 @@ static const char *expected(const struct unit *unit)
     return unit->rig->serial_number[0] != '\0' ? unit->rig->serial_number : known;
 }
 
-static bool is_expected(const struct unit *unit, const struct cyc_identity *identity)
-{
-    const char *const serial_number = expected(unit);
-    return serial_number[0] == '\0' || strcmp(serial_number, identity->serial_number) == 0;
-}
-
 /* To the supervisor: what it may make safe when this process is gone. */
 static void tell_strangers(const struct port *port)
 {
@@ -268,10 +263,11 @@ static void identify(struct port *port, struct unit *unit)
 {
     struct cyc_identity identity = {0};
     struct cyc_err err = {0};
+    cyc_instrument_expect(unit->instrument, expected(unit));
     const int status =
         unit->rig->driver->identify(unit->instrument, &identity, cyc_port_deadline(port), &err);
     unit->identify_ns = cyc_boot_now_ns() + PORT_REOPEN_NS;
-    if (status == CYC_OK && is_expected(unit, &identity)) {
+    if (status == CYC_OK && cyc_instrument_is_expected(unit->instrument, &identity)) {
         is_known(port, unit, &identity);
     } else if (status == CYC_OK) {
         is_another(port, unit, &identity);
