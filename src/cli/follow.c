@@ -283,7 +283,14 @@ int cyc_cli_live_follow(const struct cyc_cli_live *live, const struct cyc_cli_li
     if (status != CYC_OK) {
         wipe(&follower);
         put_json(&follower, "", err.text);
-        return cyc_cli_error(&err);
+        exit_code = cyc_cli_error(&err);
+        if (status == CYC_E_LOST && follower.known) {
+            (void)fprintf(stderr,
+                          "another one takes its place in a moment. Come back with\n"
+                          "  cyclostat attach --rig %s --channel %s\n",
+                          live->rig_path, follower.last.channel);
+        }
+        return exit_code;
     }
     return exit_code;
 }

@@ -29,6 +29,10 @@ static const struct option restart_options[] = {{"help", no_argument, NULL, CYC_
                                                 {"rate", required_argument, NULL, 'R'},
                                                 {0}};
 
+#define CHANNEL_HELP                                                                               \
+    "CHANNEL may be left out where the rig has one only; without --rig, the rig\n"                 \
+    "is $CYCLOSTAT_RIG.\n"
+
 struct words {
     struct cyc_cli_live live;
     bool json, quiet, now;
@@ -100,7 +104,7 @@ int cyc_cli_pause(int argc, char **argv)
     return command(argc, argv,
                    "cyclostat pause [CHANNEL] --rig RIG\n\n"
                    "Opens the circuit and stops the step's time; chamber and pressure are kept.\n"
-                   "`cyclostat resume` goes on with the same step.\n",
+                   "`cyclostat resume` goes on with the same step.\n\n" CHANNEL_HELP,
                    CYC_REQUEST_PAUSE);
 }
 
@@ -108,7 +112,8 @@ int cyc_cli_resume(int argc, char **argv)
 {
     return command(argc, argv,
                    "cyclostat resume [CHANNEL] --rig RIG\n\n"
-                   "Goes on with a paused step; answers a step that asks for a person.\n",
+                   "Goes on with a paused or held step; answers a step that asks for a person.\n"
+                   "\n" CHANNEL_HELP,
                    CYC_REQUEST_RESUME);
 }
 
@@ -117,7 +122,8 @@ int cyc_cli_skip(int argc, char **argv)
     return command(
         argc, argv,
         "cyclostat skip [CHANNEL] --rig RIG\n\n"
-        "Ends the present step, as if a cutoff had been met, and goes on with the next.\n",
+        "Ends the present step, as if a cutoff had been met, and goes on with the next.\n"
+        "\n" CHANNEL_HELP,
         CYC_REQUEST_SKIP);
 }
 
@@ -128,7 +134,7 @@ int cyc_cli_stop(int argc, char **argv)
         "cyclostat stop [CHANNEL] --rig RIG [--now]\n\n"
         "Ends the run: the present step ends, the steps of `finally` follow. With --now\n"
         "the outputs go off at once and nothing follows. On a channel that a fault has\n"
-        "latched: acknowledges the fault.\n",
+        "latched: acknowledges the fault.\n\n" CHANNEL_HELP,
         CYC_REQUEST_STOP);
 }
 
@@ -235,6 +241,11 @@ static void status_notes(struct cyc_text *notes, const struct cyc_cli_live *live
     if (!status->linked && status->link[0] != '\0') {
         cyc_text_format(notes, "%s: no answer: %s\n", status->channel, status->link);
     }
+    if (status->age_ns > 3 * CYC_S_NS && status->age_ns != INT64_MAX && !isnan(status->voltage_V)) {
+        char age[CYC_NUMBER_SIZE];
+        cyc_text_format(notes, "%s: voltage and current were read %s ago\n", status->channel,
+                        cyc_duration_text(age, status->age_ns / CYC_S_NS * CYC_S_NS));
+    }
     if (status->why[0] != '\0') {
         cyc_text_format(notes, "%s: %s\n", status->channel, status->why);
     }
@@ -289,9 +300,9 @@ static void tell_who_is_down(const struct cyc_cli_live *live)
     if (cyc_supervisor_down(live->state_dir, &names)) {
         (void)fprintf(stderr,
                       "%s: stays down, safe, after three restarts in ten minutes; %s/events.log "
-                      "says why. Then end the supervisor (`kill` its number in %s/holders), and "
-                      "`cyclostat run` starts all of it anew\n",
-                      cyc_text_get(&names), live->state_dir, live->state_dir);
+                      "says why. Then `cyclostat shutdown --runs-stay %s` and `cyclostat restart "
+                      "--rig %s` start all of it anew\n",
+                      cyc_text_get(&names), live->state_dir, live->rig_path, live->rig_path);
     }
     cyc_text_release(&names);
 }
@@ -384,10 +395,12 @@ int cyc_cli_restart(int argc, char **argv)
     int exit_code = read_words(argc, argv, restart_options,
                                "cyclostat restart --rig RIG [--rate N]\n\n"
                                "After an upgrade: all runs rest, the daemon ends, and the new\n"
-                               "program goes on with them. After a shutdown, or when the computer\n"
-                               "was off: starts the rig's processes, which go on with the runs as\n"
-                               "their `after_interruption` says; with emulated instruments\n"
-                               "--rate N as in `cyclostat run`.\n",
+                               "program takes its place. After a shutdown, or when the computer\n"
+                               "was off: starts the rig's processes; with emulated instruments\n"
+                               "--rate N as in `cyclostat run`.\n\n"
+                               "Either way each run goes on as the `after_interruption` of its\n"
+                               "step says. That is `hold` where nothing is stated: then it waits\n"
+                               "for `cyclostat resume`.\n",
                                &words);
     if (exit_code < 0 && words.live.channel_name != NULL) {
         exit_code = cyc_cli_usage(argv[0], "it is for all channels of a rig; leave '%s' out",

@@ -37,7 +37,8 @@ int cyc_control_open(const char *state_dir, int *fd, struct cyc_err *err)
                ? status
                : cyc_err_set(err, status,
                              "no run is on this rig: its processes do not run (`cyclostat run` "
-                             "starts them; their state folder is %s)",
+                             "starts them; where one has just died, its successor comes in a "
+                             "moment; their state folder is %s)",
                              state_dir);
 }
 
