@@ -86,16 +86,17 @@ end() {
 
 # ---- What is another one ------------------------------------------------------------------------
 
-other_emulator() { # <serial number>
+other_emulator() { # <serial number> [<instrument>]
     kill "$emulator"
     wait "$emulator" 2> /dev/null
     rm -f "$here/smu.tty" "$here/other.tty"
-    emulator 2 "keithley_2400[serial=$1]=$here/smu.tty"
+    emulator 2 "keithley_2400[serial=$1]=$here/smu.tty" "${@:2}"
 }
 change_copy() { sed -i 's|C/4|C/2|' "$(grep -l 'C/4' "$here"/runs/*/protocol/*.yaml)"; }
 change() {
     case $name in
-    serial_number | exchanged) other_emulator 7654321 ;;
+    serial_number) other_emulator 7654321 ;;
+    exchanged) other_emulator 7654321 "keithley_2400[cell=1]=$here/other.tty" ;;
     strayed) # and the daemon knows nothing of the run that it could go on with
         change_copy
         other_emulator 7654321 ;;
@@ -170,8 +171,13 @@ stays_held() { # <when>
 }
 one() {
     name=$1 here=$folder/$1 emulator=
-    local pin=
-    [ "$name" = exchanged ] && pin=', serial_number: "1234567"'
+    local pin= port= instrument= channel=
+    if [ "$name" = exchanged ]; then
+        pin=', serial_number: "1234567"'
+        port=", spare: {address: $here/other.tty}"
+        instrument=', smu2: {driver: keithley_2400, port: spare, accept: no_watchdog, serial_number: "7654321"}'
+        channel=', A2: {cycler: smu2, limits: {voltage: [2 V, 5 V], current: 50 mA}}'
+    fi
     export CYCLOSTAT_STATE=$here/state CYCLOSTAT_RIG=$here/rig.yaml CYCLOSTAT_RUNS=$here/runs
     mkdir -p "$CYCLOSTAT_STATE"
     trap end EXIT
@@ -179,16 +185,16 @@ one() {
 cyclostat_rig: 1
 name: bench
 sync: 1 s
-ports: {smu: {address: $here/smu.tty}}
-instruments: {smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog $pin}}
-channels: {A1: {cycler: smu1, limits: {voltage: [2 V, 5 V], current: 50 mA}}}
+ports: {smu: {address: $here/smu.tty}$port}
+instruments: {smu1: {driver: keithley_2400, port: smu, poll: 200 ms, accept: no_watchdog $pin}$instrument}
+channels: {A1: {cycler: smu1, limits: {voltage: [2 V, 5 V], current: 50 mA}}$channel}
 END
     local protocol=patient fault=
     [ "$name" = output_key ] && fault="knob:unit=0,at=14,times=1"
     [ "$name" = key_while_gone ] && fault="knob:unit=0,at=14,times=1"
     [ "$name" = too_long ] && protocol=hasty
     local twin=
-    [ "$name" = left_on ] && twin=,serial=7654321
+    [ "$name" = left_on ] || [ "$name" = exchanged ] && twin=,serial=7654321
     emulator 1 "keithley_2400=$here/smu.tty" "keithley_2400[cell=1$twin]=$here/other.tty"
     "$cyclostat" run "$folder/$protocol.yaml" --channel A1 --cell "$folder/cell.yaml" --rate $rate --detach \
         > "$here/said" 2>&1 || fail "cannot start: $(cat "$here/said")"
@@ -241,23 +247,24 @@ end_at_once() {
     kill -STOP $all && kill -9 $all
     driven > /dev/null || fail "it is off, though nobody was left to switch it off"
 }
+port_of_run() { awk '$1 == "port" && $4 == "smu" {print $2}' "$CYCLOSTAT_STATE"/*/holders; }
 kill_port() {
     local port
-    port=$(holder port)
+    port=$(port_of_run)
     kill -9 "$port"
-    within 5 eval "holder port | grep -qvx $port" || fail "no other port process comes"
+    within 5 eval "port_of_run | grep -qvx $port" || fail "no other port process comes"
 }
 told_again() { [ "$(cat "$CYCLOSTAT_STATE"/*/log | grep -cF "port smu: link another instrument")" -ge "$1" ]; }
 # stop_untold [OPTION] <why>: a person's stop is carried out, and says that nobody was told
 stop_untold() {
     local why=${*: -1}
-    "$cyclostat" stop "${@:1:$#-1}" > "$here/said" 2>&1 || fail "cannot be stopped: $(cat "$here/said")"
+    "$cyclostat" stop A1 "${@:1:$#-1}" > "$here/said" 2>&1 || fail "cannot be stopped: $(cat "$here/said")"
     grep -qF "OFF was not sent: $why" "$here/said" || fail "stop says otherwise: $(cat "$here/said")"
     grep -qF "see that the output of '1234567' is off" "$here/said" || fail "nor whom to look after: $(cat "$here/said")"
     within 10 is free || fail "does not end: $(cat "$here/within")"
     ask "SELECT outcome, why FROM run" | grep -qF "stopped|OFF was not sent: $why" || fail "the journal: $(ask 'SELECT * FROM run')"
 }
-# The rig says who has to be there, and the cable is changed while a current flows.
+# The rig says who has to be there, and two cables are swapped while a current flows.
 exchanged() {
     local why="another instrument answers: serial number '7654321' instead of '1234567'"
     change
@@ -265,11 +272,14 @@ exchanged() {
     within 5 says "$why" || fail "another reason: $(cat "$here/within")"
     kill_port
     within 5 told_again 2 || fail "the next port process does not name it"
+    within 5 grep -qF "port spare: link another instrument" "$CYCLOSTAT_STATE"/*/log || fail "the other one is not named"
     stop_untold "$why"
+    grep -qF "which answers on port spare, in the place of smu2" "$here/said" || fail "nor where: $(cat "$here/said")"
     kill_port
     sleep 0.5
     "$cyclostat" shutdown > "$here/said" 2>&1
     asked_only 2 keithley_2400 '*IDN?' || fail "it was told something: $(cat "$here/asked")"
+    asked_only 2 'keithley_2400#2' '*IDN?' || fail "the one at the other port was told something: $(cat "$here/asked")"
 }
 # It does not, and nobody was left when it was changed. The one that was left on is made safe when it
 # is back, and no other one.
