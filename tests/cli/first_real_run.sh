@@ -110,5 +110,17 @@ same "cycles" "$(json length)" 2
 # the chamber went to 30 °C, the indicator saw the stack's 50 MPa
 awk -F, 'NR > 1 && $9 ~ /^CC/ && ($16 < 29 || $16 > 31 || $17 < 45e6 || $17 > 55e6) { bad++ } END { exit bad > 0 || NR < 50 }' "$data" ||
     { bad=1; echo "temperature or pressure in $data is not what the bench has"; }
+# C/2 of 9.03 mg within the limits; what the rows integrate to is what the cycles say, within 1 %
+awk -F, -v cycles="$(json '[map(.charge_capacity_Ah, .discharge_capacity_Ah)[]] | add')" '
+    NR > 1 && $9 ~ /^CC/ {
+        current = $9 == "CC_CHG" ? 903e-6 : -903e-6
+        bad += $3 < current - 1e-6 || $3 > current + 1e-6 || $2 < 1.2 || $2 > 4.1
+        if ($6 == step) {
+            sum += ($3 + last) / 2 * ($1 - t) / 3600 * (current > 0 ? 1 : -1)
+        }
+        step = $6; t = $1; last = $3
+    }
+    END { exit bad > 0 || cycles < 1e-4 || sum < 0.99 * cycles || sum > 1.01 * cycles }' "$data" ||
+    { bad=1; echo "current, voltage or charge in $data is not what was asked for, or not what the cycles say"; }
 [ "$count" -ge 10 ] || { bad=1; echo "only $count commands"; }
 end
