@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define SHOWN_SIZE 160
+#define FRESH_NS   (50 * CYC_MS_NS / 1000) /* less than a byte takes at 115200 baud */
 
 struct cyc_bus_settings cyc_bus_settings_default(void)
 {
@@ -273,10 +274,13 @@ static int hand_out(struct cyc_bus *bus, const struct cyc_frame *frame,
     if (part->size >= reply_size) {
         return read_broken(bus, "a reply longer than can be meant", err);
     }
-    size_t count = 0;
-    for (size_t i = part->start; i < part->start + part->size; i++) {
-        if (frame->kind != CYC_FRAME_LINE || bus->input[i] != 0) {
-            reply[count++] = (char)bus->input[i];
+    const uint8_t *const bytes = bus->input + part->start;
+    const bool has_nul = frame->kind == CYC_FRAME_LINE && memchr(bytes, 0, part->size) != NULL;
+    size_t count = has_nul ? 0 : part->size;
+    memcpy(reply, bytes, count);
+    for (size_t i = 0; i < part->size && has_nul; i++) {
+        if (bytes[i] != 0) {
+            reply[count++] = (char)bytes[i];
         }
     }
     reply[count] = '\0';
@@ -367,11 +371,13 @@ int cyc_bus_read(struct cyc_bus *bus, const struct cyc_frame *frame, void *reply
 /* ---- Request and reply --------------------------------------------------------------------------
  */
 
-/* What is there before the question cannot be its answer. */
+/* What is there before the question cannot be its answer. Where the answer before has only just
+ * been taken, and nothing was left, that was a look. */
 static int look_for_extra(struct cyc_bus *bus, struct cyc_err *err)
 {
     bool ready = bus->input_count > 0;
-    const int status = ready ? CYC_OK : fill(bus, CYC_BUS_LOOK, &ready, err);
+    const bool fresh = bus->empty_ns != 0 && bus->ops->now_ns(bus) - bus->empty_ns < FRESH_NS;
+    const int status = ready || fresh ? CYC_OK : fill(bus, CYC_BUS_LOOK, &ready, err);
     if (status != CYC_OK || !ready) {
         return status;
     }
@@ -404,8 +410,9 @@ int cyc_bus_exchange(struct cyc_bus *bus, const void *request, size_t request_si
     if (status == CYC_OK && bus->input_count > 0 && !frame->newest) {
         status = read_extra(bus, "more than the reply came", err);
     }
+    const int64_t now_ns = bus->ops->now_ns(bus);
+    bus->empty_ns = status == CYC_OK && bus->input_count == 0 ? now_ns : 0;
     if (status == CYC_OK && middle_ns != NULL) {
-        const int64_t now_ns = bus->ops->now_ns(bus);
         *middle_ns = now_ns - (now_ns > asked_ns ? (now_ns - asked_ns) / 2 : 0);
     }
     return status;

@@ -43,23 +43,11 @@ static void fd_pause(struct cyc_bus *bus, int64_t until_ns)
     }
 }
 
-/* Whether input waits on a tty costs a third of a poll() to ask: that one also takes the line's
- * buffers in hand. What has hung up, and what is no tty, does not answer. */
-static bool is_empty(const struct cyc_bus *bus)
-{
-    int waiting = 0;
-    return !bus->is_socket && ioctl(bus->fd, TIOCINQ, &waiting) == 0 && waiting == 0;
-}
-
 static int fd_wait(struct cyc_bus *bus, bool want_room, int64_t until_ns, bool *ready,
                    struct cyc_err *err)
 {
     const short wanted = want_room ? POLLOUT : POLLIN;
     struct pollfd watched = {.fd = bus->fd, .events = wanted};
-    if (until_ns == CYC_BUS_LOOK && !want_room && is_empty(bus)) {
-        *ready = false;
-        return CYC_OK;
-    }
     for (;;) {
         const int64_t left_ns = until_ns == CYC_BUS_LOOK ? 0 : until_ns - cyc_boot_now_ns();
         const struct timespec left = timespec_of(left_ns > 0 ? left_ns : 0);

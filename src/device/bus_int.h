@@ -40,6 +40,7 @@ struct cyc_bus {
     struct cyc_bus_settings settings;
     int64_t byte_ns;       /* a byte takes so long on the wire; 0: not known */
     int64_t write_from_ns; /* pacing: no write before */
+    int64_t empty_ns;      /* no input was left then; 0: not known */
     enum cyc_bus_step step;
     bool is_lost;
     struct cyc_bus_counts counts;

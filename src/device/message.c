@@ -88,22 +88,39 @@ int cyc_message_send(int fd, const struct cyc_message *message, int fd_to_pass, 
     }
 }
 
-unsigned cyc_message_send_many(int fd, const struct cyc_message *messages, unsigned count)
+bool cyc_message_send_many(int fd, const struct cyc_message *messages, unsigned count)
 {
-    struct iovec parts[CYC_MESSAGE_BATCH];
-    struct mmsghdr heads[CYC_MESSAGE_BATCH] = {0};
-    const unsigned many = count < CYC_MESSAGE_BATCH ? count : CYC_MESSAGE_BATCH;
-    for (unsigned i = 0; i < many; i++) {
-        parts[i] = (struct iovec){.iov_base = (void *)(uintptr_t)&messages[i],
-                                  .iov_len = sizeof messages[i]};
-        heads[i].msg_hdr.msg_iov = &parts[i];
-        heads[i].msg_hdr.msg_iovlen = 1;
-    }
-    int sent = -1;
+    ssize_t sent = -1;
     do {
-        sent = sendmmsg(fd, heads, many, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = send(fd, messages, count * sizeof *messages, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    return sent > 0 ? (unsigned)sent : 0;
+    return sent > 0;
+}
+
+int cyc_message_receive_many(int fd, struct cyc_message messages[CYC_MESSAGE_BATCH],
+                             unsigned *count, struct cyc_err *err)
+{
+    const size_t room = CYC_MESSAGE_BATCH * sizeof *messages;
+    ssize_t size = -1;
+    *count = 0;
+    do {
+        size = recv(fd, messages, room, MSG_DONTWAIT | MSG_TRUNC);
+    } while (size < 0 && errno == EINTR);
+    if (size < 0 && errno == EAGAIN) {
+        return cyc_err_set(err, CYC_E_TIMEOUT, "no message waits");
+    }
+    if (size <= 0) {
+        return cyc_err_set(err, CYC_E_LOST, "the other process is gone");
+    }
+    if ((size_t)size > room || (size_t)size % sizeof *messages != 0) {
+        return cyc_err_set(err, CYC_E_REPLY, "messages of %zd bytes instead of %zu each", size,
+                           sizeof *messages);
+    }
+    *count = (unsigned)((size_t)size / sizeof *messages);
+    for (unsigned i = 0; i < *count; i++) {
+        messages[i].text[sizeof messages[i].text - 1] = '\0';
+    }
+    return CYC_OK;
 }
 
 static int taken_descriptor(struct msghdr *head)

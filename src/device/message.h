@@ -36,7 +36,7 @@
 #include "device/driver.h"
 
 #define CYC_MESSAGE_VERSION 1
-#define CYC_MESSAGE_BATCH   32 /* sent in one call, at most */
+#define CYC_MESSAGE_BATCH   16 /* in one datagram, at most */
 #define CYC_HEARTBEAT_NS    (200 * CYC_MS_NS)
 #define CYC_LEASE_NS        (800 * CYC_MS_NS)
 #define CYC_BUS_CALL_MAX_NS (400 * CYC_MS_NS) /* of an electrical instrument */
@@ -98,12 +98,15 @@ struct cyc_message {
  * when it is gone. fd_to_pass -1: none. */
 int cyc_message_send(int fd, const struct cyc_message *message, int fd_to_pass,
                      struct cyc_err *err);
-/* Sends several, one datagram each, in one call: the other side is woken once. Returns how many of
- * them, from the first, the other side has taken. */
-unsigned cyc_message_send_many(int fd, const struct cyc_message *messages, unsigned count);
-/* CYC_E_TIMEOUT: nothing waits; CYC_E_LOST: the other side is gone; CYC_E_REPLY: no message of
- * this version. *passed_fd (may be NULL) gets a descriptor that came along, else -1; owned by the
- * caller. */
+/* Sends up to CYC_MESSAGE_BATCH of them as one datagram: the other side is woken, and reads, once.
+ * False: it does not take them, or is gone. */
+bool cyc_message_send_many(int fd, const struct cyc_message *messages, unsigned count);
+/* What cyc_message_send() or cyc_message_send_many() has sent in one go; status as below. */
+int cyc_message_receive_many(int fd, struct cyc_message messages[CYC_MESSAGE_BATCH],
+                             unsigned *count, struct cyc_err *err);
+/* CYC_E_TIMEOUT: nothing waits; CYC_E_LOST: the other side is gone; CYC_E_REPLY: not one
+ * message of this version. *passed_fd (may be NULL) gets a descriptor that came along, else -1;
+ * owned by the caller. */
 int cyc_message_receive(int fd, struct cyc_message *message, int *passed_fd, struct cyc_err *err);
 const char *cyc_message_name(uint32_t kind);
 

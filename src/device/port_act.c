@@ -663,8 +663,9 @@ static bool has_to_wait(const struct port *port, struct output *output)
 bool cyc_port_act(struct port *port, int64_t now)
 {
     bool waits = false; /* a chamber or press, whose turn comes before that of the others */
-    for (unsigned i = 1; i <= port->output_count; i++) {
-        const unsigned index = (port->turn + i) % port->output_count;
+    unsigned index = port->turn;
+    for (unsigned i = 0; i < port->output_count; i++) {
+        index = index + 1 < port->output_count ? index + 1 : 0;
         struct output *const output = &port->outputs[index];
         const bool sets = output->pending && output->command.kind == CYC_MESSAGE_ENVIRONMENT;
         waits = waits || (sets && has_to_wait(port, output));
@@ -673,7 +674,7 @@ bool cyc_port_act(struct port *port, int64_t now)
             carry_out(port, output);
             return true;
         }
-        if (output->on && now >= output->slice_ns && !output->unsafe) {
+        if (now >= output->slice_ns && output->on && !output->unsafe) {
             port->turn = index;
             next_slice(port, output);
             return true;

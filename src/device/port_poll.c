@@ -118,11 +118,13 @@ void cyc_port_pump(struct port *port)
         batch[count] = reading_message(port, &port->outputs[kept->output], kept);
         batch[count].number = number;
     }
-    /* Not all: full: later; gone: the next look at the socket says so. */
-    const unsigned taken = cyc_message_send_many(port->daemon, batch, count);
-    port->sent += taken;
+    if (!cyc_message_send_many(port->daemon, batch, count)) {
+        port->room = 0; /* full: later; gone: the next look at the socket says so */
+        return;
+    }
+    port->sent += count;
+    port->room -= count;
     port->hurries = port->hurries && port->sent < port->newest;
-    port->room = taken == count ? port->room - taken : 0;
 }
 
 void cyc_port_confirm(struct port *port, uint64_t number)
@@ -242,7 +244,8 @@ bool cyc_port_poll(struct port *port, int64_t now)
         return false;
     }
     struct unit *const unit = &port->units[output->unit];
-    struct cyc_err err = {0};
+    struct cyc_err err;
+    err.status = CYC_OK; /* the text is only read behind a failure */
     int status = cyc_port_measure(port, output, &err);
     if (status == CYC_OK && output->on && port->lease_ns > now &&
         unit->rig->driver->keepalive != NULL) {
@@ -269,7 +272,7 @@ int64_t cyc_port_next_poll_ns(const struct port *port)
     const bool in_step = port->bus != NULL && cyc_bus_is_in_step(port->bus);
     for (unsigned i = 0; i < port->output_count && in_step; i++) {
         const struct output *const output = &port->outputs[i];
-        if (is_ready(port, output) && output->due_ns < next) {
+        if (output->due_ns < next && is_ready(port, output)) {
             next = output->due_ns;
         }
     }

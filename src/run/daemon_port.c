@@ -231,10 +231,11 @@ static void take(struct daemon *daemon, unsigned index, const struct cyc_message
 
 void cyc_daemon_port_hear(struct daemon *daemon, unsigned index)
 {
-    struct cyc_message message;
+    struct cyc_message messages[CYC_MESSAGE_BATCH];
     struct link *link = &daemon->links[index];
-    for (unsigned i = 0; link->fd >= 0 && i < CYC_MESSAGES_MAX; i++) {
-        const int status = cyc_message_receive(link->fd, &message, NULL, NULL);
+    unsigned count = 0;
+    for (unsigned taken = 0; link->fd >= 0 && taken < CYC_MESSAGES_MAX; taken += count + 1) {
+        const int status = cyc_message_receive_many(link->fd, messages, &count, NULL);
         if (status == CYC_E_TIMEOUT) {
             return;
         }
@@ -244,8 +245,8 @@ void cyc_daemon_port_hear(struct daemon *daemon, unsigned index)
             lose(daemon, index);
             return;
         }
-        if (status == CYC_OK) {
-            take(daemon, index, &message);
+        for (unsigned i = 0; i < count && link->fd >= 0; i++) {
+            take(daemon, index, &messages[i]);
         }
     }
 }

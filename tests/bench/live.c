@@ -138,27 +138,35 @@ static void call(struct live *live, unsigned port)
     far_die("a port process does not listen");
 }
 
+static void take(struct live *live, unsigned port, const struct cyc_message *message)
+{
+    struct cyc_message command = {.kind = CYC_MESSAGE_APPLY, .channel = message->channel};
+    if (message->kind == CYC_MESSAGE_READING) {
+        live->confirmed[port] = message->number;
+        live->epochs[port] = message->epoch;
+    } else if (message->kind == CYC_MESSAGE_ARMED && message->status == CYC_OK) {
+        command.as.drive = (struct cyc_drive){.setpoint = {.number = ++live->number,
+                                                           .control = CYC_CONTROL_CURRENT,
+                                                           .value = RACK_CURRENT_A},
+                                              .latest_V = (double)NAN,
+                                              .backstop_low_V = (double)NAN,
+                                              .backstop_high_V = (double)NAN};
+        say(live, port, &command);
+    } else if (message->kind == CYC_MESSAGE_ARMED || message->kind == CYC_MESSAGE_TRIPPED ||
+               (message->kind == CYC_MESSAGE_APPLIED && message->status != CYC_OK)) {
+        if (message->channel >= 0) {
+            live->again_ns[message->channel] = far_now_ns() + 250 * CYC_MS_NS;
+        }
+    }
+}
+
 static void hear(struct live *live, unsigned port)
 {
-    struct cyc_message message;
-    while (cyc_message_receive(live->sockets[port], &message, NULL, NULL) == CYC_OK) {
-        struct cyc_message command = {.kind = CYC_MESSAGE_APPLY, .channel = message.channel};
-        if (message.kind == CYC_MESSAGE_READING) {
-            live->confirmed[port] = message.number;
-            live->epochs[port] = message.epoch;
-        } else if (message.kind == CYC_MESSAGE_ARMED && message.status == CYC_OK) {
-            command.as.drive = (struct cyc_drive){.setpoint = {.number = ++live->number,
-                                                               .control = CYC_CONTROL_CURRENT,
-                                                               .value = RACK_CURRENT_A},
-                                                  .latest_V = (double)NAN,
-                                                  .backstop_low_V = (double)NAN,
-                                                  .backstop_high_V = (double)NAN};
-            say(live, port, &command);
-        } else if (message.kind == CYC_MESSAGE_ARMED || message.kind == CYC_MESSAGE_TRIPPED ||
-                   (message.kind == CYC_MESSAGE_APPLIED && message.status != CYC_OK)) {
-            if (message.channel >= 0) {
-                live->again_ns[message.channel] = far_now_ns() + 250 * CYC_MS_NS;
-            }
+    struct cyc_message messages[CYC_MESSAGE_BATCH];
+    unsigned count = 0;
+    while (cyc_message_receive_many(live->sockets[port], messages, &count, NULL) == CYC_OK) {
+        for (unsigned i = 0; i < count; i++) {
+            take(live, port, &messages[i]);
         }
     }
 }

@@ -67,22 +67,34 @@ static void several_messages_arrive_in_order_as_far_as_the_peer_takes_them(void)
 {
     const struct ends ends = joined();
     static struct cyc_message batch[CYC_MESSAGE_BATCH];
+    static struct cyc_message got[CYC_MESSAGE_BATCH];
     uint64_t sent = 0;
-    for (unsigned taken = CYC_MESSAGE_BATCH; taken == CYC_MESSAGE_BATCH; sent += taken) {
+    for (bool taken = true; taken; sent += taken ? CYC_MESSAGE_BATCH : 0) {
         for (unsigned i = 0; i < CYC_MESSAGE_BATCH; i++) {
             batch[i] = (struct cyc_message){.kind = CYC_MESSAGE_READING, .number = sent + i};
         }
         taken = cyc_message_send_many(ends.a, batch, CYC_MESSAGE_BATCH);
     }
-    struct cyc_message got;
+    CU_ASSERT(sent > 0);
     uint64_t received = 0;
-    while (cyc_message_receive(ends.b, &got, NULL, NULL) == CYC_OK && got.number == received) {
-        received++;
+    unsigned count = 0;
+    while (cyc_message_receive_many(ends.b, got, &count, NULL) == CYC_OK) {
+        for (unsigned i = 0; i < count && got[i].number == received; i++) {
+            received++;
+        }
     }
     CU_ASSERT_EQUAL(received, sent);
-    CU_ASSERT_EQUAL(cyc_message_send_many(ends.a, batch, 2), 2);
+    CU_ASSERT_TRUE(cyc_message_send_many(ends.a, batch, 2));
+    CU_ASSERT_TRUE(cyc_message_send_many(ends.a, batch, 1));
+    CU_ASSERT_EQUAL(cyc_message_send(ends.a, batch, -1, NULL), CYC_OK);
+    CU_ASSERT_EQUAL(cyc_message_receive(ends.b, got, NULL, NULL), CYC_E_REPLY); /* two */
+    CU_ASSERT_EQUAL(cyc_message_receive(ends.b, got, NULL, NULL), CYC_OK);
+    CU_ASSERT_EQUAL(cyc_message_receive_many(ends.b, got, &count, NULL), CYC_OK);
+    CU_ASSERT_EQUAL(count, 1);
+    CU_ASSERT_EQUAL(cyc_message_receive_many(ends.b, got, &count, NULL), CYC_E_TIMEOUT);
     (void)close(ends.b);
-    CU_ASSERT_EQUAL(cyc_message_send_many(ends.a, batch, 2), 0);
+    CU_ASSERT_FALSE(cyc_message_send_many(ends.a, batch, 2));
+    CU_ASSERT_EQUAL(cyc_message_receive_many(ends.a, got, &count, NULL), CYC_E_LOST);
     (void)close(ends.a);
 }
 
@@ -95,6 +107,14 @@ static void a_message_of_another_size_is_refused(void)
     CU_ASSERT_EQUAL(cyc_message_receive(ends.b, &got, NULL, NULL), CYC_E_REPLY);
     CU_ASSERT(send(ends.a, bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes);
     CU_ASSERT_EQUAL(cyc_message_receive(ends.b, &got, NULL, NULL), CYC_E_REPLY);
+    static const char too_many[(CYC_MESSAGE_BATCH + 1) * sizeof(struct cyc_message)];
+    static struct cyc_message many[CYC_MESSAGE_BATCH];
+    unsigned count = 1;
+    CU_ASSERT(send(ends.a, bytes, 12, 0) == 12);
+    CU_ASSERT_EQUAL(cyc_message_receive_many(ends.b, many, &count, NULL), CYC_E_REPLY);
+    CU_ASSERT_EQUAL(count, 0);
+    CU_ASSERT(send(ends.a, too_many, sizeof too_many, 0) == (ssize_t)sizeof too_many);
+    CU_ASSERT_EQUAL(cyc_message_receive_many(ends.b, many, &count, NULL), CYC_E_REPLY);
     part(&ends);
 }
 

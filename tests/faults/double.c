@@ -181,11 +181,40 @@ static void drive(struct double_daemon *self, unsigned channel)
           (struct cyc_setpoint){.control = CYC_CONTROL_CURRENT, .value = self->current_A});
 }
 
+static void take(struct double_daemon *self, unsigned port, const struct cyc_message *message)
+{
+    if (message->kind != CYC_MESSAGE_READING) {
+        (void)fprintf(self->log, "%lld %s channel %d status %d %s\n", (long long)message->t_ns,
+                      cyc_message_name(message->kind), message->channel, message->status,
+                      message->text);
+    }
+    if (message->kind == CYC_MESSAGE_TRIPPED && message->channel >= 0) {
+        self->refused[message->channel] = true;
+    }
+    const bool back = message->kind == CYC_MESSAGE_LINK && message->status == CYC_OK;
+    for (unsigned i = 0; back && i < self->rig->channel_count; i++) {
+        const bool its = self->rig->channels[i].cycler == message->instrument;
+        self->refused[i] |= its && strcmp(self->mode, "eager") == 0;
+    }
+    const bool idle = strcmp(self->mode, "idle") == 0;
+    if (message->kind == CYC_MESSAGE_ARMED && message->status != CYC_OK && message->channel >= 0 &&
+        message->channel < (int32_t)self->rig->channel_count) {
+        self->refused[message->channel] = true; /* tried again */
+    }
+    if (message->kind == CYC_MESSAGE_ARMED && message->status == CYC_OK && !idle) {
+        drive(self, (unsigned)message->channel);
+    } else if (message->kind == CYC_MESSAGE_READING) {
+        struct cyc_message confirm = {.kind = CYC_MESSAGE_CONFIRM, .number = message->number};
+        say(self, port, &confirm);
+    }
+}
+
 static void hear(struct double_daemon *self, unsigned port)
 {
-    struct cyc_message message;
+    struct cyc_message messages[CYC_MESSAGE_BATCH];
+    unsigned count = 0;
     for (;;) {
-        const int status = cyc_message_receive(self->ports[port], &message, NULL, NULL);
+        const int status = cyc_message_receive_many(self->ports[port], messages, &count, NULL);
         if (status == CYC_E_LOST) {
             (void)close(self->ports[port]);
             self->ports[port] = -1;
@@ -193,29 +222,8 @@ static void hear(struct double_daemon *self, unsigned port)
         if (status != CYC_OK) {
             return;
         }
-        if (message.kind != CYC_MESSAGE_READING) {
-            (void)fprintf(self->log, "%lld %s channel %d status %d %s\n", (long long)message.t_ns,
-                          cyc_message_name(message.kind), message.channel, message.status,
-                          message.text);
-        }
-        if (message.kind == CYC_MESSAGE_TRIPPED && message.channel >= 0) {
-            self->refused[message.channel] = true;
-        }
-        const bool back = message.kind == CYC_MESSAGE_LINK && message.status == CYC_OK;
-        for (unsigned i = 0; back && i < self->rig->channel_count; i++) {
-            const bool its = self->rig->channels[i].cycler == message.instrument;
-            self->refused[i] |= its && strcmp(self->mode, "eager") == 0;
-        }
-        const bool idle = strcmp(self->mode, "idle") == 0;
-        if (message.kind == CYC_MESSAGE_ARMED && message.status != CYC_OK && message.channel >= 0 &&
-            message.channel < (int32_t)self->rig->channel_count) {
-            self->refused[message.channel] = true; /* tried again */
-        }
-        if (message.kind == CYC_MESSAGE_ARMED && message.status == CYC_OK && !idle) {
-            drive(self, (unsigned)message.channel);
-        } else if (message.kind == CYC_MESSAGE_READING) {
-            struct cyc_message confirm = {.kind = CYC_MESSAGE_CONFIRM, .number = message.number};
-            say(self, port, &confirm);
+        for (unsigned i = 0; i < count; i++) {
+            take(self, port, &messages[i]);
         }
     }
 }
