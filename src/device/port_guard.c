@@ -99,15 +99,10 @@ static bool is_beyond(const struct band *band, bool *far)
 {
     const double width = band->high - band->low;
     const double scale = isfinite(width) ? width : fmax(fabs(band->low), fabs(band->high));
-    double beyond = -INFINITY;
-    if (!isnan(band->low)) {
-        beyond = fmax(beyond, band->low - band->value - SLACK * fabs(band->low));
-    }
-    if (!isnan(band->high)) {
-        beyond = fmax(beyond, band->value - band->high - SLACK * fabs(band->high));
-    }
-    *far = beyond > FAR * scale;
-    return beyond > 0.0;
+    const double below = band->low - band->value - SLACK * fabs(band->low);   /* NaN: no bound */
+    const double above = band->value - band->high - SLACK * fabs(band->high); /* likewise */
+    *far = below > FAR * scale || above > FAR * scale;
+    return below > 0.0 || above > 0.0;
 }
 
 static void say_beyond(const struct band *band, char *text, size_t size)

@@ -84,7 +84,7 @@ bool cyc_port_has_unsent(const struct port *port)
 static bool waits_for_more(const struct port *port, int64_t now)
 {
     const struct kept *const first = &port->ring[(port->sent + 1) % port->ring_size];
-    return !port->hurries && now - first->t_ns < HOLD_NS && cyc_port_next_poll_ns(port) <= now;
+    return !port->hurries && now - first->t_ns < HOLD_NS && cyc_port_is_behind(port, now);
 }
 
 /* The kernel is asked only when what it answered last has been used up. */
