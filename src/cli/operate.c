@@ -392,16 +392,20 @@ int cyc_cli_restart(int argc, char **argv)
 {
     struct words words;
     struct cyc_err err = {0};
-    int exit_code = read_words(argc, argv, restart_options,
-                               "cyclostat restart --rig RIG [--rate N]\n\n"
-                               "After an upgrade: all runs rest, the daemon ends, and the new\n"
-                               "program takes its place. After a shutdown, or when the computer\n"
-                               "was off: starts the rig's processes; with emulated instruments\n"
-                               "--rate N as in `cyclostat run`.\n\n"
-                               "Either way each run goes on as the `after_interruption` of its\n"
-                               "step says. That is `hold` where nothing is stated: then it waits\n"
-                               "for `cyclostat resume`.\n",
-                               &words);
+    int exit_code =
+        read_words(argc, argv, restart_options,
+                   "cyclostat restart --rig RIG [--rate N]\n\n"
+                   "After an upgrade: all runs rest, the daemon ends, and the new\n"
+                   "program takes its place. After a shutdown, or when the computer\n"
+                   "was off: starts the rig's processes; with emulated instruments\n"
+                   "--rate N as in `cyclostat run`.\n\n"
+                   "Where a daemon is replaced, each run goes on by itself when all is\n"
+                   "found as it was left: instrument, protections, cell, limits, and a\n"
+                   "gap within `max_gap`. Else, for a pulse, sweep, profile or\n"
+                   "impedance, and after a shutdown, it goes on as the\n"
+                   "`after_interruption` of its step says. That is `hold` where nothing\n"
+                   "is stated: then it waits for `cyclostat resume`.\n",
+                   &words);
     if (exit_code < 0 && words.live.channel_name != NULL) {
         exit_code = cyc_cli_usage(argv[0], "it is for all channels of a rig; leave '%s' out",
                                   words.live.channel_name);

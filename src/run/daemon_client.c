@@ -152,6 +152,20 @@ static void serve_channel(struct daemon *daemon, unsigned index, const struct cy
     cyc_daemon_client_done(daemon, (int)index, CYC_E_UNSUPPORTED, "no such request");
 }
 
+static void leave(struct daemon *daemon, unsigned index)
+{
+    const struct ucred *peer = &daemon->clients[index].peer;
+    char who[64];
+    (void)snprintf(who, sizeof who, "uid %u pid %d", peer->uid, peer->pid);
+    for (unsigned c = 0; c < daemon->rig->channel_count; c++) {
+        if (daemon->channels[c].live != NULL) {
+            cyc_live_leave(daemon->channels[c].live, who, daemon->now_ns);
+        }
+    }
+    cyc_daemon_log(daemon, "ends for its successor, by %s", who);
+    daemon->ending = true;
+}
+
 static void serve(struct daemon *daemon, unsigned index, struct cyc_request *request)
 {
     request->channel[sizeof request->channel - 1] = '\0';
@@ -161,10 +175,8 @@ static void serve(struct daemon *daemon, unsigned index, struct cyc_request *req
         cyc_daemon_client_done(daemon, (int)index, CYC_E_UNSUPPORTED,
                                "the daemon is of another version; `cyclostat restart` renews it");
     } else if (request->kind == CYC_REQUEST_UPGRADE) {
-        cyc_daemon_log(daemon, "ends for its successor, by uid %u",
-                       daemon->clients[index].peer.uid);
+        leave(daemon, index);
         cyc_daemon_client_done(daemon, (int)index, CYC_OK, "");
-        daemon->ending = true;
     } else if (request->kind == CYC_REQUEST_STATUS && request->channel[0] == '\0') {
         all_status(daemon, index);
     } else {

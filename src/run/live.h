@@ -127,6 +127,8 @@ int64_t cyc_live_wake_ns(const struct cyc_live *live); /* INT64_MAX: nothing is 
  * why it makes no sense now. */
 int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char *who,
                       int64_t now_ns, struct cyc_err *err);
+/* `who` restarts the daemon: noted in the journal, for the next one. */
+void cyc_live_leave(struct cyc_live *live, const char *who, int64_t now_ns);
 /* Ends the run at once, outputs off, without `finally`. OFF is not sent to another instrument that
  * answers in the place of the run's. */
 void cyc_live_abort(struct cyc_live *live, const char *why, int64_t now_ns);

@@ -14,6 +14,7 @@ struct cyc_live_past {
     struct cyc_identity then; /* of the cycler */
     uint64_t epoch;           /* of its port process */
     char held_why[256];       /* "": it was not held then */
+    bool planned;             /* a person has restarted the daemon */
     /* since then */
     int64_t since_ns, interrupted_ns; /* the circuit was opened; 0: not yet */
     bool fresh, tripped, unknown_time;

@@ -68,6 +68,9 @@ static void fill_past(const struct cyc_live *live, const struct cyc_sample *last
     facts->has_step = step != NULL && cyc_session_state(live->session) != CYC_STATE_IDLE;
     facts->wish = step != NULL ? step->after_interruption : CYC_INTERRUPTION_HOLD;
     facts->max_gap_ns = step != NULL ? step->max_gap_ns : 0;
+    facts->resumable =
+        step != NULL && (step->mode < CYC_MODE_SWEEP || step->mode > CYC_MODE_IMPEDANCE);
+    facts->planned = past->planned;
 }
 
 /* What the same port process reported before is none. */
@@ -100,6 +103,7 @@ static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *f
     const struct cyc_step *step = cyc_session_step(live->session);
     facts->now = merge->cycler;
     facts->now.power_on = merge->cycler.power_on && is_news(live);
+    facts->same_port = past->epoch != 0 && past->port_epoch == past->epoch;
     facts->link_up = merge->linked && (live->is_armed || past->arm_status != CYC_OK);
     facts->other = merge->linked ? "" : merge->other;
     facts->arm_status = past->arm_status;

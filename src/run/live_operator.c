@@ -110,6 +110,17 @@ int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char 
     return CYC_OK;
 }
 
+/* Not where something else has happened already that is still to be judged. */
+void cyc_live_leave(struct cyc_live *live, const char *who, int64_t now_ns)
+{
+    const struct cyc_session_store *store = &live->options.store;
+    live->now_ns = now_ns;
+    if (live->state == CYC_LIVE_RUNNING && !live->strayed && !live->tripped) {
+        (void)store->event(store->context, cyc_live_run_time_ns(live, now_ns), who, "restart",
+                           "restarted by a person: it rests until the next daemon is there", NULL);
+    }
+}
+
 /* Who answers in the place of the run's instrument; nothing is added when it is that one, nobody
  * does, or the run has never had one. */
 static void put_other(const struct cyc_live *live, struct cyc_text *text)

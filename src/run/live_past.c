@@ -181,7 +181,9 @@ void cyc_live_past_start(struct cyc_live *live)
         return;
     }
     live->past->since_ns = live->now_ns;
-    live->past->cause = resume->kind == CYC_ABSENCE_PROGRAM
+    live->past->planned = resume->kind == CYC_ABSENCE_PROGRAM && resume->journal.restarted;
+    live->past->cause = live->past->planned ? "the program was restarted by a person, and gone"
+                        : resume->kind == CYC_ABSENCE_PROGRAM
                             ? "the program was gone"
                             : "the machine was off, or started anew";
     live->past->rig_then = resume->journal.rig_channel_json;

@@ -62,6 +62,10 @@ struct cyc_resume_facts {
     bool has_step; /* one was interrupted; else it was between two */
     enum cyc_interruption wish;
     int64_t max_gap_ns;
+    bool resumable; /* it can be gone on with: no pulse, sweep, profile, impedance */
+    /* who ended the daemon */
+    bool planned;   /* a person, by `restart`: the wish is for what nobody planned */
+    bool same_port; /* the port process that had the instrument then has had it ever since */
 };
 
 enum cyc_resume_action { CYC_RESUME_HOLD, CYC_RESUME_CONTINUE, CYC_RESUME_RESTART };

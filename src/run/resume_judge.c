@@ -242,14 +242,32 @@ static void temperature(struct gate *gate)
 
 /* ---- The wish -------------------------------------------------------------------------------- */
 
+/* A person has restarted the daemon, and nothing else has happened: what the step wishes after an
+ * interruption that nobody planned is not asked. */
+static bool is_planned(const struct cyc_resume_facts *facts)
+{
+    return facts->planned && facts->same_port && facts->resumable;
+}
+
+static void hold(struct gate *gate)
+{
+    const struct cyc_resume_facts *facts = gate->facts;
+    if (facts->planned && !facts->same_port) {
+        no(gate, "the process of its port was replaced as well, and ");
+    } else if (facts->planned) {
+        no(gate, "a step of this kind cannot be gone on with, and ");
+    }
+    no(gate, "the step says after_interruption: hold");
+}
+
 static enum cyc_resume_action wanted(struct gate *gate)
 {
-    if (!gate->facts->has_step) {
-        return CYC_RESUME_CONTINUE; /* the next step begins as it would have begun */
+    if (!gate->facts->has_step || is_planned(gate->facts)) {
+        return CYC_RESUME_CONTINUE; /* between two, the next begins as it would have begun */
     }
     switch (gate->facts->wish) {
     case CYC_INTERRUPTION_HOLD:
-        no(gate, "the step says after_interruption: hold");
+        hold(gate);
         return CYC_RESUME_HOLD;
     case CYC_INTERRUPTION_CONTINUE:
         return CYC_RESUME_CONTINUE;

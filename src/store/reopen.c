@@ -39,6 +39,7 @@ static const char journal_query[] =
     " (SELECT CASE WHEN what = 'gap' AND why LIKE 'hold: %'"
     "   AND why NOT LIKE '%; resumed by an operator' THEN substr(why, 7) ELSE '' END"
     "   FROM event WHERE what IN ('gap', 'command') ORDER BY id DESC LIMIT 1),"
+    " (SELECT what = 'restart' FROM event ORDER BY id DESC LIMIT 1),"
     " run.data_file, mark.data_file, length, xxh64, row_count, t_ns, boot_id, state, "
     "host, epoch, reading"
     " FROM run JOIN mark ON mark.one = run.one";
@@ -72,6 +73,7 @@ static void read_row(struct cyc_columns *columns, struct cyc_run_journal *journa
     journal->open_step = (uint32_t)cyc_column_integer(columns);
     journal->open_start_ns = cyc_column_integer(columns);
     journal->held_why = copy_text(columns, failed);
+    journal->restarted = cyc_column_integer(columns) != 0;
     (void)cyc_copy(journal->first_file, sizeof journal->first_file, cyc_column_text(columns));
     (void)cyc_copy(journal->data_file, sizeof journal->data_file, cyc_column_text(columns));
     journal->length = (uint64_t)cyc_column_integer(columns);

@@ -143,6 +143,7 @@ struct cyc_run_journal {
     uint32_t open_step; /* count of a step without a result; 0: none */
     int64_t open_start_ns;
     char *held_why; /* of the last gap, where a person has not spoken since; "": not held */
+    bool restarted; /* nothing was noted since a person restarted its daemon */
     /* the mark */
     char data_file[160]; /* name of the part it stands in */
     uint64_t length, row_count, epoch, reading_number;

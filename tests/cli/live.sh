@@ -188,6 +188,44 @@ state running > "$folder/said" || fail "it is not said to run: $("$cyclostat" st
 within 5 state free || fail "not free after all"
 "$cyclostat" shutdown > "$folder/out" || fail "cannot shut down an idle rig"
 
+# An upgrade: the daemon is replaced, and a run whose step would hold after what nobody planned goes on, with the output
+# off no longer than its gap, and all of its charge known. Where the port is replaced as well, the step's word counts.
+protocol "$folder/upgrade.yaml" '{charge: C/5, cutoff: 200 min}'
+first=$(wc -l < "$folder/truth")
+run "$folder/upgrade.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start a run to upgrade under"
+within 5 truth "current 0.0005" || fail "it has no current"
+before=$(wc -l < "$folder/truth")
+"$cyclostat" restart || fail "cannot restart"
+anew() { tail -n +$((before + 1)) "$folder/truth" | grep ' output 0 '; }
+on_again() { anew | grep -q 'output 0 current 0.0005'; }
+within 10 on_again || fail "it does not go on after the restart: $("$cyclostat" status)"
+last=$("$cyclostat" show last --json | jq -r .run.folder)
+journal() { sqlite3 -readonly -separator ' ' "$last/journal.sqlite" "$1"; }
+[ "$(journal "SELECT why FROM event WHERE what = 'restart' AND who LIKE 'uid %'")" = \
+    "restarted by a person: it rests until the next daemon is there" ] || fail "not noted: $(journal 'SELECT * FROM event')"
+journal 'SELECT cause, verdict, (end_ns - start_ns) / 1e9, estimate_Ah, bound_Ah FROM gap' > "$folder/gap"
+grep -q '^the program was restarted by a person, and gone continue ' "$folder/gap" || fail "the gap: $(cat "$folder/gap")"
+anew > "$folder/anew"
+awk 'NR == FNR { gap = $(NF - 2); known = ($NF <= 0.0005 * gap / 3600 / 2); next }
+    / open/ && !off { off = $1 } /current 0.0005/ && !on { on = $1 }
+    END { exit !(known && off && on > off && (on - off) / 1e9 * 50 <= gap + 50) }' "$folder/gap" "$folder/anew" ||
+    fail "the gap is not what the output was off: $(cat "$folder/gap" "$folder/anew")"
+sleep 0.5 # some charge that is sure
+"$cyclostat" shutdown --runs-stay > "$folder/out" || fail "cannot shut down under it"
+"$cyclostat" restart --rate 50 || fail "cannot start again after that"
+within 10 state held || fail "it goes on although its port was replaced: $("$cyclostat" status)"
+"$cyclostat" status > "$folder/said"
+grep -q "port was replaced as well, and the step says after_interruption: hold" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+"$cyclostat" stop A1 || fail "cannot stop what is held"
+within 5 state free || fail "not free after the upgrade"
+journal 'SELECT charge_Ah, (SELECT sum(bound_Ah) FROM gap) FROM step' > "$folder/charge"
+tail -n +$((first + 1)) "$folder/truth" | grep ' output 0 ' > "$folder/anew"
+awk 'NR == FNR { charge = $1; bound = $2; next }
+    on { sum += on * ($1 - at) / 3.6e12 * 50 } { on = /current 0.0005/ ? 0.0005 : 0; at = $1 }
+    END { d = charge - sum; print charge, bound, sum; exit !(sum > 0 && d < bound + 0.05 * sum && -d < bound + 0.05 * sum) }' \
+    "$folder/charge" "$folder/anew" > "$folder/said" || fail "charge, bound, and what has flowed: $(cat "$folder/said")"
+"$cyclostat" shutdown > "$folder/out" || fail "cannot shut down after the upgrade"
+
 # A broken limit of the channel latches it: whoever looks is told what to do, until it was done.
 last=$("$cyclostat" show last --json | jq -r .run.data_file)
 below=$(awk -F, 'NR > 1 && $2 != "" { V = $2 } END { printf "%.3f", V - 0.02 }' "$last")

@@ -43,6 +43,8 @@ static struct cyc_resume_facts legal(void)
         .has_step = true,
         .wish = CYC_INTERRUPTION_CONTINUE,
         .max_gap_ns = 600 * CYC_S_NS,
+        .resumable = true,
+        .same_port = true,
     };
 }
 
@@ -223,6 +225,52 @@ static void what_only_looks_odd_goes_on(void)
     CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_HOLD);
 }
 
+static void what_a_person_restarted_goes_on_whatever_the_step_says(void)
+{
+    struct cyc_resume_verdict verdict;
+    struct cyc_resume_facts facts = legal();
+    facts.planned = true;
+    facts.wish = CYC_INTERRUPTION_HOLD;
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_CONTINUE);
+    CYC_SAME(verdict.why, "");
+    facts.wish = CYC_INTERRUPTION_RESTART; /* nothing of the step is lost */
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_CONTINUE);
+}
+
+static void what_else_happened_in_a_restart_goes_by_the_usual_rules(void)
+{
+    struct cyc_resume_verdict verdict;
+    for (size_t i = 0; i < sizeof mismatches / sizeof mismatches[0] - 1; i++) { /* but the wish */
+        struct cyc_resume_facts facts = legal();
+        facts.planned = true;
+        mismatches[i].bend(&facts);
+        cyc_resume_judge(&facts, &verdict);
+        CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_HOLD);
+        CU_ASSERT_PTR_NOT_NULL(strstr(verdict.why, mismatches[i].why));
+    }
+    struct cyc_resume_facts facts = legal();
+    facts.planned = true;
+    facts.wish = CYC_INTERRUPTION_HOLD;
+    facts.same_port = false;
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_HOLD);
+    CU_ASSERT_PTR_NOT_NULL(strstr(verdict.why, "port was replaced"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(verdict.why, "after_interruption: hold"));
+    facts.wish = CYC_INTERRUPTION_RESTART;
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_RESTART);
+    facts.same_port = true;
+    facts.resumable = false; /* a pulse that has rested in between is another pulse */
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_RESTART);
+    facts.wish = CYC_INTERRUPTION_HOLD;
+    cyc_resume_judge(&facts, &verdict);
+    CU_ASSERT_EQUAL(verdict.action, CYC_RESUME_HOLD);
+    CU_ASSERT_PTR_NOT_NULL(strstr(verdict.why, "of this kind"));
+}
+
 /* ---- What the host remembers ------------------------------------------------------------------
  */
 
@@ -277,6 +325,8 @@ const struct cyc_check cyc_check_resume[] = {
     CYC_CHECK(the_legal_case_goes_on_as_the_step_wishes),
     CYC_CHECK(every_mismatch_holds_the_run_and_says_why),
     CYC_CHECK(what_only_looks_odd_goes_on),
+    CYC_CHECK(what_a_person_restarted_goes_on_whatever_the_step_says),
+    CYC_CHECK(what_else_happened_in_a_restart_goes_by_the_usual_rules),
     CYC_CHECK(what_the_host_remembers_comes_back),
     {0},
 };
