@@ -498,6 +498,7 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
     }
     if (message->kind == CYC_MESSAGE_READING) {
         on_reading(live, message);
+        cyc_live_told_reading(live, message);
         return;
     }
     if (message->kind == CYC_MESSAGE_LINK) {

@@ -197,10 +197,22 @@ static int host_environment(void *context, const struct cyc_environment *environ
     if (live->replaying) {
         return CYC_OK;
     }
-    live->environment = *environment;
+    /* What has not gone out yet is not forgotten for what comes after it. */
+    live->environment = live->environment_wanted
+                            ? *cyc_core_environment(cyc_session_core(live->session))
+                            : *environment;
     live->environment_wanted = true;
     cyc_live_gate_pump(live);
     return CYC_OK;
+}
+
+void cyc_live_gate_surround(struct cyc_live *live)
+{
+    const struct cyc_environment *asked = cyc_core_environment(cyc_session_core(live->session));
+    if (isfinite(asked->temperature_degC) || asked->temperature_off ||
+        isfinite(asked->pressure_Pa) || asked->pressure_off) {
+        (void)host_environment(live, asked, NULL);
+    }
 }
 
 /* Past everything that waits or is in flight. */
@@ -285,6 +297,8 @@ void cyc_live_gate_applied(struct cyc_live *live, const struct cyc_message *mess
         live->environment_count -= live->environment_count > 0 ? 1 : 0;
         if (message->status != CYC_OK) {
             cyc_live_trip(live, CYC_REPLY_FAILED, "chamber or press: %s", message->text);
+        } else {
+            cyc_live_told_carried_out(live, message->t_ns);
         }
         cyc_live_gate_pump(live);
         return;

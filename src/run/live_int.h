@@ -48,6 +48,11 @@ struct cyc_live_past {
     int64_t back_ns, off_ns;
 };
 
+struct cyc_live_told {
+    bool was_on;
+    unsigned odd; /* readings in a row that are not as told */
+};
+
 struct cyc_live {
     struct cyc_live_options options;
     const struct cyc_rig *rig; /* borrowed */
@@ -79,6 +84,10 @@ struct cyc_live {
     struct cyc_environment environment;
     unsigned environment_count; /* commands that wait for their answer */
     int64_t environment_ns;
+
+    /* ---- chamber and press, as they were told (live_told.c) ---- */
+    int64_t told_ns;              /* the last command was carried out; 0: there was none */
+    struct cyc_live_told told[2]; /* since then; chamber, press */
 
     /* ---- what came in ---- */
     bool fed; /* the executor saw an event that the store does not know of yet */
@@ -143,6 +152,10 @@ const char *cyc_live_away_resume(struct cyc_live *live);
 /* The run is to end while the instrument is away. */
 void cyc_live_away_close(struct cyc_live *live);
 
+/* live_told.c: a reading of chamber or press; found otherwise than told, the run is held */
+void cyc_live_told_reading(struct cyc_live *live, const struct cyc_message *message);
+void cyc_live_told_carried_out(struct cyc_live *live, int64_t t_ns);
+
 /* live_left.c: of the step; CYC_NEVER: not known */
 int64_t cyc_live_left_ns(const struct cyc_live *live);
 
@@ -179,6 +192,9 @@ void cyc_live_gate_tick(struct cyc_live *live);
 int64_t cyc_live_gate_wake_ns(const struct cyc_live *live);
 /* Opens the circuit under no setpoint's number: before the first step. */
 void cyc_live_gate_open(struct cyc_live *live);
+/* Chamber and press once more to what was asked for last: they may have come back from a power cut
+ * with something else in mind. */
+void cyc_live_gate_surround(struct cyc_live *live);
 /* A reading has come: a sweep goes on by a step. */
 void cyc_live_gate_sweep(struct cyc_live *live);
 /* To the port of the channel's cycler; SAFE and DISARM not for one that was not recognised. */

@@ -195,6 +195,9 @@ static void go_on(struct cyc_live *live, enum cyc_resume_action action, int64_t 
     cyc_live_past_free(live);
     live->held = hold && !in_step;
     if (!live->held) {
+        if (!in_step) { /* else the executor does */
+            cyc_live_gate_surround(live);
+        }
         const int status = cyc_session_let_go(live->session, t_ns, &err);
         live->fed = true;
         cyc_live_settle(live, status, &err);

@@ -102,6 +102,7 @@ int cyc_live_operator(struct cyc_live *live, enum cyc_operator word, const char 
         struct cyc_err failed = {0};
         live->held = false;
         live->source_ns = 0;
+        cyc_live_gate_surround(live);
         const int status = cyc_session_let_go(live->session, event.t_ns, &failed);
         cyc_live_settle(live, status, &failed);
         return CYC_OK;

@@ -2,7 +2,9 @@
 # Instruments that are gone in the midst of a charge, and come back: port processes killed, cables
 # pulled, lines that are mute, power that fails. Each is an interruption, and goes on or holds as the
 # step says; the charge is held against the truth of the instrument. What somebody did at the
-# instrument, by its output key, is never undone by itself, also where nobody saw it.
+# instrument, by its output key, is never undone by itself, also where nobody saw it. A chamber that
+# has lost its power, and is back at a setpoint of its own before anybody missed it, holds the run as
+# well, and is told again by a person's word alone.
 #
 #   away.sh CYCLOSTAT
 source "$(dirname "$0")/lib.sh"
@@ -15,6 +17,7 @@ ask() { sqlite3 -readonly "$(cat "$folder/run.$1")/journal.sqlite" "$2"; }
 gap() { ask "$1" 'SELECT verdict FROM gap ORDER BY id DESC LIMIT 1' | grep -E "$2" || ask "$1" 'SELECT * FROM gap'; }
 gaps() { [ "$(ask "$1" 'SELECT count(*) FROM gap')" -eq "$2" ] || { ask "$1" 'SELECT * FROM gap'; return 1; }; }
 
+not() { ! "$@"; }
 name_at() { [ "$1" = 0 ] && echo keithley_2400 || echo "keithley_2400#$(($1 + 1))"; }
 number_of() { printf '%s\n' "${channels[@]}" | awk -v c="$1" '$1 == c {print NR - 1}'; }
 stays_open() { # <channel>: since it was driven its output has changed once, by the key
@@ -28,35 +31,41 @@ stays_open() { # <channel>: since it was driven its output has changed once, by 
         END { exit !(driven && changes == 1 && is == "open") }' "$folder/truth"
 }
 
-channels=(killed asked pulled reset mute key both)
+channels=(killed asked pulled reset mute key both dip)
 {
     echo "cyclostat_rig: 1"
     echo "name: away"
     echo "ports:"
     for c in "${channels[@]}"; do echo "  $c: {address: $folder/$c.tty}"; done
+    echo "  oven: {address: $folder/oven.tty}"
     echo "instruments:"
     for c in "${channels[@]}"; do
         echo "  smu-$c: {driver: keithley_2400, port: $c, poll: 200 ms, accept: no_watchdog}"
     done
+    echo "  oven1: {driver: espec_p300, port: oven, poll: 1 s}"
     echo "channels:"
     for c in "${channels[@]}"; do
-        echo "  $c: {cycler: smu-$c, limits: {voltage: [2 V, 5 V], current: 50 mA}}"
+        chamber=
+        [ "$c" = dip ] && chamber="chamber: oven1, "
+        echo "  $c: {cycler: smu-$c, ${chamber}limits: {voltage: [2 V, 5 V], current: 50 mA}}"
     done
 } > "$CYCLOSTAT_RIG"
 cp "$(dirname "$0")/small_cell.yaml" "$folder/cell.yaml"
-protocol() { # <file> <after the step's cutoff>
+protocol() { # <file> <after the step's cutoff> [a step before it]
     cat > "$folder/$1.yaml" << END
 cyclostat: 1
 name: $1
 limits: {voltage: [2.4 V, 4.5 V], current: 3 C}
 record: {every: 2 s}
-method:
+method:${3:-}
   - {charge: C/4, cutoff: [4.4 V, 5 min]$2}
   - {rest: 10 s}
 END
 }
 protocol goes_on ", after_interruption: continue, max_gap: 10 min"
 protocol waits ""
+protocol warm ", after_interruption: continue, max_gap: 10 min" '
+  - {temperature: 30 degC, wait: no}'
 
 arguments=()
 for c in "${channels[@]}"; do
@@ -66,17 +75,30 @@ done
     --fault "unplug:link=3,at=7,for=1" --fault "reset:unit=3,at=7.5,times=1" \
     --fault "mute:unit=4,p=1,at=7,for=4" --fault "knob:unit=5,at=7,times=1" \
     --fault "unplug:link=6,at=7,for=1" --fault "knob:unit=6,at=7.5,times=1" "${arguments[@]}" > "$folder/emulator" 2>&1 &
-emulator=$!
+emulators=$!
+switch_on() { # <truth>: the chamber, at 25 degC of its own
+    "$cyclostat" emulate --cell "$folder/cell.yaml" --rate $rate --truth "$1" \
+        "espec_p300[set=25]=$folder/oven.tty" > "$folder/oven" 2>&1 &
+    oven=$!
+    emulator="$emulators $oven"
+}
+switch_on "$folder/truth.before"
+expect "the chamber begins" within 5 grep -q ready "$folder/oven"
 expect "the emulators begin" within 5 grep -q ready "$folder/emulator"
 for c in "${channels[@]}"; do
     what=goes_on
     [ "$c" = asked ] && what=waits
+    [ "$c" = dip ] && what=warm
     "$cyclostat" run "$folder/$what.yaml" --channel "$c" --cell "$folder/cell.yaml" --rate $rate --detach \
         > "$folder/said" 2>&1 || { cat "$folder/said"; exit 1; }
     awk '/^run / {print $2}' "$folder/said" > "$folder/run.$c"
 done
 for c in "${channels[@]}"; do expect "$c runs" within 5 state "$c" running; done
+expect "dip: the chamber is told" within 5 grep -q 'TEMP, S30.0' "$folder/truth.before"
 sleep 1
+kill "$oven"
+wait "$oven"
+switch_on "$folder/truth.after"
 for c in killed asked; do
     kill -9 "$(pgrep -P "$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders)" -f -- "--port $c")"
 done
@@ -89,6 +111,7 @@ expect "asked: and shown so" state asked held
 expect "asked: until an operator speaks" "$cyclostat" resume asked
 expect "asked: then it goes on" within 3 state asked running
 pressed="the output was switched off at the instrument; look at the cell, then .cyclostat resume. goes on"
+expect "dip: held once its setpoint was read twice" within 8 why dip "oven1 is set to 25 degC instead of the 30 degC"
 expect "pulled: held meanwhile" within 8 state pulled held
 expect "pulled: and told why" why pulled "smu-pulled: "
 expect "key: pressed, and held" within 8 why key "$pressed"
@@ -106,6 +129,11 @@ for c in key both; do
     expect "$c: until an operator speaks" "$cyclostat" resume "$c"
     expect "$c: then it goes on" within 5 state "$c" running
 done
+expect "dip: shown so" state dip held
+expect "dip: nobody has told the chamber anything since" not grep received "$folder/truth.after"
+expect "dip: until an operator speaks" "$cyclostat" resume dip
+expect "dip: then it goes on" within 5 state dip running
+expect "dip: and the chamber is told again" within 5 grep -q 'TEMP, S30.0' "$folder/truth.after"
 expect "mute: goes on when it answers again" within 12 state mute running
 for c in "${channels[@]}"; do
     expect "$c ends" within 20 state "$c" free

@@ -15,7 +15,7 @@
 
 struct desk {
     struct cyc_rig rig;
-    struct cyc_rig_instrument instrument;
+    struct cyc_rig_instrument instruments[2]; /* of a channel with a chamber that is the second */
     struct cyc_rig_channel channel;
     struct cyc_merge merge;
     struct cyc_live *live;
@@ -145,10 +145,11 @@ static void lay_out(struct desk *desk)
 {
     const struct cyc_environment unchanged = {NAN, NAN, false, NAN, false};
     memset(desk, 0, sizeof *desk);
-    desk->instrument.poll_ns = 100 * CYC_MS_NS;
-    desk->rig.instruments = &desk->instrument;
+    desk->instruments[0].poll_ns = 100 * CYC_MS_NS;
+    desk->rig.instruments = desk->instruments;
     desk->rig.channels = &desk->channel;
-    desk->rig.instrument_count = desk->rig.channel_count = 1;
+    desk->rig.instrument_count = 2;
+    desk->rig.channel_count = 1;
     desk->rig.sync_ns = 10 * CYC_S_NS;
     desk->channel = (struct cyc_rig_channel){.chamber = -1,
                                              .press = -1,
@@ -485,6 +486,206 @@ static void a_run_that_is_stopped_switches_its_own_instrument_off_and_no_other(v
     stop_with("1", "another instrument answers: '2'", "OFF was not sent: another instrument");
 }
 
+/* ---- In a chamber ------------------------------------------------------------------------------
+ */
+
+static void put_in_a_chamber(struct desk *desk)
+{
+    struct cyc_rig_instrument *oven = &desk->instruments[1];
+    lay_out(desk);
+    desk->channel.chamber = 1;
+    oven->poll_ns = CYC_S_NS;
+    oven->capabilities.resolution[CYC_MEASURAND_TEMPERATURE_SET] = 0.1;
+    (void)cyc_copy(oven->name, sizeof oven->name, "oven1");
+    desk->step.mode = CYC_MODE_TEMPERATURE;
+    desk->step.environment.temperature_degC = 30;
+    desk->segment.control = CYC_CONTROL_OPEN;
+}
+
+static void read_set(struct desk *desk, enum cyc_measurand set, double value, uint32_t flags)
+{
+    struct cyc_message message = {
+        .kind = CYC_MESSAGE_READING, .channel = -1, .instrument = 1, .epoch = 1};
+    message.as.reading = (struct cyc_reading){.t_ns = desk->now_ns, .flags = flags};
+    message.as.reading.valid = 1u << set;
+    message.as.reading.values[set] = value;
+    cyc_live_message(desk->live, &message, desk->now_ns);
+    desk->now_ns += CYC_S_NS;
+}
+
+static void read_chamber(struct desk *desk, double set_degC, uint32_t flags)
+{
+    read_set(desk, CYC_MEASURAND_TEMPERATURE_SET, set_degC, flags);
+}
+
+static void be_set(struct desk *desk)
+{
+    const struct cyc_message done = {.kind = CYC_MESSAGE_APPLIED,
+                                     .index = CYC_MESSAGE_ENVIRONMENT,
+                                     .t_ns = desk->now_ns - CYC_MS_NS};
+    cyc_live_message(desk->live, &done, desk->now_ns);
+}
+
+static bool is_held(const struct desk *desk, const char *why)
+{
+    struct cyc_live_view view;
+    cyc_live_view(desk->live, &view);
+    return view.held && strstr(view.why, why) != NULL;
+}
+
+/* How often the chamber was told 30 degC; anything else fails. */
+static unsigned told(const struct desk *desk)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < desk->sent_count; i++) {
+        if (desk->sent[i].kind == CYC_MESSAGE_ENVIRONMENT) {
+            CYC_NEAR(desk->sent[i].as.environment.temperature_degC, 30, 0);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* In the midst of its step, the chamber told and on. */
+static struct cyc_core *wait_in_a_chamber(struct desk *desk)
+{
+    struct cyc_core *core = in_the_midst(desk);
+    come_back(desk, core, BOOT_NS + 10 * CYC_S_NS, &no_rows);
+    let_it_look(desk);
+    CU_ASSERT_EQUAL(told(desk), 1);
+    return core;
+}
+
+static void a_chamber_that_is_set_otherwise_holds_the_run_until_a_person_speaks(void)
+{
+    static struct desk desk;
+    static const double good[] = {30, 30.1, 29.9, 25, 30, 25}; /* one alone is forgiven */
+    struct cyc_err err = {0};
+    put_in_a_chamber(&desk);
+    struct cyc_core *core = wait_in_a_chamber(&desk);
+    be_set(&desk);
+    desk.now_ns -= 3 * CYC_S_NS; /* read before, heard behind */
+    read_chamber(&desk, 25, 0);
+    read_chamber(&desk, 25, 0);
+    for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++) {
+        read_chamber(&desk, good[i], 0);
+        CU_ASSERT(!is_held(&desk, ""));
+    }
+    read_chamber(&desk, 25, 0);
+    CU_ASSERT(is_held(&desk, "oven1 is set to 25 degC instead of the 30 degC asked for"));
+    CU_ASSERT(sent(&desk, CYC_MESSAGE_SAFE) == 1);
+    read_chamber(&desk, 30, 0);
+    desk.now_ns += CYC_S_NS * 60;
+    cyc_live_tick(desk.live, desk.now_ns);
+    CU_ASSERT(is_held(&desk, "oven1 is set to 25 degC") && told(&desk) == 1);
+    CU_ASSERT_EQUAL(cyc_live_operator(desk.live, CYC_OPERATOR_RESUME, "me", desk.now_ns, &err),
+                    CYC_OK);
+    let_it_look(&desk);
+    CU_ASSERT(!is_held(&desk, "") && told(&desk) == 2);
+    read_chamber(&desk, 25, 0); /* it is being told */
+    read_chamber(&desk, 25, 0);
+    CU_ASSERT(!is_held(&desk, ""));
+    clear_away(&desk);
+    free(core);
+}
+
+static void so_does_one_that_has_gone_off(void)
+{
+    for (unsigned drives = 0; drives < 2; drives++) { /* one that does tells of the cell instead */
+        static struct desk desk;
+        put_in_a_chamber(&desk);
+        desk.instruments[1].capabilities.roles = drives ? CYC_ROLE_CYCLER : CYC_ROLE_CHAMBER;
+        struct cyc_core *core = wait_in_a_chamber(&desk);
+        be_set(&desk);
+        read_chamber(&desk, 30, 0);
+        read_chamber(&desk, 30, 0); /* may be one that never says that it is on */
+        read_chamber(&desk, 30, CYC_SAMPLE_OUTPUT_ON);
+        read_chamber(&desk, 30, 0);
+        CU_ASSERT(!is_held(&desk, ""));
+        read_chamber(&desk, 30, 0);
+        CU_ASSERT_EQUAL(is_held(&desk, "oven1 is off instead of the 30 degC asked for"), !drives);
+        clear_away(&desk);
+        free(core);
+    }
+}
+
+/* One that does not say how finely it is set: to a hundredth of what is asked for. */
+static void so_does_a_press(void)
+{
+    static struct desk desk;
+    static const double set_Pa[] = {302e3, 310e3, 310e3};
+    lay_out(&desk);
+    desk.channel.press = 1;
+    (void)cyc_copy(desk.instruments[1].name, sizeof desk.instruments[1].name, "press1");
+    desk.instruments[1].capabilities.resolution[CYC_MEASURAND_PRESSURE_SET] = NAN;
+    desk.step.mode = CYC_MODE_PRESSURE;
+    desk.step.environment.pressure_Pa = 300e3;
+    desk.segment.control = CYC_CONTROL_OPEN;
+    struct cyc_core *core = in_the_midst(&desk);
+    come_back(&desk, core, BOOT_NS + 10 * CYC_S_NS, &no_rows);
+    let_it_look(&desk);
+    be_set(&desk);
+    for (unsigned i = 0; i < sizeof set_Pa / sizeof set_Pa[0]; i++) {
+        CU_ASSERT(!is_held(&desk, ""));
+        read_set(&desk, CYC_MEASURAND_PRESSURE_SET, set_Pa[i], 0);
+    }
+    CU_ASSERT(is_held(&desk, "press1 is set to 0.31 MPa instead of the 0.3 MPa asked for"));
+    clear_away(&desk);
+    free(core);
+}
+
+static void a_setpoint_that_a_ramp_moves_is_as_told(void)
+{
+    static struct desk desk;
+    put_in_a_chamber(&desk);
+    desk.step.environment.ramp_K_per_s = 0.01;
+    struct cyc_core *core = wait_in_a_chamber(&desk);
+    be_set(&desk);
+    read_chamber(&desk, 25, 0);
+    read_chamber(&desk, 26, 0);
+    CU_ASSERT(!is_held(&desk, ""));
+    clear_away(&desk);
+    free(core);
+}
+
+/* The step is over, and the next one says nothing of temperatures. */
+static struct cyc_core *between_two(struct desk *desk)
+{
+    const struct cyc_event skip = {
+        .kind = CYC_EVENT_OPERATOR, .t_ns = 5 * CYC_S_NS, .operator_word = CYC_OPERATOR_SKIP};
+    struct cyc_core *core = in_the_midst(desk);
+    struct cyc_actions actions;
+    cyc_core_handle(core, &desk->step, &skip, &actions);
+    desk->resume.in_step = false;
+    desk->resume.journal.open_step = 0;
+    desk->resume.state = cyc_core_state(core);
+    desk->step.mode = CYC_MODE_REST;
+    desk->step.environment.temperature_degC = NAN;
+    return core;
+}
+
+static void between_two_steps_the_chamber_is_told_again_as_well(void)
+{
+    for (unsigned held = 0; held < 2; held++) {
+        static struct desk desk;
+        struct cyc_err err = {0};
+        put_in_a_chamber(&desk);
+        struct cyc_core *core = between_two(&desk);
+        desk.resume.journal.held_why = held ? "somebody was here" : "";
+        come_back(&desk, core, BOOT_NS + 10 * CYC_S_NS, &no_rows);
+        let_it_look(&desk);
+        CU_ASSERT_EQUAL(is_held(&desk, "somebody was here"), held);
+        CU_ASSERT_EQUAL(told(&desk), 1 - held);
+        if (held) {
+            CU_ASSERT_EQUAL(
+                cyc_live_operator(desk.live, CYC_OPERATOR_RESUME, "me", desk.now_ns, &err), CYC_OK);
+        }
+        CU_ASSERT_EQUAL(told(&desk), 1);
+        clear_away(&desk);
+        free(core);
+    }
+}
+
 const struct cyc_check cyc_check_return[] = {
     CYC_CHECK(a_run_whose_clock_had_not_begun_is_gone_on_with),
     CYC_CHECK(the_charge_of_a_step_counts_to_the_moments_of_switching),
@@ -492,5 +693,10 @@ const struct cyc_check cyc_check_return[] = {
     CYC_CHECK(rows_that_were_kept_do_not_count_twice),
     CYC_CHECK(without_readings_the_bound_holds_from_mark_to_mark),
     CYC_CHECK(a_run_that_is_stopped_switches_its_own_instrument_off_and_no_other),
+    CYC_CHECK(a_chamber_that_is_set_otherwise_holds_the_run_until_a_person_speaks),
+    CYC_CHECK(so_does_one_that_has_gone_off),
+    CYC_CHECK(so_does_a_press),
+    CYC_CHECK(a_setpoint_that_a_ramp_moves_is_as_told),
+    CYC_CHECK(between_two_steps_the_chamber_is_told_again_as_well),
     {0},
 };
