@@ -126,8 +126,8 @@ static void fill_present(const struct cyc_live *live, struct cyc_resume_facts *f
     }
 }
 
-/* `verdict`: of the gap record, also what is told. */
-static void log_gap(struct cyc_live *live, const char *verdict, bool alarm)
+/* `verdict`: of the gap record, also what is told; `event`: of the event log. */
+static void log_gap(struct cyc_live *live, const char *verdict, const char *event, bool alarm)
 {
     const struct cyc_session_store *store = &live->options.store;
     struct cyc_gap *gap = &live->past->gap;
@@ -137,7 +137,7 @@ static void log_gap(struct cyc_live *live, const char *verdict, bool alarm)
     if (live->options.gap != NULL) {
         live->options.gap(store->context, gap);
     }
-    (void)store->event(store->context, gap->end_ns, "executor", "gap", verdict, NULL);
+    (void)store->event(store->context, gap->end_ns, "executor", "gap", event, NULL);
     if (live->options.intend != NULL) { /* it stands in the journal before the step goes on */
         live->options.intend(store->context);
     }
@@ -148,21 +148,32 @@ static void log_gap(struct cyc_live *live, const char *verdict, bool alarm)
     cyc_text_release(&told);
 }
 
-static void log_verdict(struct cyc_live *live, const struct cyc_resume_verdict *verdict)
+static void put_verdict(const struct cyc_live *live, const struct cyc_resume_verdict *verdict,
+                        const char *why, struct cyc_text *text)
 {
-    struct cyc_text text = {0};
     const bool hold = verdict->action == CYC_RESUME_HOLD;
-    cyc_text_append(&text, cyc_resume_action_name(verdict->action));
-    cyc_text_append(&text, hold ? ": " : "");
-    cyc_text_append(&text, hold ? verdict->why : "");
-    cyc_text_append(&text, hold && live->past->resumed ? "; resumed by an operator" : "");
-    log_gap(live, cyc_text_get(&text), hold && !live->past->resumed);
+    cyc_text_append(text, cyc_resume_action_name(verdict->action));
+    cyc_text_append(text, hold ? ": " : "");
+    cyc_text_append(text, hold ? why : "");
+    cyc_text_append(text, hold && live->past->resumed ? "; resumed by an operator" : "");
+}
+
+/* `why`: as put_why(). */
+static void log_verdict(struct cyc_live *live, const struct cyc_resume_verdict *verdict,
+                        const char *why)
+{
+    struct cyc_text text = {0}, event = {0};
+    const bool hold = verdict->action == CYC_RESUME_HOLD;
+    put_verdict(live, verdict, verdict->why, &text);
+    put_verdict(live, verdict, why, &event);
+    log_gap(live, cyc_text_get(&text), cyc_text_get(&event), hold && !live->past->resumed);
     cyc_text_release(&text);
+    cyc_text_release(&event);
 }
 
 void cyc_live_log_gap(struct cyc_live *live, const char *verdict)
 {
-    log_gap(live, verdict, false);
+    log_gap(live, verdict, verdict, false);
 }
 
 static void feed_word(struct cyc_live *live, enum cyc_operator word, int64_t t_ns)
@@ -267,18 +278,41 @@ static void stay_held(const struct cyc_live_past *past, struct cyc_resume_verdic
     }
 }
 
+/* What interrupted it, then why it is held. What was found at the instrument is both already, and
+ * so are the words of a run that was held before. */
+static void put_why(const struct cyc_live_past *past, const struct cyc_resume_verdict *verdict,
+                    struct cyc_text *text)
+{
+    char duration[CYC_NUMBER_SIZE];
+    const size_t found = strlen(past->found);
+    const bool said = (found > 0 && strncmp(verdict->why, past->found, found) == 0) ||
+                      strcmp(verdict->why, past->held_why) == 0;
+    if (!said) {
+        cyc_text_append(text, past->cause);
+    }
+    if (!said && !past->unknown_time) {
+        cyc_text_format(text, " for %s",
+                        cyc_duration_text(duration, past->gap.end_ns - past->gap.start_ns));
+    }
+    cyc_text_append(text, said ? "" : ": ");
+    cyc_text_append(text, verdict->why);
+}
+
 void cyc_live_judge(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
     struct cyc_resume_verdict verdict;
+    struct cyc_text why = {0};
     fill_present(live, &past->facts);
     cyc_resume_judge(&past->facts, &verdict);
     stay_held(past, &verdict);
-    log_verdict(live, &verdict);
+    put_why(past, &verdict, &why);
+    log_verdict(live, &verdict, cyc_text_get(&why));
     live->options.resume = NULL;
     live->options.tail = (struct cyc_run_tail){0};
     const bool holds = verdict.action == CYC_RESUME_HOLD && !past->resumed;
-    (void)cyc_copy(live->why, sizeof live->why, holds ? verdict.why : "");
+    (void)cyc_copy(live->why, sizeof live->why, holds ? cyc_text_get(&why) : "");
+    cyc_text_release(&why);
     if (verdict.action == CYC_RESUME_HOLD && !live->is_armed) {
         past->judged = true;
         if (live->state == CYC_LIVE_RETURNING) { /* from here on as if the cycler had been gone */

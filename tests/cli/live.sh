@@ -215,7 +215,7 @@ sleep 0.5 # some charge that is sure
 "$cyclostat" restart --rate 50 || fail "cannot start again after that"
 within 10 state held || fail "it goes on although its port was replaced: $("$cyclostat" status)"
 "$cyclostat" status > "$folder/said"
-grep -q "port was replaced as well, and the step says after_interruption: hold" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
+grep -q "A1: the program was restarted by a person, and gone for .*: the process of its port was replaced as well, and the step says after_interruption: hold" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
 "$cyclostat" stop A1 || fail "cannot stop what is held"
 within 5 state free || fail "not free after the upgrade"
 journal 'SELECT charge_Ah, (SELECT sum(bound_Ah) FROM gap) FROM step' > "$folder/charge"
