@@ -300,6 +300,22 @@ bad_disk() {
 full_disk() {
     begin full_disk
     bad_disk write=full long 5000 "full.*free some space"
+    # Before anybody has found out that it is full, and the state folder with it: what goes off does.
+    local from channel
+    for channel in A1 A2; do
+        run $channel long --detach
+        expect "it runs" is $? 0
+    done
+    expect "with a current" within 5 drives left
+    expect "with a current" within 5 drives right
+    control "folder=$PWD" write=full
+    from=$(now_ms)
+    ask stop A1 --now
+    expect "stopped on a full disk" off_within 1000 left "$from"
+    from=$(now_ms)
+    ask safe rig.yaml
+    expect "made safe on a full disk" off_within 1000 right "$from"
+    control ''
 }
 failed_sync() {
     begin failed_sync
