@@ -92,6 +92,17 @@ int64_t cyc_port_deadline(struct port *port)
     return cyc_bus_now_ns(port->bus) + longest;
 }
 
+/* What follows for the cells; chambers and indicators keep what they do. */
+static const char *consequence(const struct port *port)
+{
+    for (unsigned i = 0; i < port->output_count; i++) {
+        if (port->outputs[i].channel >= 0) {
+            return ": outputs off";
+        }
+    }
+    return "";
+}
+
 void cyc_port_drop_daemon(struct port *port, const char *why)
 {
     if (port->daemon < 0) {
@@ -102,7 +113,9 @@ void cyc_port_drop_daemon(struct port *port, const char *why)
     port->greeted = false;
     if (port->lease_ns != 0) {
         port->lease_ns = 0;
-        cyc_port_announce(port, CYC_MESSAGE_EVENT, -1, CYC_OK, why);
+        char text[128];
+        (void)snprintf(text, sizeof text, "%s%s", why, consequence(port));
+        cyc_port_announce(port, CYC_MESSAGE_EVENT, -1, CYC_OK, text);
     }
     cyc_port_unsafe_all(port);
 }
@@ -111,7 +124,7 @@ void cyc_port_tell(struct port *port, const struct cyc_message *message)
 {
     if (port->daemon >= 0 && port->greeted &&
         cyc_message_send(port->daemon, message, -1, NULL) != CYC_OK) {
-        cyc_port_drop_daemon(port, "the daemon does not take its messages: outputs off");
+        cyc_port_drop_daemon(port, "the daemon does not take its messages");
     }
 }
 

@@ -134,7 +134,7 @@ void cyc_port_hear_calls(struct port *port)
         if (status != CYC_OK) {
             return;
         }
-        cyc_port_drop_daemon(port, "another daemon has called: outputs off");
+        cyc_port_drop_daemon(port, "another daemon has called");
         port->daemon = fd;
     }
 }
@@ -314,7 +314,7 @@ void cyc_port_hear_daemon(struct port *port)
             return;
         }
         if (status == CYC_E_LOST) {
-            cyc_port_drop_daemon(port, "the daemon is gone: outputs off");
+            cyc_port_drop_daemon(port, "the daemon is gone");
         } else if (status == CYC_OK) {
             daemon_says(port, &message);
         }

@@ -267,7 +267,7 @@ int cyc_unit_option_check(const char *options, const char *const *names, struct 
         if (*name == NULL || length == span) {
             const char *near = cyc_nearest(word, names);
             return cyc_err_set(err, CYC_E_INPUT, "there is no option '%s=…'; %s%s%s", word,
-                               near != NULL ? "did you mean '" : "see --help",
+                               near != NULL ? "did you mean '" : "--list shows what there is",
                                near != NULL ? near : "", near != NULL ? "'?" : "");
         }
         options += span + (options[span] == ',' ? 1 : 0);

@@ -205,6 +205,26 @@ static void deliver(struct daemon *daemon, const struct cyc_message *message)
     }
 }
 
+/* A link that is up has no words of its own: who answers. */
+static void log_message(const struct daemon *daemon, unsigned index,
+                        const struct cyc_message *message)
+{
+    const struct cyc_identity *who = &message->as.identity;
+    const char *const port = daemon->rig->ports[index].name;
+    const bool known =
+        message->instrument >= 0 && (unsigned)message->instrument < daemon->rig->instrument_count;
+    if (message->kind == CYC_MESSAGE_LINK && known) {
+        const bool up = message->status == CYC_OK;
+        cyc_daemon_log(daemon, "port %s: link to %s: %s%s%s%s%s", port,
+                       daemon->rig->instruments[message->instrument].name,
+                       up ? "up, " : message->text, up ? who->maker : "", up ? " " : "",
+                       up ? who->model : "", up ? " answers" : "");
+    } else {
+        cyc_daemon_log(daemon, "port %s: %s %s", port, cyc_message_name(message->kind),
+                       message->text);
+    }
+}
+
 static void take(struct daemon *daemon, unsigned index, const struct cyc_message *message)
 {
     struct link *link = &daemon->links[index];
@@ -223,8 +243,7 @@ static void take(struct daemon *daemon, unsigned index, const struct cyc_message
     }
     if (message->kind == CYC_MESSAGE_EVENT || message->kind == CYC_MESSAGE_LINK ||
         message->kind == CYC_MESSAGE_TRIPPED) {
-        cyc_daemon_log(daemon, "port %s: %s %s", daemon->rig->ports[index].name,
-                       cyc_message_name(message->kind), message->text);
+        log_message(daemon, index, message);
     }
     deliver(daemon, message);
 }

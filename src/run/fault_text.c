@@ -29,13 +29,23 @@ static const char *name_of(const struct cyc_fault *fault, const struct cyc_senso
     return cyc_signal_name(fault->signal);
 }
 
+/* One key of the limits stands for the charge in either direction. */
+static const char *limited(const struct cyc_fault *fault, const struct cyc_sensors *sensors,
+                           enum cyc_kind *kind)
+{
+    const char *const name = name_of(fault, sensors, kind);
+    return fault->signal == CYC_SIGNAL_CHARGE_CAPACITY      ? "capacity (charge)"
+           : fault->signal == CYC_SIGNAL_DISCHARGE_CAPACITY ? "capacity (discharge)"
+                                                            : name;
+}
+
 static void put_limit(const struct cyc_fault *fault, const struct cyc_sensors *sensors,
                       struct cyc_text *out)
 {
     char value[64];
     char bound[64];
     enum cyc_kind kind = CYC_KIND_NUMBER;
-    const char *const name = name_of(fault, sensors, &kind);
+    const char *const name = limited(fault, sensors, &kind);
     cyc_text_format(out, "%s of %s is %s the %s limit of %s", name,
                     cyc_quantity_text(value, sizeof value, fault->value, kind),
                     fault->value > fault->bound ? "above" : "below", level_name(fault->level),

@@ -114,6 +114,8 @@ read -r made began < <(sqlite3 -readonly -separator ' ' "$last/journal.sqlite" \
 awk -F, -v began="$began" 'NR == 2 { d = $4 - $1 - began / 1e9 } END { exit d > 0.002 || d < -0.002 || NR < 2 }' \
     "$last"/*.bdf.csv || fail "the data have another Unix time: $(head -2 "$last"/*.bdf.csv) for $began"
 
+grep -q "port smu: link to smu1: up, KEITHLEY.* answers" "$CYCLOSTAT_STATE"/*/log || fail "who answers is not logged"
+
 # Left, looked at, paused, resumed, skipped, stopped.
 run "$folder/long.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start and leave"
 within 5 state running || fail "does not run: $(cat "$folder/within")"

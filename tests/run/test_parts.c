@@ -129,6 +129,23 @@ static void a_breach_names_value_bound_and_level(void)
     cyc_text_release(&text);
 }
 
+static void a_breach_of_a_charge_is_told_by_the_key_of_its_limit(void)
+{
+    struct cyc_text text = {0};
+    struct cyc_fault fault = {.kind = CYC_FAULT_LIMIT,
+                              .signal = CYC_SIGNAL_CHARGE_CAPACITY,
+                              .level = CYC_LEVEL_STEP,
+                              .value = 3.0,
+                              .bound = 2.0};
+    cyc_fault_text(&fault, NULL, &text);
+    CYC_SAME(cyc_text_get(&text), "capacity (charge) of 3 Ah is above the step's limit of 2 Ah");
+    cyc_text_clear(&text);
+    fault.signal = CYC_SIGNAL_DISCHARGE_CAPACITY;
+    cyc_fault_text(&fault, NULL, &text);
+    CYC_SAME(cyc_text_get(&text), "capacity (discharge) of 3 Ah is above the step's limit of 2 Ah");
+    cyc_text_release(&text);
+}
+
 static void a_breach_of_a_sensor_is_told_by_its_name_and_unit(void)
 {
     const struct cyc_sensors sensors = {
@@ -156,5 +173,6 @@ const struct cyc_check cyc_check_parts[] = {
     CYC_CHECK(an_unknown_model_is_refused),
     CYC_CHECK(every_fault_has_words_of_its_own),
     CYC_CHECK(a_breach_names_value_bound_and_level),
+    CYC_CHECK(a_breach_of_a_charge_is_told_by_the_key_of_its_limit),
     CYC_CHECK(a_breach_of_a_sensor_is_told_by_its_name_and_unit),
     {0}};
