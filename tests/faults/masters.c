@@ -62,7 +62,9 @@ struct master {
     int fd;
     char hash[65];
     const char *state;
-    uint64_t oldest; /* as WELCOME says */
+    uint64_t oldest;                             /* as WELCOME says */
+    struct cyc_message heard[CYC_MESSAGE_BATCH]; /* of one datagram */
+    unsigned taken, count;
 };
 
 static void say(const struct master *master, enum cyc_message_kind kind, uint64_t number)
@@ -77,13 +79,29 @@ static void say(const struct master *master, enum cyc_message_kind kind, uint64_
     (void)cyc_message_send(master->fd, &message, -1, NULL);
 }
 
+/* The next message, of whatever kind; status as of cyc_message_receive(). */
+static int next(struct master *master, struct cyc_message *message)
+{
+    if (master->taken == master->count) {
+        unsigned count = 0;
+        const int status = cyc_message_receive_many(master->fd, master->heard, &count, NULL);
+        if (status != CYC_OK) {
+            return status;
+        }
+        master->taken = 0;
+        master->count = count;
+    }
+    *message = master->heard[master->taken++];
+    return CYC_OK;
+}
+
 /* The next message of this kind; false: none within the time. */
-static bool hear(const struct master *master, enum cyc_message_kind kind, int64_t time_ns,
+static bool hear(struct master *master, enum cyc_message_kind kind, int64_t time_ns,
                  struct cyc_message *message)
 {
     const int64_t until_ns = bench_now_ns() + time_ns;
     while (bench_now_ns() < until_ns) {
-        const int status = cyc_message_receive(master->fd, message, NULL, NULL);
+        const int status = next(master, message);
         if (status == CYC_OK && message->kind == kind) {
             return true;
         }
@@ -101,6 +119,7 @@ static bool hear(const struct master *master, enum cyc_message_kind kind, int64_
 static bool greet(struct master *master)
 {
     struct cyc_message welcome;
+    master->taken = master->count = 0;
     const int64_t until_ns = bench_now_ns() + PATIENCE_NS;
     while (cyc_message_connect(master->state, "port-smu.sock", &master->fd, NULL) != CYC_OK) {
         if (bench_now_ns() > until_ns) {
@@ -117,7 +136,7 @@ static bool greet(struct master *master)
 }
 
 /* What is under way is heard first, so that nothing but what is asked for comes then. */
-static void ask_again(const struct master *master, uint64_t number)
+static void ask_again(struct master *master, uint64_t number)
 {
     struct cyc_message reading;
     while (hear(master, CYC_MESSAGE_READING, CYC_S_NS / 5, &reading)) {
@@ -126,7 +145,7 @@ static void ask_again(const struct master *master, uint64_t number)
 }
 
 /* Each arming measures once: readings without waiting for the grid. */
-static unsigned collect(const struct master *master, unsigned count, struct cyc_message *kept)
+static unsigned collect(struct master *master, unsigned count, struct cyc_message *kept)
 {
     unsigned got = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -156,7 +175,7 @@ static bool same(const struct cyc_message *one, const struct cyc_message *other)
 }
 
 /* The newest ones of `kept`, from `number` on: sent again exactly so? */
-static bool comes_again(const struct master *master, const struct cyc_message *kept, unsigned count,
+static bool comes_again(struct master *master, const struct cyc_message *kept, unsigned count,
                         uint64_t number)
 {
     struct cyc_message again;
