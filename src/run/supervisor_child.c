@@ -140,11 +140,18 @@ static void close_port(struct child *child)
     }
 }
 
-/* Three restarts in ten minutes: whatever is wrong, starting once more does not mend it. */
-static void plan_restart(struct supervisor *supervisor, struct child *child, int64_t now)
+/* Three restarts in ten minutes: whatever is wrong, starting once more does not mend it. A daemon
+ * that ended in order was asked to, and nothing is wrong. */
+static void plan_restart(struct supervisor *supervisor, struct child *child, bool in_order,
+                         int64_t now)
 {
     if (supervisor->ending) {
         enter(child, CHILD_GIVEN_UP, now);
+        return;
+    }
+    if (child->is_daemon && in_order) {
+        child->again_ns = now + SUPERVISOR_PAUSE_NS;
+        enter(child, CHILD_DOWN, now);
         return;
     }
     if (child->restarts_ns[0] != 0 && now - child->restarts_ns[0] < SUPERVISOR_BUDGET_NS) {
@@ -203,7 +210,7 @@ static void is_gone(struct supervisor *supervisor, struct child *child, int how,
                                      "its process is gone and its port was not open");
             cyc_supervisor_tell_watchers(supervisor, child, ended_safely ? CYC_OK : CYC_E_LOST);
         }
-        plan_restart(supervisor, child, now);
+        plan_restart(supervisor, child, ended_safely, now);
         return;
     }
     help(supervisor, child, now);
@@ -225,7 +232,7 @@ static void helper_is_gone(struct supervisor *supervisor, struct child *child, b
                                     : "could not be made safe from outside");
     cyc_supervisor_tell_watchers(supervisor, child, child->safe_status);
     close_port(child);
-    plan_restart(supervisor, child, now);
+    plan_restart(supervisor, child, false, now);
 }
 
 /* ---- Tending ---------------------------------------------------------------------------------
