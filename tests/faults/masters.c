@@ -174,7 +174,8 @@ static bool same(const struct cyc_message *one, const struct cyc_message *other)
                   sizeof one->as.reading.values) == 0;
 }
 
-/* The newest ones of `kept`, from `number` on: sent again exactly so? */
+/* The newest ones of `kept`, from `number` on: sent again exactly so? What the grid measures
+ * meanwhile comes behind them. */
 static bool comes_again(struct master *master, const struct cyc_message *kept, unsigned count,
                         uint64_t number)
 {
@@ -185,7 +186,8 @@ static bool comes_again(struct master *master, const struct cyc_message *kept, u
             good = hear(master, CYC_MESSAGE_READING, CYC_S_NS, &again) && same(&kept[i], &again);
         }
     }
-    return good && !hear(master, CYC_MESSAGE_READING, CYC_S_NS / 5, &again);
+    return good && (!hear(master, CYC_MESSAGE_READING, CYC_S_NS / 5, &again) ||
+                    again.number > kept[count - 1].number);
 }
 
 static bool in_order(const struct cyc_message *kept, unsigned count)

@@ -254,7 +254,7 @@ kill_port() {
     kill -9 "$port"
     within 5 eval "port_of_run | grep -qvx $port" || fail "no other port process comes"
 }
-told_again() { [ "$(cat "$CYCLOSTAT_STATE"/*/log | grep -cF "port smu: link another instrument")" -ge "$1" ]; }
+told_again() { [ "$(cat "$CYCLOSTAT_STATE"/*/log | grep -cF "port smu: link to smu1: another instrument")" -ge "$1" ]; }
 # stop_untold [OPTION] <why>: a person's stop is carried out, and says that nobody was told
 stop_untold() {
     local why=${*: -1}
@@ -272,7 +272,7 @@ exchanged() {
     within 5 says "$why" || fail "another reason: $(cat "$here/within")"
     kill_port
     within 5 told_again 2 || fail "the next port process does not name it"
-    within 5 grep -qF "port spare: link another instrument" "$CYCLOSTAT_STATE"/*/log || fail "the other one is not named"
+    within 5 grep -qF "port spare: link to smu2: another instrument" "$CYCLOSTAT_STATE"/*/log || fail "the other one is not named"
     stop_untold "$why"
     grep -qF "which answers on port spare, in the place of smu2" "$here/said" || fail "nor where: $(cat "$here/said")"
     kill_port
