@@ -39,7 +39,7 @@ static void give_up(const char *what)
     exit(2);
 }
 
-/* In memory where that is possible: a disk that others keep busy for 250 ms is no part of a test. */
+/* In memory where that is possible: a disk that others keep busy is no part of a test. */
 static const char *base_folder(void)
 {
     const char *const asked = getenv("TMPDIR");
