@@ -111,9 +111,8 @@ expect "asked: and shown so" state asked held
 expect "asked: until an operator speaks" "$cyclostat" resume asked
 expect "asked: then it goes on" within 3 state asked running
 pressed="the output was switched off at the instrument; look at the cell, then .cyclostat resume. goes on"
+expect "pulled: held meanwhile, and told why" within 8 why pulled "smu-pulled: "
 expect "dip: held once its setpoint was read twice" within 8 why dip "oven1 is set to 25 degC instead of the 30 degC"
-expect "pulled: held meanwhile" within 8 state pulled held
-expect "pulled: and told why" why pulled "smu-pulled: "
 expect "key: pressed, and held" within 8 why key "$pressed"
 kill -9 "$(pgrep -P "$(awk '/^supervisor/ {print $2}' "$CYCLOSTAT_STATE"/*/holders)" -f -- "--port key")"
 expect "pulled: goes on when the cable is in again" within 8 state pulled running
