@@ -97,6 +97,15 @@ bool cyc_message_send_many(int fd, const struct cyc_message *messages, unsigned 
     return sent > 0;
 }
 
+/* What a size that is not positive means, right behind the call. */
+static int check_arrival(ssize_t size, struct cyc_err *err)
+{
+    if (size < 0 && errno == EAGAIN) {
+        return cyc_err_set(err, CYC_E_TIMEOUT, "no message waits");
+    }
+    return size > 0 ? CYC_OK : cyc_err_set(err, CYC_E_LOST, "the other process is gone");
+}
+
 int cyc_message_receive_many(int fd, struct cyc_message messages[CYC_MESSAGE_BATCH],
                              unsigned *count, struct cyc_err *err)
 {
@@ -106,11 +115,9 @@ int cyc_message_receive_many(int fd, struct cyc_message messages[CYC_MESSAGE_BAT
     do {
         size = recv(fd, messages, room, MSG_DONTWAIT | MSG_TRUNC);
     } while (size < 0 && errno == EINTR);
-    if (size < 0 && errno == EAGAIN) {
-        return cyc_err_set(err, CYC_E_TIMEOUT, "no message waits");
-    }
-    if (size <= 0) {
-        return cyc_err_set(err, CYC_E_LOST, "the other process is gone");
+    const int status = check_arrival(size, err);
+    if (status != CYC_OK) {
+        return status;
     }
     if ((size_t)size > room || (size_t)size % sizeof *messages != 0) {
         return cyc_err_set(err, CYC_E_REPLY, "messages of %zd bytes instead of %zu each", size,
@@ -146,11 +153,9 @@ int cyc_message_receive(int fd, struct cyc_message *message, int *passed_fd, str
     do {
         size = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
-    if (size < 0 && errno == EAGAIN) {
-        return cyc_err_set(err, CYC_E_TIMEOUT, "no message waits");
-    }
-    if (size <= 0) {
-        return cyc_err_set(err, CYC_E_LOST, "the other process is gone");
+    const int status = check_arrival(size, err);
+    if (status != CYC_OK) {
+        return status;
     }
     int taken = taken_descriptor(&head);
     const bool fits = (size_t)size == sizeof *message && (head.msg_flags & MSG_TRUNC) == 0;

@@ -1,5 +1,6 @@
-/* What the processes of a rig say to each other: one fixed-size datagram each, over Unix sockets
- * of type SEQPACKET. Nothing else passes between them but a descriptor with PORT_OPEN.
+/* What the processes of a rig say to each other: datagrams of one fixed-size message, or of a few
+ * readings, over Unix sockets of type SEQPACKET. Nothing else passes between them but a descriptor
+ * with PORT_OPEN.
  *
  *            ALIVE, SAFE_ALL, TRIP, REARM, END        ALIVE, END
  *   supervisor ───────────────────► port    supervisor ──────────► daemon
