@@ -149,12 +149,9 @@ static void plan_restart(struct supervisor *supervisor, struct child *child, boo
         enter(child, CHILD_GIVEN_UP, now);
         return;
     }
-    if (child->is_daemon && in_order) {
-        child->again_ns = now + SUPERVISOR_PAUSE_NS;
-        enter(child, CHILD_DOWN, now);
-        return;
-    }
-    if (child->restarts_ns[0] != 0 && now - child->restarts_ns[0] < SUPERVISOR_BUDGET_NS) {
+    const bool counts = !(child->is_daemon && in_order);
+    if (counts && child->restarts_ns[0] != 0 &&
+        now - child->restarts_ns[0] < SUPERVISOR_BUDGET_NS) {
         enter(child, CHILD_GIVEN_UP, now);
         child->is_given_up = true;
         cyc_supervisor_log(supervisor, "%s: %d restarts in ten minutes: it stays down, safe",
@@ -162,9 +159,11 @@ static void plan_restart(struct supervisor *supervisor, struct child *child, boo
         cyc_supervisor_write_holders(supervisor);
         return;
     }
-    memmove(child->restarts_ns, child->restarts_ns + 1,
-            sizeof child->restarts_ns - sizeof child->restarts_ns[0]);
-    child->restarts_ns[SUPERVISOR_RESTARTS - 1] = now;
+    if (counts) {
+        memmove(child->restarts_ns, child->restarts_ns + 1,
+                sizeof child->restarts_ns - sizeof child->restarts_ns[0]);
+        child->restarts_ns[SUPERVISOR_RESTARTS - 1] = now;
+    }
     child->again_ns = now + SUPERVISOR_PAUSE_NS;
     enter(child, CHILD_DOWN, now);
 }
