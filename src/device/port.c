@@ -83,6 +83,10 @@ void cyc_port_beat(struct port *port, int64_t busy_ns)
     alive.number = (uint64_t)(now + busy_ns);
     (void)cyc_message_send(port->options->supervisor_fd, &alive, -1, NULL);
     port->beat_ns = now;
+    struct cyc_err err;
+    if (cyc_errands_complaint(port->errands, &err)) {
+        cyc_port_announce(port, CYC_MESSAGE_EVENT, -1, CYC_OK, err.text);
+    }
 }
 
 int64_t cyc_port_deadline(struct port *port)
@@ -231,7 +235,8 @@ static int set_up(struct port *port, const struct cyc_port_options *options, str
             cyc_found_is_set(options->state_dir, port->rig->channels[output->channel].name,
                              output->found, sizeof output->found);
     }
-    int status = cyc_port_ring_init(port, err);
+    int status = cyc_errands_open(&port->errands, err);
+    status = status == CYC_OK ? cyc_port_ring_init(port, err) : status;
     status = status == CYC_OK ? cyc_port_guard_init(port, err) : status;
     if (status != CYC_OK) {
         return status;
@@ -257,6 +262,7 @@ static void release(struct port *port)
     if (port->listener >= 0) {
         (void)close(port->listener);
     }
+    cyc_errands_close(port->errands);
     free(port->ring);
     free(port->watches);
     free(port);

@@ -12,112 +12,9 @@
  */
 #include "device/port_int.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* ---- The mark: outputs may be on ---------------------------------------------------------------
- */
-
-static bool mark_path(const struct port *port, char *path, size_t size)
-{
-    const int length =
-        snprintf(path, size, "%s/port-%s.on", port->options->state_dir, port->settings->name);
-    return length > 0 && (size_t)length < size;
-}
-
-/* In it who they are, and the outputs that were seen on, both by their number on this port. Who is
- * there when they are made safe may be somebody else. */
-static bool write_mark(const struct port *port, const char *path)
-{
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return false; /* a full disk: the mark is one more ring, not the first */
-    }
-    for (unsigned i = 0; i < port->unit_count; i++) {
-        const struct unit *const unit = &port->units[i];
-        const char *const who = unit->seen ? unit->identity.serial_number : unit->left;
-        if (who[0] != '\0' && dprintf(fd, PORT_MARK_WHO "%u %s\n", i, who) < 0) {
-            errno = 0;
-        }
-    }
-    for (unsigned i = 0; i < port->output_count; i++) {
-        if (port->outputs[i].seen_on && dprintf(fd, "%u\n", i) < 0) {
-            errno = 0; /* the name is what counts */
-        }
-    }
-    (void)close(fd);
-    return true;
-}
-
-void cyc_port_mark(struct port *port, bool on)
-{
-    char path[1024];
-    if (port->marked == on || !mark_path(port, path, sizeof path)) {
-        return;
-    }
-    if (on && !write_mark(port, path)) {
-        return;
-    }
-    if (!on) {
-        (void)unlink(path);
-    }
-    port->marked = on;
-}
-
-void cyc_port_mark_anew(struct port *port)
-{
-    char path[1024];
-    if (port->marked && mark_path(port, path, sizeof path)) {
-        (void)write_mark(port, path);
-    }
-}
-
-void cyc_port_mark_seen(struct port *port, struct output *output, bool on)
-{
-    const bool news = output->seen_on != on;
-    output->seen_on = on;
-    if (news) {
-        cyc_port_mark_anew(port);
-    }
-}
-
-/* A serial number may hold blanks. */
-static void find_left(struct port *port, const char *words)
-{
-    char *end = NULL;
-    const unsigned long index = strtoul(words, &end, 10);
-    if (end != words && *end == ' ' && index < port->unit_count) {
-        struct unit *const unit = &port->units[index];
-        (void)cyc_copy(unit->left, sizeof unit->left, end + 1);
-    }
-}
-
-bool cyc_port_find_mark(struct port *port)
-{
-    const size_t prefix = sizeof PORT_MARK_WHO - 1;
-    char path[1024];
-    char line[128];
-    FILE *const file = mark_path(port, path, sizeof path) ? fopen(path, "re") : NULL;
-    if (file == NULL) {
-        return access(path, F_OK) == 0;
-    }
-    while (fgets(line, sizeof line, file) != NULL) {
-        const unsigned long index = strtoul(line, NULL, 10);
-        line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, PORT_MARK_WHO, prefix) == 0) {
-            find_left(port, line + prefix);
-        } else if (line[0] >= '0' && line[0] <= '9' && index < port->output_count) {
-            port->outputs[index].look = port->outputs[index].channel >= 0;
-        }
-    }
-    (void)fclose(file);
-    return true;
-}
 
 /* ---- Off -------------------------------------------------------------------------------------
  */
@@ -175,43 +72,6 @@ void cyc_port_trip_limit(struct port *port, struct output *output, const char *w
     cyc_port_trip(port, output, CYC_E_LATCHED, why);
     port->has_to_note = port->has_to_note || !output->tripped;
     output->tripped = true;
-}
-
-static void note(struct port *port, struct output *output)
-{
-    const char *const channel = port->rig->channels[output->channel].name;
-    struct cyc_err err = {0};
-    if (output->tripped && !output->noted) {
-        output->noted = true;
-        (void)cyc_trip_set(port->options->state_dir, channel, &err);
-    }
-    if (output->found[0] != '\0' && !output->found_noted) {
-        output->found_noted = true;
-        (void)cyc_found_set(port->options->state_dir, channel, output->found, &err);
-    }
-    if (err.status != CYC_OK) {
-        cyc_port_announce(port, CYC_MESSAGE_EVENT, output->channel, CYC_OK, err.text);
-    }
-}
-
-void cyc_port_note_trips(struct port *port)
-{
-    if (!port->has_to_note) {
-        return;
-    }
-    port->has_to_note = false;
-    for (unsigned i = 0; i < port->output_count; i++) {
-        struct output *const output = &port->outputs[i];
-        const bool found = output->found[0] != '\0' && !output->found_noted;
-        if (!found && (!output->tripped || output->noted)) {
-            continue;
-        }
-        if (output->unsafe && output->retry_ns == 0 && port->bus != NULL) {
-            port->has_to_note = true; /* nobody has tried to switch it off yet */
-            continue;
-        }
-        note(port, output);
-    }
 }
 
 /* Switched in a call that began then and is over: in its middle, as a reading is taken. */
@@ -418,7 +278,7 @@ static void forgive(const struct port *port, struct output *output)
     if (output->found[0] != '\0' && output->channel >= 0) {
         output->found[0] = '\0';
         output->found_noted = false;
-        cyc_found_clear(port->options->state_dir, port->rig->channels[output->channel].name);
+        cyc_port_note_forgiven(port, output);
     }
 }
 

@@ -3,6 +3,7 @@
 #define CYC_DEVICE_PORT_INT_H
 
 #include "base/clock.h"
+#include "base/errands.h"
 #include "device/message.h"
 #include "device/port.h"
 
@@ -109,14 +110,15 @@ struct port {
     unsigned unit_count;
     struct output outputs[PORT_OUTPUTS_MAX];
     unsigned output_count;
-    struct output *seen;   /* the one measured last; NULL: a chamber or press was set since */
-    struct watch *watches; /* per channel of the rig; owned */
-    unsigned turn;         /* the output commanded last, so that each has its turn */
-    int64_t set_ns;        /* a chamber or press was last set */
-    int64_t looked_ns;     /* supervisor, daemon and callers were asked last */
-    int64_t aged_ns;       /* readings were looked at for their ages last */
-    bool marked;           /* the file that says that outputs may be on is there */
-    bool has_to_note;      /* an output has tripped, which is not written down */
+    struct output *seen;         /* the one measured last; NULL: a chamber or press was set since */
+    struct watch *watches;       /* per channel of the rig; owned */
+    unsigned turn;               /* the output commanded last, so that each has its turn */
+    int64_t set_ns;              /* a chamber or press was last set */
+    int64_t looked_ns;           /* supervisor, daemon and callers were asked last */
+    int64_t aged_ns;             /* readings were looked at for their ages last */
+    struct cyc_errands *errands; /* what goes to the state folder */
+    bool marked;                 /* the file that says that outputs may be on is there */
+    bool has_to_note;            /* an output has tripped, which is not written down */
 
     uint64_t epoch;
     struct kept *ring; /* owned */
@@ -215,8 +217,6 @@ void cyc_port_trip_limit(struct port *port, struct output *output, const char *w
 void cyc_port_found(struct port *port, struct output *output, const char *what);
 /* Readings that do not tell a state of some time ago, nor of a step that ended by itself. */
 bool cyc_port_tells_state(const struct port *port, const struct output *output);
-/* Writes down which channels have tripped: off first, then paper. */
-void cyc_port_note_trips(struct port *port);
 /* Makes one unsafe output safe; true when the bus was used. */
 bool cyc_port_make_off(struct port *port, int64_t now);
 /* Tells the supervisor what became of SAFE_ALL, as soon as that is known. */
@@ -225,6 +225,9 @@ void cyc_port_answer_safe(struct port *port);
 bool cyc_port_act(struct port *port, int64_t now);
 /* Refuses what waits, e.g. because the lease is over. */
 void cyc_port_cancel(struct port *port, struct output *output, int status, const char *why);
+
+/* ---- port_mark.c: what is left in the state folder ------------------------------------------- */
+
 /* <state>/port-<name>.on: outputs may be on, whatever becomes of this process. */
 void cyc_port_mark(struct port *port, bool on);
 /* Who is there, and what was seen, written into the mark anew. */
@@ -233,6 +236,10 @@ void cyc_port_mark_anew(struct port *port);
 void cyc_port_mark_seen(struct port *port, struct output *output, bool on);
 /* True: there is one of a process before this one; those that it saw on are to be looked at. */
 bool cyc_port_find_mark(struct port *port);
+/* Writes down which channels have tripped: off first, then paper. */
+void cyc_port_note_trips(struct port *port);
+/* A person has looked at what was found. */
+void cyc_port_note_forgiven(const struct port *port, const struct output *output);
 
 /* ---- port_talk.c ---------------------------------------------------------------------------- */
 

@@ -38,14 +38,24 @@ int cyc_daemon_watch(struct daemon *daemon, int fd, enum watch_kind kind, unsign
                : cyc_err_set(err, CYC_E_FILE, "cannot wait for a descriptor: %m");
 }
 
+static int print(void *line, struct cyc_err *err)
+{
+    (void)err;
+    (void)fputs(line, stderr);
+    return CYC_OK;
+}
+
+/* The standard error may be a file. */
 void cyc_daemon_log(const struct daemon *daemon, const char *format, ...)
 {
-    char line[512];
+    char text[512];
+    char line[sizeof text + CYC_RIG_NAME_SIZE + 16];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments);
+    (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    (void)fprintf(stderr, "daemon of %s: %s\n", daemon->rig->name, line);
+    (void)snprintf(line, sizeof line, "daemon of %s: %s\n", daemon->rig->name, text);
+    (void)cyc_errands_post(daemon->errands, print, line, strlen(line) + 1);
 }
 
 /* ---- What is due ----------------------------------------------------------------------------- */
@@ -90,6 +100,11 @@ static void beat(struct daemon *daemon)
     }
     cyc_daemon_client_beat(daemon);
     cyc_daemon_alarm_reap(daemon);
+    struct cyc_err err;
+    if (cyc_errands_complaint(daemon->errands, &err) ||
+        cyc_errands_complaint(daemon->callers, &err)) {
+        cyc_daemon_log(daemon, "%s", err.text);
+    }
 }
 
 /* ---- What came ------------------------------------------------------------------------------- */
@@ -257,6 +272,8 @@ static void close_all(struct daemon *daemon)
     if (daemon->writer != NULL) {
         cyc_writer_close(daemon->writer);
     }
+    cyc_errands_close(daemon->callers);
+    cyc_errands_close(daemon->errands);
     for (unsigned i = 0; daemon->links != NULL && i < daemon->rig->port_count; i++) {
         close_fd(daemon->links[i].fd);
     }
@@ -297,7 +314,9 @@ int cyc_daemon_run(const struct cyc_daemon_options *options, struct cyc_err *err
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C is for the client */
-    int status = make_room(daemon, err);
+    int status = cyc_errands_open(&daemon->errands, err);
+    status = status == CYC_OK ? cyc_errands_open(&daemon->callers, err) : status;
+    status = status == CYC_OK ? make_room(daemon, err) : status;
     if (status == CYC_OK) {
         status = open_sockets(daemon, err);
     }

@@ -222,9 +222,28 @@ static int hand_over(struct daemon *daemon, unsigned index, struct cyc_err *err)
     return status;
 }
 
-static void close_run(struct channel *channel)
+static int end_source(void *context, struct cyc_err *err)
+{
+    (void)err;
+    cyc_source_process_end(*(struct cyc_source_process **)context);
+    return CYC_OK;
+}
+
+/* The kernel gives a process back when its disk has answered; nobody waits for that here. */
+static void leave_source(struct daemon *daemon, struct cyc_source_process **source)
+{
+    if (*source != NULL) {
+        (void)epoll_ctl(daemon->epoll_fd, EPOLL_CTL_DEL, cyc_source_process_fd(*source), NULL);
+        if (cyc_errands_post(daemon->errands, end_source, source, sizeof(*source))) {
+            *source = NULL;
+        }
+    }
+}
+
+static void close_run(struct daemon *daemon, struct channel *channel)
 {
     cyc_live_close(channel->live);
+    leave_source(daemon, &channel->parts.source);
     cyc_live_parts_close(&channel->parts);
     cyc_resume_close(channel->resume);
     free(channel->rig_now);
@@ -255,7 +274,7 @@ static void begin(struct daemon *daemon, unsigned index)
     status = status == CYC_OK ? hand_over(daemon, index, &err) : status;
     channel->opener = NULL;
     if (status != CYC_OK) {
-        close_run(channel);
+        close_run(daemon, channel);
         if (opener->failed) {
             had_failed(daemon, index, err.text);
         } else {
@@ -346,7 +365,7 @@ static void end_run(struct daemon *daemon, unsigned index)
     const bool failed = view.finish == CYC_FINISH_FAULT;
     channel->fault = failed && view.energised;
     channel->is_added = false;
-    close_run(channel);
+    close_run(daemon, channel);
     if (channel->fault) {
         cyc_daemon_opener_latch(daemon, index, channel->why);
     } else {
@@ -411,7 +430,7 @@ void cyc_daemon_channel_release(struct daemon *daemon, unsigned index)
                                          .t_ns = daemon->now_ns};
         (void)cyc_daemon_port_send(daemon, cycler, &safe, NULL);
     }
-    close_run(channel);
+    close_run(daemon, channel);
     cyc_daemon_opener_free(channel->opener);
     channel->opener = NULL;
 }

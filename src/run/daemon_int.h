@@ -3,6 +3,7 @@
 #define CYC_RUN_DAEMON_INT_H
 
 #include "base/clock.h"
+#include "base/errands.h"
 #include "run/control.h"
 #include "run/daemon.h"
 #include "run/live.h"
@@ -43,7 +44,8 @@ struct link {
 /* The thread that opens a run folder. */
 struct opener {
     pthread_t thread;
-    int event_fd; /* of the daemon; borrowed */
+    int event_fd;                /* of the daemon; borrowed */
+    struct cyc_errands *errands; /* likewise */
     char folder[CYC_PATH_SIZE];
     char marker[CYC_PATH_SIZE]; /* file in the state folder that names the run's folder */
     /* filled by the thread: */
@@ -114,7 +116,10 @@ struct daemon {
     struct presence *present; /* one per instrument */
     unsigned *user_list;
     struct client clients[CYC_CLIENTS_MAX];
-    pid_t alarms[CYC_ALARMS_MAX]; /* 0: none */
+    /* What goes to the state folder and the log; and, apart from it, alarm commands, which are to
+     * be heard above all when the disk hangs. */
+    struct cyc_errands *errands, *callers;
+    _Atomic pid_t alarms[CYC_ALARMS_MAX]; /* 0: none, -1: about to be started */
     struct cyc_writer *writer;
     int64_t now_ns, beat_ns, wake_ns;
     uint64_t loops, slow_loops; /* turns of the loop; those that took over LOOP_MAX_NS */

@@ -102,6 +102,7 @@ static void look_for_fault(struct opener *opener)
 static void *run(void *context)
 {
     struct opener *opener = context;
+    (void)cyc_errands_wait(opener->errands, INT64_MAX); /* what was there before is forgotten */
     opener->status = opener->again ? open_again(opener) : open_first(opener);
     if (opener->again && opener->status == CYC_E_INPUT) {
         look_for_fault(opener);
@@ -136,6 +137,7 @@ int cyc_daemon_opener_new(const struct daemon *daemon, unsigned channel, const c
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory to open the run");
     }
     made->event_fd = daemon->opener_fd;
+    made->errands = daemon->errands;
     made->again = again;
     if (again && describe_rig(daemon, channel, made, err) != CYC_OK) {
         free(made);
@@ -171,34 +173,62 @@ void cyc_daemon_opener_free(struct opener *opener)
     free(opener);
 }
 
+/* An errand for the state folder: a run is over, or has ended in a fault. */
+struct marks {
+    char marker[CYC_PATH_SIZE], latch[CYC_PATH_SIZE];
+    char why[256];
+};
+
+static bool marks_of(const struct daemon *daemon, unsigned channel, struct marks *marks)
+{
+    return marker_path(daemon, channel, marks->marker, sizeof marks->marker) == CYC_OK &&
+           latch_path(daemon, channel, marks->latch, sizeof marks->latch) == CYC_OK;
+}
+
+static int forget(void *context, struct cyc_err *err)
+{
+    const struct marks *const marks = context;
+    const char *const paths[] = {marks->marker, marks->latch};
+    for (unsigned i = 0; i < 2; i++) {
+        if (unlink(paths[i]) != 0 && errno != ENOENT) {
+            return cyc_err_set(err, CYC_E_FILE, "cannot remove %s: %m", paths[i]);
+        }
+    }
+    return CYC_OK;
+}
+
+static int latch(void *context, struct cyc_err *err)
+{
+    const struct marks *const marks = context;
+    const int fd =
+        open(marks->marker, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    const bool kept = fd >= 0 && dprintf(fd, "\n%s", marks->why) >= 0;
+    int status = kept ? CYC_OK
+                      : cyc_err_set(err, CYC_E_FILE, "the fault's reason cannot be kept in %s: %m",
+                                    marks->marker);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (rename(marks->marker, marks->latch) != 0) {
+        status = cyc_err_set(err, CYC_E_FILE, "the fault cannot be kept in %s: %m", marks->latch);
+    }
+    return status;
+}
+
 void cyc_daemon_opener_forget(const struct daemon *daemon, unsigned channel)
 {
-    char path[CYC_PATH_SIZE];
-    if (marker_path(daemon, channel, path, sizeof path) == CYC_OK) {
-        (void)unlink(path);
-    }
-    if (latch_path(daemon, channel, path, sizeof path) == CYC_OK) {
-        (void)unlink(path);
+    struct marks marks = {0};
+    if (marks_of(daemon, channel, &marks)) {
+        (void)cyc_errands_post(daemon->errands, forget, &marks, sizeof marks);
     }
 }
 
 void cyc_daemon_opener_latch(const struct daemon *daemon, unsigned channel, const char *why)
 {
-    char path[CYC_PATH_SIZE];
-    char latch[CYC_PATH_SIZE];
-    if (marker_path(daemon, channel, path, sizeof path) != CYC_OK ||
-        latch_path(daemon, channel, latch, sizeof latch) != CYC_OK) {
-        return;
-    }
-    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd >= 0) {
-        if (dprintf(fd, "\n%s", why) < 0) {
-            cyc_daemon_log(daemon, "the fault's reason cannot be kept in %s: %m", path);
-        }
-        (void)close(fd);
-    }
-    if (rename(path, latch) != 0) {
-        cyc_daemon_log(daemon, "the fault cannot be kept in %s: %m", latch);
+    struct marks marks = {0};
+    if (marks_of(daemon, channel, &marks)) {
+        (void)cyc_copy(marks.why, sizeof marks.why, why);
+        (void)cyc_errands_post(daemon->errands, latch, &marks, sizeof marks);
     }
 }
 

@@ -125,10 +125,10 @@ static int send_start(int fd, const struct cyc_source_start *start, struct cyc_e
 {
     struct cyc_text text = {0};
     struct cyc_source_start_head head = {.setting_count = start->setting_count,
-                                               .voltage_resolution_V = start->voltage_resolution_V,
-                                               .current_resolution_A = start->current_resolution_A,
-                                               .temperature_resolution_K =
-                                                   start->temperature_resolution_K};
+                                         .voltage_resolution_V = start->voltage_resolution_V,
+                                         .current_resolution_A = start->current_resolution_A,
+                                         .temperature_resolution_K =
+                                             start->temperature_resolution_K};
     int status = CYC_OK;
     if (start->sensors != NULL) {
         head.sensors_known = 1;
@@ -206,7 +206,7 @@ void cyc_source_process_end(struct cyc_source_process *process)
     if (process == NULL) {
         return;
     }
-    if (!process->reaped) {
+    if (!reap(process, WNOHANG)) {
         (void)kill(process->pid, SIGKILL);
         (void)reap(process, 0);
     }

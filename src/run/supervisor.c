@@ -24,6 +24,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,16 +48,38 @@ static void begin_new_log(struct supervisor *supervisor)
 {
     char path[1200];
     char old[1200];
-    supervisor->log_size = 0;
+    supervisor->log.size = 0;
     if (!log_path(supervisor, EVENTS, path, sizeof path) ||
         !log_path(supervisor, EVENTS ".1", old, sizeof old) || rename(path, old) != 0) {
         return;
     }
     const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0) {
-        (void)close(supervisor->log);
-        supervisor->log = fd;
+        (void)close(supervisor->log.fd);
+        supervisor->log.fd = fd;
     }
+}
+
+struct line {
+    struct supervisor *supervisor;
+    char text[640];
+};
+
+static int write_line(void *context, struct cyc_err *err)
+{
+    const struct line *const line = context;
+    struct supervisor *const supervisor = line->supervisor;
+    const size_t length = strlen(line->text);
+    (void)err;
+    if (supervisor->log.size > SUPERVISOR_LOG_MAX) {
+        begin_new_log(supervisor);
+    }
+    if (supervisor->log.fd >= 0 &&
+        write(supervisor->log.fd, line->text, length) != (ssize_t)length) {
+        (void)fputs(line->text, stderr); /* a full disk: whoever looks at the terminal sees it */
+    }
+    supervisor->log.size += length;
+    return CYC_OK;
 }
 
 void cyc_supervisor_log(struct supervisor *supervisor, const char *format, ...)
@@ -70,19 +93,12 @@ void cyc_supervisor_log(struct supervisor *supervisor, const char *format, ...)
     struct tm parts;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &parts);
-    char line[640];
-    const int length =
-        snprintf(line, sizeof line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s\n",
-                 parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-                 parts.tm_sec, (int)(now.tv_nsec / CYC_MS_NS), text);
-    if (supervisor->log_size > SUPERVISOR_LOG_MAX) {
-        begin_new_log(supervisor);
-    }
-    if (supervisor->log >= 0 && length > 0 &&
-        write(supervisor->log, line, (size_t)length) != length) {
-        (void)fputs(line, stderr); /* a full disk: whoever looks at the terminal sees it */
-    }
-    supervisor->log_size += length > 0 ? (size_t)length : 0;
+    struct line line = {.supervisor = supervisor};
+    (void)snprintf(line.text, sizeof line.text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s\n",
+                   parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                   parts.tm_min, parts.tm_sec, (int)(now.tv_nsec / CYC_MS_NS), text);
+    (void)cyc_errands_post(supervisor->errands, write_line, &line,
+                           offsetof(struct line, text) + strlen(line.text) + 1);
 }
 
 /* ---- Setting up ------------------------------------------------------------------------------ */
@@ -142,14 +158,15 @@ static int set_up(struct supervisor *supervisor, sigset_t *before, struct cyc_er
 {
     const struct cyc_supervisor_options *const options = supervisor->options;
     int status = take_lock(supervisor, err);
-    status = status == CYC_OK
-                 ? open_in(options->state_dir, EVENTS, O_WRONLY | O_APPEND, &supervisor->log, err)
-                 : status;
+    status = status == CYC_OK ? open_in(options->state_dir, EVENTS, O_WRONLY | O_APPEND,
+                                        &supervisor->log.fd, err)
+                              : status;
     struct stat log;
-    if (status == CYC_OK && fstat(supervisor->log, &log) == 0 && log.st_size > 0) {
-        supervisor->log_size = (size_t)log.st_size;
+    if (status == CYC_OK && fstat(supervisor->log.fd, &log) == 0 && log.st_size > 0) {
+        supervisor->log.size = (size_t)log.st_size;
     }
     status = status == CYC_OK ? take_signals(supervisor, before, err) : status;
+    status = status == CYC_OK ? cyc_errands_open(&supervisor->errands, err) : status;
     status = status == CYC_OK ? cyc_message_listen(options->state_dir, CYC_SUPERVISOR_SOCKET,
                                                    &supervisor->listener, err)
                               : status;
@@ -161,7 +178,8 @@ static int set_up(struct supervisor *supervisor, sigset_t *before, struct cyc_er
 
 static void release(struct supervisor *supervisor, const sigset_t *before)
 {
-    const int fds[] = {supervisor->listener, supervisor->signals, supervisor->log,
+    cyc_errands_close(supervisor->errands);
+    const int fds[] = {supervisor->listener, supervisor->signals, supervisor->log.fd,
                        supervisor->lock};
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         if (supervisor->callers[i] >= 0) {
@@ -269,8 +287,17 @@ static void forgive_sleep(struct supervisor *supervisor)
     }
 }
 
+static void tell_complaint(struct supervisor *supervisor)
+{
+    struct cyc_err err;
+    if (cyc_errands_complaint(supervisor->errands, &err)) {
+        cyc_supervisor_log(supervisor, "%s", err.text);
+    }
+}
+
 static void pass(struct supervisor *supervisor)
 {
+    tell_complaint(supervisor);
     forgive_sleep(supervisor);
     take_signal_news(supervisor);
     cyc_supervisor_answer_calls(supervisor);
@@ -339,7 +366,7 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
                                       .signals = -1,
                                       .listener = -1,
                                       .lock = -1,
-                                      .log = -1,
+                                      .log.fd = -1,
                                       .asleep_ns = cyc_boot_now_ns() - supervisor_awake_ns()};
     for (unsigned i = 0; i < SUPERVISOR_CALLERS_MAX; i++) {
         supervisor->callers[i] = -1;
@@ -357,6 +384,7 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
         cyc_supervisor_log(supervisor, "supervisor ends%s%s", status == CYC_OK ? "" : ": ",
                            status == CYC_OK || err == NULL ? "" : err->text);
         cyc_supervisor_write_holders(supervisor);
+        (void)cyc_errands_wait(supervisor->errands, CYC_S_NS); /* who hears it finds nobody left */
         say_goodbye(supervisor, status);
     }
     release(supervisor, &before);

@@ -66,8 +66,30 @@ void cyc_supervisor_safe_done(struct supervisor *supervisor, struct child *child
     maybe_all_done(supervisor);
 }
 
-/* First the ports, then the latch's file: each port latches itself with the message. */
-void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch)
+struct latch {
+    const char *state_dir;
+    char why[sizeof((struct cyc_message *)NULL)->text];
+};
+
+static int set_latch(void *context, struct cyc_err *err)
+{
+    const struct latch *const latch = context;
+    const int status = cyc_latch_set(latch->state_dir, latch->why, err);
+    return status == CYC_OK ? cyc_latch_sync(latch->state_dir, err) : status;
+}
+
+/* Each port latches itself with the message. The latch's file is there already, if its asker is
+ * `cyclostat safe`. */
+static void latch(struct supervisor *supervisor, const char *why)
+{
+    struct latch wanted = {.state_dir = supervisor->options->state_dir};
+    (void)cyc_copy(wanted.why, sizeof wanted.why, why);
+    if (!cyc_latch_is_set(wanted.state_dir, NULL, 0)) {
+        (void)cyc_errands_post(supervisor->errands, set_latch, &wanted, sizeof wanted);
+    }
+}
+
+static void make_safe(struct supervisor *supervisor, const char *why)
 {
     struct cyc_message safe = {
         .kind = CYC_MESSAGE_SAFE_ALL, .channel = -1, .t_ns = cyc_boot_now_ns()};
@@ -86,11 +108,7 @@ void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bo
             cyc_supervisor_safe_done(supervisor, child, CYC_E_LOST, "no process holds its port");
         } /* killed or being made safe: its helper's word counts */
     }
-    struct cyc_err err = {0};
-    if (latch && (cyc_latch_set(supervisor->options->state_dir, why, &err) != CYC_OK ||
-                  cyc_latch_sync(supervisor->options->state_dir, &err) != CYC_OK)) {
-        cyc_supervisor_log(supervisor, "%s", err.text);
-    }
+    latch(supervisor, why);
     cyc_supervisor_log(supervisor, "all outputs off: %s", why);
     maybe_all_done(supervisor);
 }
@@ -112,8 +130,7 @@ static void caller_says(struct supervisor *supervisor, unsigned index,
 {
     if (message->kind == CYC_MESSAGE_SAFE_ALL) {
         supervisor->caller_waits[index] = true;
-        cyc_supervisor_make_safe(
-            supervisor, message->text[0] != '\0' ? message->text : "made safe by hand", true);
+        make_safe(supervisor, message->text[0] != '\0' ? message->text : "made safe by hand");
     } else if (message->kind == CYC_MESSAGE_REARM) {
         rearm(supervisor);
         (void)cyc_message_send(supervisor->callers[index], message, -1, NULL);

@@ -42,10 +42,32 @@ uint64_t cyc_supervisor_start_of(pid_t pid)
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
+/* The path, and behind its end what is to stand there. */
+static int replace(void *context, struct cyc_err *err)
+{
+    const char *const path = context;
+    const char *const text = path + strlen(path) + 1;
+    const size_t length = strlen(text);
+    char fresh[1200];
+    const int printed = snprintf(fresh, sizeof fresh, "%s.new", path);
+    if (printed < 0 || (size_t)printed >= sizeof fresh) {
+        return cyc_err_set(err, CYC_E_BOUND, "the path of the state folder is too long");
+    }
+    const int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const bool written = fd >= 0 && write(fd, text, length) == (ssize_t)length;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return written && rename(fresh, path) == 0
+               ? CYC_OK
+               : cyc_err_set(err, CYC_E_FILE, "cannot write down who holds the ports: %m");
+}
+
 void cyc_supervisor_write_holders(struct supervisor *supervisor)
 {
-    const char *const state_dir = supervisor->options->state_dir;
     struct cyc_text text = {0};
+    cyc_text_format(&text, "%s/" HOLDERS, supervisor->options->state_dir);
+    cyc_text_append_size(&text, "", 1);
     if (!supervisor->ending) {
         cyc_text_format(&text, "supervisor %d %" PRIu64 "\n", (int)getpid(),
                         cyc_supervisor_start_of(getpid()));
@@ -64,20 +86,8 @@ void cyc_supervisor_write_holders(struct supervisor *supervisor)
             cyc_text_format(&text, DOWN "%s%s\n", child->is_daemon ? "" : "port ", child->name);
         }
     }
-    char path[1200];
-    char fresh[1200];
-    const int length = snprintf(path, sizeof path, "%s/" HOLDERS, state_dir);
-    const int more = snprintf(fresh, sizeof fresh, "%s/" HOLDERS ".new", state_dir);
-    if (length > 0 && more > 0 && (size_t)more < sizeof fresh && !text.failed) {
-        const int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        const bool written =
-            fd >= 0 && write(fd, cyc_text_get(&text), text.length) == (ssize_t)text.length;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        if (!written || rename(fresh, path) != 0) {
-            cyc_supervisor_log(supervisor, "cannot write down who holds the ports: %m");
-        }
+    if (!text.failed) {
+        (void)cyc_errands_post(supervisor->errands, replace, text.data, text.length + 1);
     }
     cyc_text_release(&text);
 }

@@ -3,6 +3,7 @@
 #define CYC_RUN_SUPERVISOR_INT_H
 
 #include "base/clock.h"
+#include "base/errands.h"
 #include "device/message.h"
 #include "run/supervisor.h"
 
@@ -72,8 +73,12 @@ struct supervisor {
     int64_t asleep_ns; /* how long this computer has slept since it was started */
     struct child children[SUPERVISOR_CHILDREN_MAX];
     unsigned child_count;
-    int signals, listener, lock, log; /* -1 */
-    size_t log_size;
+    int signals, listener, lock; /* -1 */
+    struct cyc_errands *errands; /* what goes to the state folder */
+    struct {
+        int fd; /* -1 */
+        size_t size;
+    } log; /* once there are errands, they alone look at it */
     int callers[SUPERVISOR_CALLERS_MAX];
     bool caller_waits[SUPERVISOR_CALLERS_MAX];   /* for the end of SAFE_ALL */
     bool caller_watches[SUPERVISOR_CALLERS_MAX]; /* ports that are made safe from outside */
@@ -104,7 +109,6 @@ int64_t cyc_supervisor_due_ns(const struct child *child);
 /* ---- supervisor_call.c: who asks the supervisor ---------------------------------------------- */
 
 void cyc_supervisor_answer_calls(struct supervisor *supervisor);
-void cyc_supervisor_make_safe(struct supervisor *supervisor, const char *why, bool latch);
 /* A port has answered SAFE_ALL, or was made safe from outside. */
 void cyc_supervisor_safe_done(struct supervisor *supervisor, struct child *child, int status,
                               const char *text);

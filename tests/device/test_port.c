@@ -157,6 +157,7 @@ static void enter(void)
     CU_ASSERT_EQUAL(cyc_bus_open_memory(&peer, &settings, 0, &port.bus, NULL), CYC_OK);
     CU_ASSERT_EQUAL(cyc_bus_drain(port.bus, CYC_MS_NS, CYC_S_NS, NULL), CYC_OK);
     cyc_bus_in_step(port.bus);
+    CU_ASSERT_EQUAL(cyc_errands_open(&port.errands, NULL), CYC_OK);
     CU_ASSERT_EQUAL(cyc_port_ring_init(&port, NULL), CYC_OK);
     CU_ASSERT_EQUAL(cyc_port_guard_init(&port, NULL), CYC_OK);
     for (unsigned i = CHAMBER_A; i < OUTPUTS; i++) {
@@ -169,6 +170,7 @@ static void enter(void)
 static void leave(void)
 {
     cyc_port_mark(&port, false);
+    cyc_errands_close(port.errands);
     cyc_bus_close(port.bus);
     free(port.ring);
     free(port.watches);

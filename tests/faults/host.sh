@@ -349,14 +349,29 @@ slow_disk() {
     expect "reason disk" says "disk: .*250 ms" reason
     ask stop A1
 }
-# All of it, the state folder too.
+# The state folder hangs, at the end with all the rest.
 slow_state() {
     begin slow_state
-    run A1 long --detach
-    expect "it runs" is $? 0
+    local from channel
+    for channel in A1 A2; do
+        run $channel long --detach
+        expect "it runs" is $? 0
+    done
     expect "with a current" within 5 drives left
-    control "folder=$PWD" write=hang sync=hang
-    local from
+    expect "with a current" within 5 drives right
+    control "folder=$PWD/state" names=hang write=hang sync=hang
+    from=$(now_ms)
+    ask stop A1 --now
+    expect "stopped while the state folder hangs" off_within 1000 left "$from"
+    sleep 3
+    expect "the other one goes on" state A2 running
+    expect "with its current" drives right
+    control ''
+    expect "what was put off is written down" within 12 not ls state/*/run-A1 state/*/port-left.on
+    expect "nobody was taken for dead" not says "no sign of life" state/*/events.log
+    run A1 long --detach
+    expect "the next one runs" is $? 0
+    expect "with a current" within 5 drives left
     from=$(now_ms)
     "$cyclostat" safe rig.yaml > said 2>&1
     expect "safe does not wait for the disk" off_within 1000 left "$from"

@@ -8,6 +8,7 @@
  *     write=hang     a write takes 5 s
  *     sync=EIO       fsync and fdatasync fail
  *     sync=hang      they take 5 s
+ *     names=hang     a file is created, renamed or removed in 5 s
  *     statfs=nfs     the folder is on a network file system
  *     wall=S         the wall clock is S seconds off
  *     sleep=S        the computer slept for S seconds: all clocks but CLOCK_MONOTONIC went on
@@ -159,6 +160,52 @@ int statfs(const char *path, struct statfs *status)
     }
     free(whole);
     return result;
+}
+
+static void name(const char *path)
+{
+    const int before = errno;
+    if (is_below(path) && says("names", "hang")) {
+        hang();
+    }
+    errno = before;
+}
+
+int open64(const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    if ((flags & O_CREAT) != 0) {
+        va_list list;
+        va_start(list, flags);
+        mode = va_arg(list, mode_t);
+        va_end(list);
+        name(path);
+    }
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int open(const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    if ((flags & O_CREAT) != 0) {
+        va_list list;
+        va_start(list, flags);
+        mode = va_arg(list, mode_t);
+        va_end(list);
+    }
+    return open64(path, flags, mode);
+}
+
+int unlink(const char *path)
+{
+    name(path);
+    return (int)syscall(SYS_unlink, path);
+}
+
+int rename(const char *from, const char *to)
+{
+    name(to);
+    return (int)syscall(SYS_rename, from, to);
 }
 
 /* ---- Clocks ---------------------------------------------------------------------------------- */
