@@ -18,6 +18,7 @@ all_packages="clang libclang-rt-14-dev llvm locales"
 
 passed=0
 failed=0
+repeated=0
 
 say() {
     printf '\n==> %s\n' "$*"
@@ -106,15 +107,28 @@ check() {
     fi
     failed=$((failed + bad))
     passed=$((passed + total - bad))
+    repeated=$((repeated + $(grep -c '^contain: .*; repeated$' "$folder/Testing/Temporary/LastTest.log")))
 }
 
-# check_build NAME FOLDER CTEST-LABELS [CMAKE OPTION...]: a build of its own, then its tests.
+# check_build NAME FOLDER CTEST-LABELS [CMAKE OPTION...]: a build of its own, then its tests. What a
+# sanitizer has to say counts as a failure, whichever process it is about: nobody asks a daemon how
+# it ended.
 check_build() {
     local name=$1 folder=$2 labels=$3
     shift 3
     say "Building: $name"
     if build "$folder" "$@"; then
+        local report="$PWD/$folder/report" one
+        rm -f "$report".*
+        export ASAN_OPTIONS="log_path=$report" UBSAN_OPTIONS="log_path=$report:print_stacktrace=1"
+        export TSAN_OPTIONS="log_path=$report"
         check "$name" "$folder" -L "$labels"
+        unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+        for one in "$report".*; do
+            [ -e "$one" ] || continue
+            head -n 60 "$one"
+            failed=$((failed + 1))
+        done
     else
         printf 'the build failed\n'
         failed=$((failed + 1))
@@ -153,7 +167,9 @@ test_all_builds() {
 }
 
 finish_tests() {
-    printf '\n%d passed, %d failed\n' "$passed" "$failed"
+    printf '\n%d passed, %d failed' "$passed" "$failed"
+    [ "$repeated" -eq 0 ] || printf '; %d of them once more, since this machine stood still meanwhile' "$repeated"
+    printf '\n'
     [ "$failed" -eq 0 ]
 }
 
