@@ -433,6 +433,14 @@ bool bench_file_has(const char *path, const char *text)
     return found;
 }
 
+bool bench_file_gets(const char *path, const char *text)
+{
+    for (unsigned i = 0; i < 100 && !bench_file_has(path, text); i++) {
+        bench_sleep_ns(20 * CYC_MS_NS);
+    }
+    return bench_file_has(path, text);
+}
+
 void bench_print_file(const char *path)
 {
     FILE *const file = fopen(path, "re");

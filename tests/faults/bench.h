@@ -79,6 +79,8 @@ typedef bool (*bench_job_fn)(unsigned number, int out);
 unsigned bench_do_all(unsigned first, unsigned last, bench_job_fn job);
 /* Is there a line with this text in the file? */
 bool bench_file_has(const char *path, const char *text);
+/* The same, within 2 s: who writes a log does not wait for its disk. */
+bool bench_file_gets(const char *path, const char *text);
 void bench_print_file(const char *path);
 
 #endif

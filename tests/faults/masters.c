@@ -274,7 +274,7 @@ static void test_budget(const char *role, const char *name)
     (void)snprintf(what, sizeof what, "and then not any more");
     expect(bench_holder(&bench, role) == 0, what);
     (void)snprintf(path, sizeof path, "%s/events.log", bench.state);
-    expect(bench_file_has(path, "it stays down, safe"), "the log says so");
+    expect(bench_file_gets(path, "it stays down, safe"), "the log says so");
     const char *const status[] = {bench_cyclostat, "status", "--rig", bench.rig, NULL};
     (void)bench_run(&bench, status);
     (void)snprintf(path, sizeof path, "%s/out.txt", bench.folder);
@@ -312,7 +312,7 @@ static void test_flood(void)
     (void)snprintf(path, sizeof path, "%s/events.log", bench.state);
     const unsigned lines = count_lines(path);
     (void)printf("        %u lines in the log\n", lines);
-    expect(bench_file_has(path, "outputs off"), "calls that end others are logged");
+    expect(bench_file_gets(path, "outputs off"), "calls that end others are logged");
     expect(lines < LINES_MAX, "a daemon that calls again and again does not fill the log");
     expect(!bench_file_has(path, "no sign of life"), "and keeps nobody from his work");
     bench_end(&bench);
@@ -385,8 +385,8 @@ static void test_proof(void)
     expect(shown && bench_file_has(path, "\"result\":\"off\",\"how\":\"process killed\""),
            "a port process is killed, and the output made safe and written down");
     (void)snprintf(path, sizeof path, "%s/events.log", bench.state);
-    expect(bench_file_has(path, "ended by signal 9") &&
-               bench_file_has(path, "made safe from outside: off"),
+    expect(bench_file_gets(path, "ended by signal 9") &&
+               bench_file_gets(path, "made safe from outside: off"),
            "it was the supervisor who did it");
     for (int i = 0; i < 100 && bench_holder(&bench, "supervisor") != 0; i++) {
         (void)usleep(50000); /* it was told to end, and ends its children first */

@@ -219,11 +219,11 @@ static void judge_truth(const struct bench *bench, const struct row *row, struct
 
 static bool was_said(const struct bench *bench, const char *text)
 {
-    char path[440];
-    (void)snprintf(path, sizeof path, "%s/events.log", bench->state);
-    const bool logged = bench_file_has(path, text);
-    (void)snprintf(path, sizeof path, "%s/double.log", bench->state);
-    return logged || bench_file_has(path, text);
+    char events[440];
+    char heard[440];
+    (void)snprintf(events, sizeof events, "%s/events.log", bench->state);
+    (void)snprintf(heard, sizeof heard, "%s/double.log", bench->state);
+    return bench_file_has(heard, text) || bench_file_gets(events, text);
 }
 
 /* ---- Courses ------------------------------------------------------------------------------------
