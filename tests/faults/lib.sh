@@ -3,7 +3,7 @@
 set -uo pipefail
 export LC_ALL=C
 cyclostat=$(realpath "$1")
-folder=$(mktemp -d -p /dev/shm 2> /dev/null || mktemp -d) # a disk that others keep busy is no part of this
+folder=$("$(dirname "$0")/../check/scratch.sh")
 export CYCLOSTAT_STATE=$folder/state CYCLOSTAT_RIG=$folder/rig.yaml CYCLOSTAT_RUNS=$folder/runs
 mkdir "$CYCLOSTAT_STATE"
 bad=0 checked=0 emulator=

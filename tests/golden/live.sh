@@ -21,8 +21,7 @@ cyclostat=$(realpath "$1")
 shift
 here=$(cd "$(dirname "$0")" && pwd)
 poll=0.2
-# In memory where that is possible: a disk that other tests keep busy is no part of this one.
-folder=$(mktemp -d -p /dev/shm 2> /dev/null || mktemp -d)
+folder=$("$here/../check/scratch.sh")
 export CYCLOSTAT_STATE=$folder/state
 mkdir "$CYCLOSTAT_STATE"
 pids=()
