@@ -125,7 +125,7 @@ check_build() {
         check "$name" "$folder" -L "$labels"
         unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
         for one in "$report".*; do
-            [ -e "$one" ] || continue
+            [ -s "$one" ] || continue
             head -n 60 "$one"
             failed=$((failed + 1))
         done

@@ -576,6 +576,9 @@ void cyc_live_durable(struct cyc_live *live, uint64_t ticket, int64_t now_ns)
     if (live->state != CYC_LIVE_ENDED) {
         cyc_live_settle(live, CYC_OK, &none);
     }
+    if (live->state == CYC_LIVE_AWAY && live->late_intent != 0) {
+        cyc_live_away_tick(live);
+    }
 }
 
 void cyc_live_clock(struct cyc_live *live, const char *text, bool slept, int64_t now_ns)

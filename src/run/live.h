@@ -18,8 +18,9 @@
 #include "run/resume.h"
 #include "run/session.h"
 
-#define CYC_INTENT_PATIENCE_NS  (250 * CYC_MS_NS) /* an intent not durable by then: SAFE, `disk` */
-#define CYC_COMMAND_PATIENCE_NS (3 * CYC_S_NS)    /* a command not answered by then: fault */
+/* An intent not durable by then: SAFE, and see live_away.c. */
+#define CYC_INTENT_PATIENCE_NS  (250 * CYC_MS_NS)
+#define CYC_COMMAND_PATIENCE_NS (3 * CYC_S_NS) /* a command not answered by then: fault */
 
 /* ---- Readings merged into samples (live_merge.c) ----------------------------------------------
  *

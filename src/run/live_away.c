@@ -11,6 +11,8 @@
  * has seen the output off, which setting it up anew includes; until then its charge is not known.
  * From there on it is as if the daemon had been gone (resume.h): same gates, same verdicts. A
  * chamber or press that is gone leaves the cycler: its circuit is opened at once.
+ * A disk that does not take a step in time is waited for likewise, with an instrument that is
+ * there.
  *
  * What was held before stays held, and what cannot be armed waits here until an operator has looked
  * at it: a run is never ended by a cable. Nor by a person at the instrument: when the port has
@@ -114,7 +116,8 @@ void cyc_live_away_start(struct cyc_live *live)
         return;
     }
     const bool held = live->held || cyc_core_is_interrupted(cyc_session_core(live->session));
-    past->cause = "an instrument was gone";
+    past->cause =
+        live->durable < live->late_intent ? "the disk was slow" : "an instrument was gone";
     past->rig_then = past->rig_now = past->cell = "as it was";
     past->then = live->armed;
     past->epoch = live->epoch;
@@ -268,8 +271,8 @@ void cyc_live_away_message(struct cyc_live *live, const struct cyc_message *mess
 
 static bool is_back(const struct cyc_live *live)
 {
-    return live->past->back && is_linked(live, live->past->instrument) &&
-           is_linked(live, channel_of(live)->cycler);
+    return live->durable >= live->late_intent && live->past->back &&
+           is_linked(live, live->past->instrument) && is_linked(live, channel_of(live)->cycler);
 }
 
 static void set_up(struct cyc_live *live)
@@ -357,7 +360,8 @@ const char *cyc_live_away_resume(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
     if (!is_back(live)) {
-        return "its instrument is not there yet";
+        return live->durable < live->late_intent ? "the disk has not caught up yet"
+                                                 : "its instrument is not there yet";
     }
     past->resumed = past->by_person = true;
     past->found[0] = '\0';

@@ -9,7 +9,7 @@
  * has not answered, that the journal is slow or that the instrument is, the old one stays for one
  * sample period at most; then the circuit is opened, under the old number, so that nobody takes
  * readings of this rest for readings of the step to come. An intent that is not durable in
- * CYC_INTENT_PATIENCE_NS is a fault with reason `disk`.
+ * CYC_INTENT_PATIENCE_NS interrupts the run like an instrument that is gone (live_away.c).
  *
  * One command is in flight at a time, since a port carries out one at a time; SAFE goes past it.
  * The latest setpoint of the executor replaces one that has not gone out.
@@ -350,6 +350,23 @@ static void rest(struct cyc_live *live)
     apply(live, &open);
 }
 
+/* The disk is slow: nobody drives until it has caught up. A run that has not got anywhere ends. */
+static void give_up_waiting(struct cyc_live *live)
+{
+    static const char text[] = "disk: the step could not be made durable in %d ms, so its setpoint "
+                               "was not sent";
+    const int patience_ms = (int)(CYC_INTENT_PATIENCE_NS / CYC_MS_NS);
+    struct cyc_progress progress;
+    cyc_session_progress(live->session, &progress);
+    if (live->state == CYC_LIVE_RUNNING &&
+        (live->energised || progress.step_count > 1 || live->options.resume != NULL)) {
+        live->late_intent = *live->options.intent;
+        cyc_live_lose(live, channel_of(live)->cycler, text, patience_ms);
+    } else {
+        cyc_live_trip(live, CYC_REPLY_FAILED, text, patience_ms);
+    }
+}
+
 void cyc_live_gate_tick(struct cyc_live *live)
 {
     const int64_t now_ns = live->now_ns;
@@ -360,10 +377,7 @@ void cyc_live_gate_tick(struct cyc_live *live)
         }
     }
     if (live->wanted && !may_go(live) && now_ns - live->wanted_ns >= CYC_INTENT_PATIENCE_NS) {
-        cyc_live_trip(live, CYC_REPLY_FAILED,
-                      "disk: the step could not be made durable in %d ms, so its setpoint was "
-                      "not sent",
-                      (int)(CYC_INTENT_PATIENCE_NS / CYC_MS_NS));
+        give_up_waiting(live);
     }
     if (live->environment_count > 0 && now_ns - live->environment_ns >= ENVIRONMENT_NS) {
         cyc_live_trip(live, CYC_REPLY_STALE, "chamber or press has not answered a command for %d s",

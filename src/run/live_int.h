@@ -66,6 +66,7 @@ struct cyc_live {
 
     /* ---- setpoints (live_gate.c) ---- */
     uint64_t durable;             /* ticket */
+    uint64_t late_intent;         /* the disk is waited for until it has this one; 0: it is not */
     bool wanted;                  /* the executor's latest setpoint has not gone out yet */
     struct cyc_setpoint setpoint; /* the executor's latest */
     int64_t setpoint_t_ns;        /* run time at which it has its value */
