@@ -98,11 +98,18 @@ static void try_safe(struct cyc_live *live)
     live->is_armed = false;
 }
 
+static bool waits_for_disk(const struct cyc_live *live)
+{
+    return live->durable < live->late_intent;
+}
+
 static void announce(struct cyc_live *live)
 {
     const struct cyc_session_store *store = &live->options.store;
-    (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns), "port",
-                       live->found[0] != '\0' ? "found" : "lost", live->lost_text, NULL);
+    const bool disk = waits_for_disk(live);
+    const char *const what = disk ? "slow" : live->found[0] != '\0' ? "found" : "lost";
+    (void)store->event(store->context, cyc_live_run_time_ns(live, live->now_ns),
+                       disk ? "disk" : "port", what, live->lost_text, NULL);
     (void)cyc_copy(live->why, sizeof live->why, live->lost_text);
     cyc_live_tell(live, live->lost_text, true);
 }
@@ -116,8 +123,7 @@ void cyc_live_away_start(struct cyc_live *live)
         return;
     }
     const bool held = live->held || cyc_core_is_interrupted(cyc_session_core(live->session));
-    past->cause =
-        live->durable < live->late_intent ? "the disk was slow" : "an instrument was gone";
+    past->cause = waits_for_disk(live) ? "the disk was slow" : "an instrument was gone";
     past->rig_then = past->rig_now = past->cell = "as it was";
     past->then = live->armed;
     past->epoch = live->epoch;
@@ -271,8 +277,8 @@ void cyc_live_away_message(struct cyc_live *live, const struct cyc_message *mess
 
 static bool is_back(const struct cyc_live *live)
 {
-    return live->durable >= live->late_intent && live->past->back &&
-           is_linked(live, live->past->instrument) && is_linked(live, channel_of(live)->cycler);
+    return !waits_for_disk(live) && live->past->back && is_linked(live, live->past->instrument) &&
+           is_linked(live, channel_of(live)->cycler);
 }
 
 static void set_up(struct cyc_live *live)
@@ -360,8 +366,8 @@ const char *cyc_live_away_resume(struct cyc_live *live)
 {
     struct cyc_live_past *past = live->past;
     if (!is_back(live)) {
-        return live->durable < live->late_intent ? "the disk has not caught up yet"
-                                                 : "its instrument is not there yet";
+        return waits_for_disk(live) ? "the disk has not caught up yet"
+                                    : "its instrument is not there yet";
     }
     past->resumed = past->by_person = true;
     past->found[0] = '\0';
