@@ -125,7 +125,7 @@ check_build() {
         check "$name" "$folder" -L "$labels"
         unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
         for one in "$report".*; do
-            [ -s "$one" ] || continue
+            grep -qE "ERROR: |WARNING: ThreadSanitizer|runtime error:" "$one" 2> /dev/null || continue
             head -n 60 "$one"
             failed=$((failed + 1))
         done

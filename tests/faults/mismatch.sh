@@ -108,7 +108,7 @@ change() {
         sleep 0.3
         ln -sfn "$(readlink "$here/other.tty")" "$here/smu.tty" ;;
     too_long) sleep 2 ;; # 40 s of the run
-    output_key | key_while_gone) within 10 dark || fail "nobody has pressed the key" ;;
+    output_key | key_while_gone) within 20 dark || fail "nobody has pressed the key" ;;
     latched) "$cyclostat" safe > "$here/said" || fail "cannot be made safe: $(cat "$here/said")" ;;
     esac
 }
