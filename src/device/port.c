@@ -288,7 +288,7 @@ static int64_t next_pass_ns(const struct port *port, int64_t now)
     for (unsigned i = 0; i < port->output_count && port->bus != NULL; i++) {
         const struct output *const output = &port->outputs[i];
         if (output->unsafe) {
-            next = earliest(next, output->retry_ns);
+            next = earliest(next, cyc_port_off_due_ns(port, output));
         } else if (output->pending) {
             next = now;
         } else if (output->on) {

@@ -199,16 +199,18 @@ void cyc_port_answer_safe(struct port *port)
     }
 }
 
+int64_t cyc_port_off_due_ns(const struct port *port, const struct output *output)
+{
+    const struct unit *const unit = &port->units[output->unit];
+    const bool there = port->bus != NULL && unit->proved && unit->state != UNIT_WRONG;
+    return output->unsafe && there ? output->retry_ns : CYC_NEVER;
+}
+
 bool cyc_port_make_off(struct port *port, int64_t now)
 {
-    if (port->bus == NULL) {
-        return false;
-    }
     for (unsigned i = 0; i < port->output_count; i++) {
         struct output *const output = &port->outputs[i];
-        const struct unit *const unit = &port->units[output->unit];
-        if (output->unsafe && now >= output->retry_ns && unit->proved &&
-            unit->state != UNIT_WRONG) {
+        if (now >= cyc_port_off_due_ns(port, output)) {
             make_off(port, output);
             return true;
         }

@@ -219,6 +219,8 @@ void cyc_port_found(struct port *port, struct output *output, const char *what);
 bool cyc_port_tells_state(const struct port *port, const struct output *output);
 /* Makes one unsafe output safe; true when the bus was used. */
 bool cyc_port_make_off(struct port *port, int64_t now);
+/* When an output that is to be off is told so next; CYC_NEVER: there is none, or nobody to tell. */
+int64_t cyc_port_off_due_ns(const struct port *port, const struct output *output);
 /* Tells the supervisor what became of SAFE_ALL, as soon as that is known. */
 void cyc_port_answer_safe(struct port *port);
 /* Carries out one waiting command; true when the bus was used. */

@@ -11,7 +11,8 @@
  * instruments in a new order. The rig knows its instruments by serial number; a double of the
  * daemon energises each as soon as it is there. Judged in the truth log: what an instrument
  * received that changes anything, and what its output did, must be of rounds in which its own port
- * process was at the other end; and each must have been found again and energised.
+ * process was at the other end; and each must have been found again and energised. While its
+ * instrument is somewhere else, a port process is idle.
  *
  * A round in three has all of them at their place, the others one or none, or all again; several
  * rigs go side by side.
@@ -30,6 +31,7 @@
 #define ROUNDS_MAX 400
 #define SIDES      4
 #define QUIET_NS   (60 * CYC_MS_NS) /* between two rounds nobody is connected, at least */
+#define BUSY_MAX   0.08
 
 static const char rig[] =
     "cyclostat_rig: 1\n"
@@ -168,19 +170,41 @@ static void shuffle(struct side *side, struct round *round)
     }
 }
 
-static bool sleeps(pid_t pid)
+/* What the kernel says of a process behind its name: "S 1 …"; "" where there is none. */
+static const char *state_of(pid_t pid, char *text, size_t room)
 {
     char path[64];
-    char text[512] = "";
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *const file = fopen(path, "re");
-    const size_t size = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
+    const size_t size = file != NULL ? fread(text, 1, room - 1, file) : 0;
     if (file != NULL) {
         (void)fclose(file);
     }
     text[size] = '\0';
     const char *const name_end = strrchr(text, ')');
-    return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'S';
+    return name_end != NULL && name_end[1] == ' ' ? name_end + 2 : "";
+}
+
+static bool sleeps(pid_t pid)
+{
+    char text[512];
+    return state_of(pid, text, sizeof text)[0] == 'S';
+}
+
+/* Of a port process: what it has used of a processor since it began. */
+static double busy_share(const struct side *side)
+{
+    char text[512];
+    unsigned long user = 0, system = 0;
+    unsigned long long begin = 0;
+    const char *const state = state_of(bench_holder(&side->bench, "port"), text, sizeof text);
+    const int found = sscanf(state,
+                             "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
+                             "%*d %*d %llu",
+                             &user, &system, &begin);
+    const double ticks = (double)sysconf(_SC_CLK_TCK);
+    const double age_s = (double)bench_now_ns() / 1e9 - (double)begin / ticks;
+    return found == 3 && age_s > 0 ? (double)(user + system) / ticks / age_s : 1;
 }
 
 /* The truth log has the time at which an instrument reads, and what it was sent in a round is to be
@@ -310,20 +334,21 @@ static bool do_side(unsigned number, int out)
     while (side->round_count < rounds_wanted) {
         do_round(side);
     }
+    const double busy = busy_share(side);
     bench_kill_all(&side->bench);
     const struct verdict verdict = judge(side);
     bool found = true;
     for (unsigned k = 0; k < COUNT; k++) {
         found = found && verdict.energised[k] > 0;
     }
-    const bool holds = verdict.wrong == 0 && found;
+    const bool holds = verdict.wrong == 0 && found && busy < BUSY_MAX;
     (void)dprintf(
         out,
         "%-7s %u rounds: %u commands and changes of outputs at the right instrument, %u at "
-        "a wrong one; energised %u, %u, %u times\n",
+        "a wrong one; energised %u, %u, %u times; a port process busy for %.1f %%\n",
         holds ? "holds" : "BROKEN", side->round_count,
         verdict.right[0] + verdict.right[1] + verdict.right[2], verdict.wrong, verdict.energised[0],
-        verdict.energised[1], verdict.energised[2]);
+        verdict.energised[1], verdict.energised[2], 100 * busy);
     if (!holds) {
         char path[440];
         (void)snprintf(path, sizeof path, "%s/events.log", side->bench.state);
