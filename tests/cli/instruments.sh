@@ -40,7 +40,8 @@ within() { # <seconds> <command …>: until it is true
     done
     return 1
 }
-state() { "$cyclostat" status "$1" --json | jq -e --arg s "$2" '.[0].state == $s'; }
+source "$(dirname "$0")/../check/status.sh"
+state() { [ "$(status_of "$1" state)" = "$2" ]; }
 now_ns() { awk '{printf "%.0f\n", $1 * 1e9}' /proc/uptime; }
 # opened <time>: the first moment after it when the truth log saw the output open, in ms since then; "never"
 opened() {

@@ -32,7 +32,8 @@ within() {
     done
     return 1
 }
-state() { "$cyclostat" status A1 --json | jq -e --arg s "$1" '.[0].state == $s'; }
+source "$(dirname "$0")/../check/status.sh"
+state() { [ "$(status_of A1 state)" = "$1" ]; }
 step() { "$cyclostat" status A1 --json | jq -e --argjson n "$1" '.[0].step_count >= $n'; }
 truth() { tail -n +1 "$folder/truth" | grep ' output 0 ' | tail -n 1 | grep -q "$1"; }
 

@@ -9,9 +9,9 @@
 #   away.sh CYCLOSTAT
 source "$(dirname "$0")/lib.sh"
 rate=20
-of() { "$cyclostat" status "$1" --json | jq -r ".[0].$2"; }
-state() { local is; is=$(of "$1" state); [ "$is" = "$2" ] || { echo "$1 is $is: $(of "$1" why)"; return 1; }; }
-why() { of "$1" why | grep -E "$2" || { of "$1" why; return 1; }; }
+source "$(dirname "$0")/../check/status.sh"
+state() { local is; is=$(status_of "$1" state); [ "$is" = "$2" ] || { echo "$1 is $is: $(status_of "$1" why)"; return 1; }; }
+why() { status_of "$1" why | grep -E "$2" || { status_of "$1" why; return 1; }; }
 run_of() { grep -l "\"channel\": *\"$1\"" "$CYCLOSTAT_RUNS"/*/*.metadata.json | xargs -n 1 dirname; }
 ask() { sqlite3 -readonly "$(cat "$folder/run.$1")/journal.sqlite" "$2"; }
 told() { grep -F "alarm: $1: " "$CYCLOSTAT_STATE"/*/log | grep -E "$2"; } # also when it has gone on long since

@@ -48,8 +48,9 @@ within() { # <seconds> <command …>
     done
     return 1
 }
-is() { "$cyclostat" status --json | jq -e --arg s "$1" '.[0].state == $s'; }
-says() { "$cyclostat" status --json | jq -r '.[0].why' | grep -E "$1"; }
+source "$(dirname "$0")/../check/status.sh"
+is() { [ "$(status_of A1 state)" = "$1" ]; }
+says() { status_of A1 why | grep -E "$1"; }
 holder() { awk -v what="$1" '$1 == what {print $2}' "$CYCLOSTAT_STATE"/*/holders; }
 ask() { sqlite3 -readonly "$(echo "$here"/runs/*/journal.sqlite)" "$1"; }
 # In truth, of every instrument of the rig: how many drive a current now, or how often one began to.
