@@ -90,8 +90,8 @@ build_release() {
 }
 
 # check NAME FOLDER [CTEST OPTION...]: runs tests and adds to the sums. A run that finds no test
-# counts as one failure. `jobs` at once; twice as many as there are processors where it is not set,
-# since live tests mostly wait.
+# counts as one failure. `jobs` at once, else twice as many as there are processors: live tests
+# mostly wait.
 check() {
     local name=$1 folder=$2
     shift 2
@@ -194,13 +194,13 @@ demo)
 test)
     install_packages $test_packages
     build_release
-    check "plain" build -LE long
+    jobs=$((3 * $(nproc))) check "plain" build -LE long
     finish_tests
     ;;
 "test all")
     install_packages $test_packages
     build_release
-    check "plain" build
+    jobs=$((3 * $(nproc))) check "plain" build
     test_all_builds
     finish_tests
     ;;

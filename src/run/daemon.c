@@ -98,6 +98,7 @@ static void beat(struct daemon *daemon)
     for (unsigned i = 0; i < daemon->rig->port_count; i++) {
         cyc_daemon_port_beat(daemon, i);
     }
+    cyc_daemon_channel_beat(daemon);
     cyc_daemon_client_beat(daemon);
     cyc_daemon_alarm_reap(daemon);
     struct cyc_err err;

@@ -1,8 +1,14 @@
 /* A channel of the daemon: from the folder of a run to its end.
  *
  *   FREE ── start ──► opening (thread) ──► live (ARMING … RUNNING … ENDED) ── writer done ──► FREE
- *                        │ fails                                     └── fault ──► FAULT ── stop
- * ──► └──► the client hears why                          (latched)         FREE
+ *                      │        ▲            │                         └─ fault ──► FAULT
+ *                      │ fails  │ resume     │ the disk fails                (latched until `stop`)
+ *                      ▼        │            ▼
+ *            the client hears   └───────── ASIDE ── stop ──► FREE
+ *
+ * ASIDE is a run whose folder cannot be opened or written. Nothing of it is in memory: its folder
+ * is opened again as a daemon does that comes back (daemon_open.c), by itself every 15 s where it
+ * only lacked room, else when a person says so.
  */
 #include "run/daemon_int.h"
 #include "run/fit.h"
@@ -13,6 +19,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+#define RETRY_NS (15 * CYC_S_NS)
 
 void cyc_daemon_channel_init(struct daemon *daemon, unsigned index)
 {
@@ -80,7 +88,7 @@ int cyc_daemon_channel_start(struct daemon *daemon, unsigned index, const char *
                            "it",
                            name, channel->why);
     }
-    if (channel->opener != NULL || channel->live != NULL || channel->recovers) {
+    if (channel->opener != NULL || channel->live != NULL || channel->recovers || channel->aside) {
         return cyc_err_set(err, CYC_E_BUSY, "a run is on channel %s already: %s", name,
                            channel->run_id);
     }
@@ -105,22 +113,61 @@ static void had_failed(struct daemon *daemon, unsigned index, const char *why)
 {
     struct channel *channel = &daemon->channels[index];
     channel->fault = true;
+    channel->aside = false;
     (void)cyc_copy(channel->end, sizeof channel->end, cyc_finish_name(CYC_FINISH_FAULT));
     (void)cyc_copy(channel->why, sizeof channel->why, why);
     cyc_daemon_opener_latch(daemon, index, why);
+}
+
+static bool is_of_disk(int status)
+{
+    return status == CYC_E_FILE || status == CYC_E_NO_SPACE || status == CYC_E_JOURNAL ||
+           status == CYC_E_BOUND;
+}
+
+/* What a person reads of it; told where it is news. */
+static void tell_aside(struct daemon *daemon, unsigned index, int status, const char *text)
+{
+    struct channel *channel = &daemon->channels[index];
+    const bool full = status == CYC_E_NO_SPACE;
+    const bool by_itself = full || status == CYC_E_BOUND;
+    char why[sizeof channel->why];
+    if (full) {
+        (void)snprintf(why, sizeof why,
+                       "disk: it is full; free some space for %.140s, and the run goes on by "
+                       "itself",
+                       channel->folder);
+    } else {
+        (void)snprintf(why, sizeof why, "%s%.180s; %s", is_of_disk(status) ? "disk: " : "", text,
+                       by_itself ? "the run goes on by itself"
+                                 : "then `cyclostat resume` tries again");
+    }
+    channel->retry_ns = by_itself ? daemon->now_ns + RETRY_NS : INT64_MAX;
+    if (!channel->aside || strcmp(channel->why, why) != 0) {
+        (void)cyc_copy(channel->why, sizeof channel->why, why);
+        cyc_daemon_log(daemon, "channel %s: %s is set aside: %s", name_of(daemon, index),
+                       channel->folder, text);
+        hand_tell(&channel->hands, 0, why, true);
+    }
+    channel->aside = true;
+    channel->needs_room = full;
 }
 
 static void start_failed(struct daemon *daemon, unsigned index, bool again,
                          const struct cyc_err *err)
 {
     struct channel *channel = &daemon->channels[index];
+    if (again && err->status != CYC_E_INPUT) {
+        tell_aside(daemon, index, err->status, err->text);
+        answer_starter(channel, daemon, err->status, channel->why);
+        return;
+    }
     cyc_daemon_log(daemon, "channel %s: the run %s cannot be started: %s", name_of(daemon, index),
                    channel->folder, err->text);
     (void)cyc_copy(channel->why, sizeof channel->why, err->text);
     answer_starter(channel, daemon, err->status, err->text);
-    if (!again || err->status == CYC_E_INPUT) { /* else the next daemon may be luckier */
-        cyc_daemon_opener_forget(daemon, index);
-    }
+    channel->aside = false;
+    cyc_daemon_opener_forget(daemon, index);
 }
 
 static double resolution_of(const struct cyc_capabilities *capabilities,
@@ -195,6 +242,7 @@ static int open_live(struct daemon *daemon, unsigned index, const struct opener 
         .facts = facts_of(daemon, index, opener),
         .one_c_A = opener->journal.one_c_A,
         .resume = channel->resume,
+        .was_aside = channel->aside,
         .tail = opener->tail,
         .rig_now = channel->rig_now,
         .gap = cyc_live_parts_gap,
@@ -242,6 +290,7 @@ static void leave_source(struct daemon *daemon, struct cyc_source_process **sour
 
 static void close_run(struct daemon *daemon, struct channel *channel)
 {
+    const unsigned slot = channel->parts.slot; /* where the writer is not done with it yet */
     cyc_live_close(channel->live);
     leave_source(daemon, &channel->parts.source);
     cyc_live_parts_close(&channel->parts);
@@ -250,7 +299,7 @@ static void close_run(struct daemon *daemon, struct channel *channel)
     channel->resume = NULL;
     channel->rig_now = NULL;
     channel->live = NULL;
-    channel->parts = (struct cyc_live_parts){0};
+    channel->parts = (struct cyc_live_parts){.slot = slot};
     channel->wake_ns = INT64_MAX;
 }
 
@@ -281,6 +330,10 @@ static void begin(struct daemon *daemon, unsigned index)
             start_failed(daemon, index, opener->again, &err);
         }
     } else {
+        if (opener->again) {
+            answer_starter(channel, daemon, CYC_OK, "");
+        }
+        channel->aside = false;
         cyc_live_start(channel->live, daemon->now_ns);
         cyc_daemon_channel_changed(daemon, index);
     }
@@ -314,10 +367,41 @@ static void recover(struct daemon *daemon, unsigned index)
     struct channel *channel = &daemon->channels[index];
     struct cyc_err err = {0};
     channel->recovers = false;
-    channel->starter = -1;
     if (cyc_daemon_opener_new(daemon, index, channel->folder, true, &channel->opener, &err) !=
         CYC_OK) {
         start_failed(daemon, index, true, &err);
+    }
+}
+
+bool cyc_daemon_channel_is_aside(const struct daemon *daemon, unsigned index)
+{
+    return daemon->channels[index].aside;
+}
+
+int cyc_daemon_channel_reopen(struct daemon *daemon, unsigned index, int client,
+                              struct cyc_err *err)
+{
+    struct channel *channel = &daemon->channels[index];
+    if (channel->opener != NULL) {
+        return cyc_err_set(err, CYC_E_BUSY, "its folder is being opened this moment");
+    }
+    if (channel->is_added) {
+        return cyc_err_set(err, CYC_E_BUSY, "its disk has not answered yet");
+    }
+    channel->starter = client;
+    recover(daemon, index);
+    return CYC_OK;
+}
+
+/* Those that only lacked room. */
+void cyc_daemon_channel_beat(struct daemon *daemon)
+{
+    for (unsigned i = 0; i < daemon->rig->channel_count; i++) {
+        const struct channel *channel = &daemon->channels[i];
+        if (channel->aside && channel->opener == NULL && !channel->is_added &&
+            daemon->now_ns >= channel->retry_ns) {
+            recover(daemon, i);
+        }
     }
 }
 
@@ -345,9 +429,36 @@ static void maybe_answer_starter(struct daemon *daemon, struct channel *channel)
     }
 }
 
+/* The disk does not take it any more. The writer closes the folder, a fault it still can write. */
+static void set_aside(struct daemon *daemon, unsigned index, const struct cyc_live_view *view)
+{
+    struct channel *channel = &daemon->channels[index];
+    cyc_writer_leave(daemon->writer, channel->parts.slot, "");
+    close_run(daemon, channel);
+    tell_aside(daemon, index, view->aside, view->why);
+    answer_starter(channel, daemon, view->aside, channel->why);
+}
+
+/* What the disk has done to it. */
+static void look_at_disk(struct daemon *daemon, unsigned index)
+{
+    const struct channel *channel = &daemon->channels[index];
+    const enum cyc_live_state state =
+        channel->live != NULL ? cyc_live_state(channel->live) : CYC_LIVE_ARMING;
+    struct cyc_live_view view;
+    if (state == CYC_LIVE_ASIDE) {
+        cyc_live_view(channel->live, &view);
+        set_aside(daemon, index, &view);
+    } else if (state == CYC_LIVE_ENDED && channel->parts.finish == 0) {
+        cyc_live_view(channel->live, &view);
+        cyc_writer_leave(daemon->writer, channel->parts.slot, view.why);
+    }
+}
+
 void cyc_daemon_channel_changed(struct daemon *daemon, unsigned index)
 {
     struct channel *channel = &daemon->channels[index];
+    look_at_disk(daemon, index);
     maybe_answer_starter(daemon, channel);
     channel->wake_ns = channel->live != NULL ? cyc_live_wake_ns(channel->live) : INT64_MAX;
     daemon->wake_ns = channel->wake_ns < daemon->wake_ns ? channel->wake_ns : daemon->wake_ns;
@@ -397,13 +508,19 @@ static void take_news(struct daemon *daemon, const struct cyc_writer_news *news)
     struct channel *channel = &daemon->channels[index];
     channel->epoch = news->epoch;
     channel->confirmed = news->reading_number;
-    if (news->status != CYC_OK) {
-        cyc_live_disk_failed(channel->live, news->text, daemon->now_ns);
+    if (channel->live != NULL && news->status != CYC_OK) {
+        struct cyc_err why = {0};
+        (void)cyc_err_set(&why, news->status, "%s", news->text);
+        cyc_live_disk_failed(channel->live, &why, daemon->now_ns);
     }
-    cyc_live_durable(channel->live, news->durable, daemon->now_ns);
-    cyc_daemon_channel_changed(daemon, (unsigned)index);
-    if (news->finished) {
+    if (channel->live != NULL) {
+        cyc_live_durable(channel->live, news->durable, daemon->now_ns);
+        cyc_daemon_channel_changed(daemon, (unsigned)index);
+    }
+    if (news->finished && channel->live != NULL) {
         end_run(daemon, (unsigned)index);
+    } else if (news->finished) { /* set aside */
+        channel->is_added = false;
     }
 }
 
@@ -438,13 +555,17 @@ void cyc_daemon_channel_release(struct daemon *daemon, unsigned index)
 /* ---- Commands --------------------------------------------------------------------------------
  */
 
+/* A fault, or a run that is set aside: nobody goes on with it. */
 static int acknowledge(struct daemon *daemon, unsigned index)
 {
     struct channel *channel = &daemon->channels[index];
-    channel->fault = false;
+    cyc_daemon_log(daemon,
+                   channel->fault ? "channel %s: the fault of %s is acknowledged"
+                                  : "channel %s: %s is left as it is",
+                   name_of(daemon, index), channel->folder);
+    channel->fault = channel->aside = false;
     channel->why[0] = '\0';
     cyc_daemon_opener_forget(daemon, index);
-    cyc_daemon_log(daemon, "channel %s: the fault is acknowledged", name_of(daemon, index));
     return CYC_OK;
 }
 
@@ -463,8 +584,13 @@ int cyc_daemon_channel_command(struct daemon *daemon, unsigned index, enum cyc_r
     struct channel *channel = &daemon->channels[index];
     char why[96];
     if (channel->live == NULL) {
-        if (channel->fault && kind == CYC_REQUEST_STOP) {
+        const bool ends = kind == CYC_REQUEST_STOP || kind == CYC_REQUEST_ABORT;
+        if ((channel->fault && kind == CYC_REQUEST_STOP) ||
+            (channel->aside && ends && channel->opener == NULL)) {
             return acknowledge(daemon, index);
+        }
+        if (channel->aside) {
+            return cyc_err_set(err, CYC_E_REFUSED, "it is held; resume or stop it");
         }
         return cyc_err_set(err, CYC_E_REFUSED, "no run is on channel %s", name_of(daemon, index));
     }
@@ -498,9 +624,10 @@ static enum cyc_channel_state state_of(const struct channel *channel,
                                        const struct cyc_live_view *view)
 {
     if (channel->live == NULL) {
-        return channel->opener != NULL || channel->recovers ? CYC_CHANNEL_STARTING
-               : channel->fault                             ? CYC_CHANNEL_FAULT
-                                                            : CYC_CHANNEL_FREE;
+        return channel->aside                                 ? CYC_CHANNEL_HELD
+               : channel->opener != NULL || channel->recovers ? CYC_CHANNEL_STARTING
+               : channel->fault                               ? CYC_CHANNEL_FAULT
+                                                              : CYC_CHANNEL_FREE;
     }
     switch (view->state) {
     case CYC_LIVE_ARMING:
@@ -508,6 +635,7 @@ static enum cyc_channel_state state_of(const struct channel *channel,
     case CYC_LIVE_LOADING:
         return CYC_CHANNEL_STARTING;
     case CYC_LIVE_AWAY:
+    case CYC_LIVE_ASIDE:
         return CYC_CHANNEL_HELD;
     case CYC_LIVE_RUNNING:
         if (view->held) {

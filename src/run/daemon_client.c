@@ -110,10 +110,15 @@ static void command(struct daemon *daemon, unsigned index, const struct cyc_requ
     struct cyc_err err = {0};
     char who[64];
     (void)snprintf(who, sizeof who, "uid %u pid %d", client->peer.uid, client->peer.pid);
-    const int status = cyc_daemon_channel_command(daemon, channel,
-                                                  (enum cyc_request_kind)request->kind, who, &err);
+    const enum cyc_request_kind kind = (enum cyc_request_kind)request->kind;
+    const bool reopen = kind == CYC_REQUEST_RESUME && cyc_daemon_channel_is_aside(daemon, channel);
+    const int status = reopen ? cyc_daemon_channel_reopen(daemon, channel, (int)index, &err)
+                              : cyc_daemon_channel_command(daemon, channel, kind, who, &err);
     cyc_daemon_log(daemon, "command %u on %s by %s: %s", request->kind,
                    daemon->rig->channels[channel].name, who, status == CYC_OK ? "ok" : err.text);
+    if (reopen && status == CYC_OK) {
+        return; /* it is answered when that is done */
+    }
     const struct cyc_live *live = daemon->channels[channel].live;
     const char *word = live != NULL ? cyc_live_not_off(live) : "";
     cyc_daemon_client_done(daemon, (int)index, status, status == CYC_OK ? word : err.text);

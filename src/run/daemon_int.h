@@ -56,6 +56,7 @@ struct opener {
     struct cyc_run *run;
     struct cyc_run_tail tail;
     bool failed;               /* it has ended in a fault; err says which */
+    bool needs_room;           /* its disk was full */
     bool again;                /* a run that was in progress, */
     struct cyc_resume *resume; /* and where it was; NULL: it had not got anywhere */
     char *rig_now;             /* channel's part of the rig; for resume */
@@ -78,6 +79,9 @@ struct channel {
     struct cyc_live_parts parts;
     bool is_added;             /* the writer has the run */
     bool recovers;             /* a run was in progress; its port is waited for */
+    bool aside;                /* a run is in progress, in a folder that cannot be written: `why` */
+    bool needs_room;           /* … since its disk was full */
+    int64_t retry_ns;          /* … tried again then; INT64_MAX: when a person says so */
     struct cyc_resume *resume; /* owned; while the run returns */
     char *rig_now;             /* owned; as long */
     bool fault;                /* latched */
@@ -154,6 +158,12 @@ void cyc_daemon_channel_status(const struct daemon *daemon, unsigned index,
                                struct cyc_channel_status *status);
 int cyc_daemon_channel_command(struct daemon *daemon, unsigned index, enum cyc_request_kind kind,
                                const char *who, struct cyc_err *err);
+bool cyc_daemon_channel_is_aside(const struct daemon *daemon, unsigned index);
+/* Tries again to open the folder of a run that is set aside; the client hears of the outcome later.
+ */
+int cyc_daemon_channel_reopen(struct daemon *daemon, unsigned index, int client,
+                              struct cyc_err *err);
+void cyc_daemon_channel_beat(struct daemon *daemon);
 void cyc_daemon_channel_release(struct daemon *daemon, unsigned index);
 /* Runs whose daemon died are gone on with, each as soon as its port is there. */
 void cyc_daemon_channel_recover(struct daemon *daemon);

@@ -54,7 +54,10 @@ static int write_marker(const struct opener *opener, struct cyc_err *err)
 /* Rows behind the mark are made again from the port's readings; where those are gone, kept. */
 static int open_again(struct opener *opener)
 {
-    int status = cyc_resume_open(opener->folder, &opener->resume, &opener->err);
+    int status = cyc_reserve_again(opener->folder, opener->needs_room, &opener->err);
+    if (status == CYC_OK) {
+        status = cyc_resume_open(opener->folder, &opener->resume, &opener->err);
+    }
     if (status != CYC_OK) {
         return status;
     }
@@ -139,6 +142,7 @@ int cyc_daemon_opener_new(const struct daemon *daemon, unsigned channel, const c
     made->event_fd = daemon->opener_fd;
     made->errands = daemon->errands;
     made->again = again;
+    made->needs_room = daemon->channels[channel].needs_room;
     if (again && describe_rig(daemon, channel, made, err) != CYC_OK) {
         free(made);
         return CYC_E_NO_MEMORY;

@@ -283,14 +283,14 @@ int cyc_daemon_port_send(struct daemon *daemon, int instrument, const struct cyc
 /* ---- Every 200 ms ---------------------------------------------------------------------------- */
 
 /* Readings up to here need not be kept for anybody: neither for a run, nor for one whose folder is
- * still being opened. */
+ * still to be opened. */
 static uint64_t durable_on(const struct daemon *daemon, unsigned index)
 {
     const struct link *link = &daemon->links[index];
     uint64_t number = link->newest;
     for (unsigned c = 0; c < daemon->rig->channel_count; c++) {
         const struct channel *channel = &daemon->channels[c];
-        const bool returns = channel->recovers || channel->opener != NULL;
+        const bool returns = channel->recovers || channel->aside || channel->opener != NULL;
         if ((channel->live == NULL && !returns) || !is_on_port(daemon, c, index)) {
             continue;
         }

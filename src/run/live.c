@@ -67,6 +67,12 @@ static int64_t scaled(const struct cyc_live *live, int64_t real_ns)
     return (int64_t)((double)real_ns * live->options.rate);
 }
 
+/* Nothing more is done about it here. */
+static bool is_over(const struct cyc_live *live)
+{
+    return live->state == CYC_LIVE_ENDED || live->aside_status != CYC_OK;
+}
+
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
 void cyc_live_trip(struct cyc_live *live, enum cyc_reply reply, const char *format, ...)
@@ -160,7 +166,10 @@ static void see_step(struct cyc_live *live)
 void cyc_live_settle(struct cyc_live *live, int status, const struct cyc_err *err)
 {
     if (status != CYC_OK) {
-        cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", err->text);
+        cyc_live_disk_fails(live, err);
+    }
+    if (live->aside_status != CYC_OK) {
+        return;
     }
     if (live->tripped && !cyc_session_is_over(live->session)) {
         struct cyc_err ignored = {0};
@@ -180,8 +189,7 @@ void cyc_live_settle(struct cyc_live *live, int status, const struct cyc_err *er
         live->fed = false;
         struct cyc_err failed = {0};
         if (cyc_session_commit(live->session, &failed) != CYC_OK && !live->tripped) {
-            cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", failed.text);
-            cyc_live_settle(live, CYC_OK, err);
+            cyc_live_settle(live, failed.status, &failed);
             return;
         }
     }
@@ -478,7 +486,7 @@ void cyc_live_message(struct cyc_live *live, const struct cyc_message *message, 
     struct cyc_err none = {0};
     live->now_ns = now_ns;
     const bool own = message->channel == (int32_t)live->channel;
-    if (live->state == CYC_LIVE_ENDED) {
+    if (is_over(live)) {
         struct cyc_sample sample;
         if (message->kind == CYC_MESSAGE_READING) {
             (void)cyc_merge_reading(live->options.merge, message, &sample);
@@ -524,7 +532,7 @@ void cyc_live_lost(struct cyc_live *live, int instrument, int64_t now_ns)
     const bool cycler = instrument == channel_of(live)->cycler;
     live->now_ns = now_ns;
     live->options.merge->linked = live->options.merge->linked && !cycler;
-    if (live->state == CYC_LIVE_ENDED || live->strayed || !is_mine(live, instrument)) {
+    if (is_over(live) || live->strayed || !is_mine(live, instrument)) {
         return;
     }
     if (live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY) {
@@ -596,16 +604,6 @@ void cyc_live_clock(struct cyc_live *live, const char *text, bool slept, int64_t
     }
 }
 
-void cyc_live_disk_failed(struct cyc_live *live, const char *why, int64_t now_ns)
-{
-    struct cyc_err none = {0};
-    live->now_ns = now_ns;
-    if (live->state != CYC_LIVE_ENDED) {
-        cyc_live_trip(live, CYC_REPLY_FAILED, "disk: %s", why);
-        cyc_live_settle(live, CYC_OK, &none);
-    }
-}
-
 /* No reading for so long that the executor would soon call it a fault: the instrument is mute. */
 static int64_t silent_due_ns(const struct cyc_live *live)
 {
@@ -646,7 +644,7 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
 {
     struct cyc_err none = {0};
     live->now_ns = now_ns;
-    if (live->state == CYC_LIVE_ENDED || live->strayed) {
+    if (is_over(live) || live->strayed) {
         return;
     }
     if (live->state == CYC_LIVE_RETURNING) {
@@ -680,7 +678,7 @@ void cyc_live_tick(struct cyc_live *live, int64_t now_ns)
 
 int64_t cyc_live_wake_ns(const struct cyc_live *live)
 {
-    if (live->state == CYC_LIVE_ENDED || live->strayed) {
+    if (is_over(live) || live->strayed) {
         return INT64_MAX;
     }
     if (live->state == CYC_LIVE_RETURNING) {
@@ -705,19 +703,25 @@ int64_t cyc_live_wake_ns(const struct cyc_live *live)
 /* ---- Looking at it ----------------------------------------------------------------------------
  */
 
+enum cyc_live_state cyc_live_state(const struct cyc_live *live)
+{
+    return live->aside_status != CYC_OK ? CYC_LIVE_ASIDE : live->state;
+}
+
 void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view)
 {
     struct cyc_dry_outcome outcome = {0};
     *view = (struct cyc_live_view){
-        .state = live->state,
+        .state = cyc_live_state(live),
         .executor = cyc_session_state(live->session),
         .resting = live->resting,
         .held = live->state == CYC_LIVE_AWAY || live->held ||
                 (live->state == CYC_LIVE_RUNNING &&
                  cyc_core_is_interrupted(cyc_session_core(live->session))),
+        .aside = live->aside_status,
         .begun = live->state == CYC_LIVE_RUNNING && !live->wanted && !live->in_flight &&
                  !live->environment_wanted && live->environment_count == 0,
-        .energised = live->energised || live->options.resume != NULL,
+        .energised = live->energised,
         .armed = live->is_armed,
     };
     cyc_session_outcome(live->session, 0, &outcome);
@@ -725,7 +729,7 @@ void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view)
     cyc_session_progress(live->session, &view->progress);
     view->left_ns = cyc_live_left_ns(live);
     view->progress.t_ns = cyc_live_run_time_ns(live, live->now_ns);
-    const bool shown = view->held || live->state == CYC_LIVE_ENDED;
+    const bool shown = view->held || view->aside != CYC_OK || live->state == CYC_LIVE_ENDED;
     (void)cyc_copy(view->why, sizeof view->why, shown ? live->why : "");
 }
 

@@ -82,6 +82,7 @@ struct cyc_live_options {
     cyc_trace_put_fn trace; /* of store.context; NULL: none */
     /* Of a run that is gone on with; else NULL. Borrowed until the run is RUNNING. */
     const struct cyc_resume *resume;
+    bool was_aside;           /* … by this daemon, which had set it aside */
     struct cyc_run_tail tail; /* rows that were kept */
     const char *rig_now;      /* cyc_rig_channel_json(); borrowed as long */
     void (*gap)(void *context, const struct cyc_gap *gap); /* for the journal; of store.context */
@@ -93,8 +94,9 @@ enum cyc_live_state {
     CYC_LIVE_RETURNING, /* the same for a run that is gone on with, and what happened meanwhile */
     CYC_LIVE_LOADING,   /* the source is asked for its first step */
     CYC_LIVE_RUNNING,
-    CYC_LIVE_AWAY, /* an instrument is gone: circuit open until it is back and armed */
-    CYC_LIVE_ENDED /* the outputs are off; the store may still be busy */
+    CYC_LIVE_AWAY,  /* an instrument is gone: circuit open until it is back and armed */
+    CYC_LIVE_ASIDE, /* the disk has failed it: circuit open, nothing more is done with it here */
+    CYC_LIVE_ENDED  /* the outputs are off; the store may still be busy */
 };
 
 struct cyc_live; /* owned by whoever opened it */
@@ -120,7 +122,10 @@ void cyc_live_durable(struct cyc_live *live, uint64_t ticket, int64_t now_ns);
 /* Something happened to the computer's clocks, for the run's events. `slept`: nobody was master of
  * the outputs until now. */
 void cyc_live_clock(struct cyc_live *live, const char *text, bool slept, int64_t now_ns);
-void cyc_live_disk_failed(struct cyc_live *live, const char *why, int64_t now_ns);
+/* The store takes no more; the same where one of its calls has failed. A run that has got anywhere
+ * is set aside: its circuit is opened, the executor hears nothing of it, and whoever opened it
+ * closes it, to open its folder again when the disk is well. One that has not ends in a fault. */
+void cyc_live_disk_failed(struct cyc_live *live, const struct cyc_err *why, int64_t now_ns);
 /* Time has passed; to be called at cyc_live_wake_ns(). */
 void cyc_live_tick(struct cyc_live *live, int64_t now_ns);
 int64_t cyc_live_wake_ns(const struct cyc_live *live); /* INT64_MAX: nothing is due */
@@ -147,10 +152,12 @@ struct cyc_live_view {
     bool begun;      /* the first step runs: what it asks for has been carried out */
     bool energised;  /* a current may have flowed */
     bool armed;      /* its instrument was recognised under the present link, and set up */
-    char why[256];   /* of the end, or of being held */
+    int aside;       /* what the disk has done: CYC_E_NO_SPACE, CYC_E_BOUND, …; else CYC_OK */
+    char why[256];   /* of the end, of being held, or set aside */
     enum cyc_finish finish;
 };
 void cyc_live_view(const struct cyc_live *live, struct cyc_live_view *view);
+enum cyc_live_state cyc_live_state(const struct cyc_live *live);
 /* Number of the latest reading that became a sample, and its port's epoch. */
 uint64_t cyc_live_reading_number(const struct cyc_live *live, uint64_t *epoch);
 int64_t cyc_live_run_time_ns(const struct cyc_live *live, int64_t now_ns);

@@ -215,15 +215,18 @@ void cyc_live_gate_surround(struct cyc_live *live)
     }
 }
 
-/* Past everything that waits or is in flight. */
-static int host_safe(void *context, struct cyc_err *err)
+void cyc_live_gate_safe(struct cyc_live *live)
 {
-    (void)err;
-    struct cyc_live *live = context;
     live->wanted = live->in_flight = live->environment_wanted = false;
     live->awaited_ns = 0;
     live->force.control = CYC_CONTROL_OPEN;
     cyc_live_gate_command(live, CYC_MESSAGE_SAFE);
+}
+
+static int host_safe(void *context, struct cyc_err *err)
+{
+    (void)err;
+    cyc_live_gate_safe(context);
     return CYC_OK;
 }
 
@@ -240,10 +243,11 @@ static bool is_driving(const struct cyc_live *live)
     return live->in_force && live->force.control != CYC_CONTROL_OPEN;
 }
 
-/* Nothing is driven before it has been set up again. */
+/* Nothing is driven before it has been set up again, or by a run that is set aside. */
 static bool waits(const struct cyc_live *live)
 {
-    return (live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY) && !live->is_armed;
+    const bool away = live->state == CYC_LIVE_RETURNING || live->state == CYC_LIVE_AWAY;
+    return (away && !live->is_armed) || live->aside_status != CYC_OK;
 }
 
 void cyc_live_gate_pump(struct cyc_live *live)
@@ -350,23 +354,6 @@ static void rest(struct cyc_live *live)
     apply(live, &open);
 }
 
-/* The disk is slow: nobody drives until it has caught up. A run that has not got anywhere ends. */
-static void give_up_waiting(struct cyc_live *live)
-{
-    static const char text[] = "disk: the step could not be made durable in %d ms, so its setpoint "
-                               "was not sent";
-    const int patience_ms = (int)(CYC_INTENT_PATIENCE_NS / CYC_MS_NS);
-    struct cyc_progress progress;
-    cyc_session_progress(live->session, &progress);
-    if (live->state == CYC_LIVE_RUNNING &&
-        (live->energised || progress.step_count > 1 || live->options.resume != NULL)) {
-        live->late_intent = *live->options.intent;
-        cyc_live_lose(live, channel_of(live)->cycler, text, patience_ms);
-    } else {
-        cyc_live_trip(live, CYC_REPLY_FAILED, text, patience_ms);
-    }
-}
-
 void cyc_live_gate_tick(struct cyc_live *live)
 {
     const int64_t now_ns = live->now_ns;
@@ -377,7 +364,7 @@ void cyc_live_gate_tick(struct cyc_live *live)
         }
     }
     if (live->wanted && !may_go(live) && now_ns - live->wanted_ns >= CYC_INTENT_PATIENCE_NS) {
-        give_up_waiting(live);
+        cyc_live_disk_is_slow(live);
     }
     if (live->environment_count > 0 && now_ns - live->environment_ns >= ENVIRONMENT_NS) {
         cyc_live_trip(live, CYC_REPLY_STALE, "chamber or press has not answered a command for %d s",

@@ -103,6 +103,7 @@ struct cyc_live {
     enum cyc_reply trip_reply;
     char trip_text[256];
 
+    int aside_status; /* of the disk, for which the run is set aside; CYC_OK: it is not */
     struct cyc_live_past *past; /* owned; NULL: neither returning nor away */
     bool is_armed;              /* protections are set up under the present link */
     struct cyc_identity armed;  /* who was, when the run was last begun or gone on with */
@@ -185,7 +186,15 @@ void cyc_live_past_stray(struct cyc_live *live, const char *why);
 /* To those who look on; `alarm`: also to the rig's alarm command. */
 void cyc_live_tell(struct cyc_live *live, const char *text, bool alarm);
 
+/* live_disk.c */
+/* A call of the store has failed. */
+void cyc_live_disk_fails(struct cyc_live *live, const struct cyc_err *why);
+/* An intent is not durable after CYC_INTENT_PATIENCE_NS. */
+void cyc_live_disk_is_slow(struct cyc_live *live);
+
 struct cyc_host cyc_live_gate_host(struct cyc_live *live);
+/* SAFE, past everything that waits or is in flight. */
+void cyc_live_gate_safe(struct cyc_live *live);
 /* Sends what may go out by now. */
 void cyc_live_gate_pump(struct cyc_live *live);
 void cyc_live_gate_applied(struct cyc_live *live, const struct cyc_message *message);

@@ -167,6 +167,7 @@ void cyc_live_past_start(struct cyc_live *live)
     const struct cyc_resume *resume = live->options.resume;
     struct cyc_err err = {0};
     live->state = CYC_LIVE_RETURNING;
+    live->energised = true; /* for all that is known */
     live->armed = resume->host.cycler;
     live->past = calloc(1, sizeof *live->past);
     if (live->past != NULL) {
@@ -182,7 +183,8 @@ void cyc_live_past_start(struct cyc_live *live)
     }
     live->past->since_ns = live->now_ns;
     live->past->planned = resume->kind == CYC_ABSENCE_PROGRAM && resume->journal.restarted;
-    live->past->cause = live->past->planned ? "the program was restarted by a person, and gone"
+    live->past->cause = live->options.was_aside ? "the disk had failed"
+                        : live->past->planned   ? "the program was restarted by a person, and gone"
                         : resume->kind == CYC_ABSENCE_PROGRAM
                             ? "the program was gone"
                             : "the machine was off, or started anew";

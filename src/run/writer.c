@@ -15,8 +15,10 @@
  * a decision (rows, results, cycles) waits for the state that the loop posts behind it; a step's
  * begin does not: it is an intent, and what comes of it is found out on resuming.
  *
- * A failure of the disk is final for that run: it is told once, later posts get no ticket, and what
- * can still be written is the reason, for which the reserve is given back.
+ * A failure of the disk is final for that run in the hands of this writer: it is told once, and
+ * later posts get no ticket. The loop says what becomes of it. Left, it lies there as after a
+ * crash, at its last mark, for whoever opens it again; ended, what can still be written is the
+ * reason, for which the reserve is given back.
  */
 #include "run/writer_int.h"
 
@@ -210,29 +212,47 @@ static void drop_waiting(struct cyc_writer *writer, struct slot *slot)
 }
 
 /* The reason goes into the journal, for which there may be room once the reserve is given back. */
-static void last_words(struct slot *slot, const struct cyc_err *problem)
+static void last_words(struct slot *slot, const char *why)
 {
-    if (slot->run == NULL) {
-        return;
+    if (slot->run != NULL) {
+        (void)cyc_reserve_release(cyc_run_folder(slot->run));
+        (void)cyc_run_event(slot->run, slot->t_ns, "disk", "fault", why, NULL);
+        (void)cyc_run_finish(slot->run, "fault", why, slot->t_ns, NULL);
+        slot->run = NULL;
     }
-    (void)cyc_reserve_release(cyc_run_folder(slot->run));
-    (void)cyc_run_event(slot->run, slot->t_ns, "disk", "fault", problem->text, NULL);
-    (void)cyc_run_finish(slot->run, "fault", problem->text, slot->t_ns, NULL);
-    slot->run = NULL;
+}
+
+/* The folder is closed: the run is over, or left as it is where `fault` is empty. */
+static void conclude(struct cyc_writer *writer, struct slot *slot, const char *fault)
+{
+    close_trace(slot);
+    if (fault[0] != '\0') {
+        last_words(slot, fault);
+    } else if (slot->run != NULL) {
+        cyc_run_leave(slot->run);
+        slot->run = NULL;
+    }
+    (void)pthread_mutex_lock(&writer->lock);
+    drop_waiting(writer, slot);
+    slot->finished = slot->over = slot->news.finished = true;
+    cyc_writer_tell(writer, slot);
+    (void)pthread_mutex_unlock(&writer->lock);
 }
 
 static void give_up(struct cyc_writer *writer, struct slot *slot, const struct cyc_err *problem)
 {
-    close_trace(slot);
-    last_words(slot, problem);
     (void)pthread_mutex_lock(&writer->lock);
     drop_waiting(writer, slot);
-    slot->finished = slot->over = true;
     slot->status = slot->news.status = problem->status;
-    slot->news.finished = true;
     (void)cyc_copy(slot->news.text, sizeof slot->news.text, problem->text);
-    cyc_writer_tell(writer, slot);
+    const bool ending = slot->ended && !slot->left;
+    if (!ending) { /* else there is nobody left to say what becomes of it */
+        cyc_writer_tell(writer, slot);
+    }
     (void)pthread_mutex_unlock(&writer->lock);
+    if (ending) {
+        conclude(writer, slot, problem->text);
+    }
 }
 
 /* Takes the latest state, and with it the right to write what was decided before it. */
@@ -333,9 +353,20 @@ static void push(struct cyc_writer *writer, struct slot *slot)
     }
 }
 
+/* The loop wants nothing more of this run; what it could not post is not written either. */
+static void leave(struct cyc_writer *writer, struct slot *slot)
+{
+    if (slot->status == CYC_OK) {
+        serve(writer, slot);
+    }
+    if (!slot->finished) {
+        conclude(writer, slot, slot->left_why);
+    }
+}
+
 /* ---- The thread: whose turn it is ------------------------------------------------------------ */
 
-enum turn { NOBODY, SERVE, PUSH };
+enum turn { NOBODY, SERVE, PUSH, LEAVE };
 
 static bool waits_for_nothing(const struct slot *slot)
 {
@@ -353,7 +384,7 @@ static bool is_wanted(const struct cyc_writer *writer, const struct slot *slot)
 
 static bool is_alive(const struct slot *slot)
 {
-    return slot->used && slot->status == CYC_OK && !slot->finished;
+    return slot->used && (slot->status == CYC_OK || slot->left) && !slot->finished;
 }
 
 static bool has_done(const struct slot *slot)
@@ -372,6 +403,10 @@ static enum turn whose_turn(struct cyc_writer *writer, struct slot **who, int64_
         struct slot *slot = writer->slots[i];
         if (!is_alive(slot)) {
             continue;
+        }
+        if (slot->left) {
+            *who = slot;
+            return LEAVE;
         }
         if (is_wanted(writer, slot) || (writer->closing && has_done(slot))) {
             *who = slot;
@@ -413,7 +448,9 @@ static void *work(void *context)
             continue;
         }
         (void)pthread_mutex_unlock(&writer->lock);
-        if (turn == SERVE) {
+        if (turn == LEAVE) {
+            leave(writer, slot);
+        } else if (turn == SERVE) {
             serve(writer, slot);
         } else {
             push(writer, slot);

@@ -27,8 +27,8 @@ struct cyc_writer_news {
     uint64_t epoch;          /* of the state under the latest mark, for CONFIRM: */
     uint64_t reading_number; /* readings up to this one need not be kept any longer */
     bool finished;           /* the last news: the run is closed, its slot belongs to nobody */
-    int status;              /* CYC_OK, or why this run's folder takes no more (`finished`) */
-    char text[256];
+    int status;              /* CYC_OK, or why this run's folder takes no more, and in words; the */
+    char text[256];          /* writer then waits for cyc_writer_leave() */
 };
 /* One piece of news; false: none. */
 bool cyc_writer_poll(struct cyc_writer *writer, struct cyc_writer_news *news);
@@ -38,7 +38,7 @@ int cyc_writer_add(struct cyc_writer *writer, struct cyc_run *run, unsigned *slo
                    struct cyc_err *err);
 /* Why the last post got no ticket: what the disk said, or that the queue is full. */
 int cyc_writer_why(struct cyc_writer *writer, unsigned slot, struct cyc_err *err);
-/* Posts; each returns a ticket, 0 when the queue is full (a defined fault: reason `disk`) or the
+/* Posts; each returns a ticket, 0 when the queue is full (the disk is too slow: CYC_E_BOUND) or the
  * run takes no more. Everything is copied. A step's begin and end are made durable at once, the
  * rest when the interval is over. */
 uint64_t cyc_writer_row(struct cyc_writer *writer, unsigned slot, const struct cyc_record *record,
@@ -79,5 +79,9 @@ uint64_t cyc_writer_sync(struct cyc_writer *writer, unsigned slot);
  * resumed. */
 uint64_t cyc_writer_finish(struct cyc_writer *writer, unsigned slot, const char *end,
                            const char *why, int64_t t_ns);
+/* The disk has failed the run, or its posts got no tickets: it is closed and left as it is, to be
+ * resumed; where `fault` is not empty, it is ended with that. News say when it is done. Nothing
+ * happens to a run that was finished. */
+void cyc_writer_leave(struct cyc_writer *writer, unsigned slot, const char *fault);
 
 #endif

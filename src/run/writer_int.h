@@ -75,6 +75,8 @@ struct slot {
     struct cyc_text trace; /* that waits; failed: it was too much */
     bool told;             /* news wait */
     bool over;             /* the last news of this run */
+    bool left;             /* nothing more is posted; the fault that ended it, or "": it goes on */
+    char left_why[WHY_SIZE];
     struct cyc_writer_news news;
     int status; /* the first failure */
     /* the thread's own */

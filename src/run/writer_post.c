@@ -73,11 +73,11 @@ int cyc_writer_why(struct cyc_writer *writer, unsigned index, struct cyc_err *er
 {
     (void)pthread_mutex_lock(&writer->lock);
     const struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
-    const int status = slot != NULL && slot->status != CYC_OK
-                           ? cyc_err_set(err, slot->status, "%s", slot->news.text)
-                           : cyc_err_set(err, CYC_E_NO_SPACE,
-                                         "the disk is too slow: %d rows and events wait for it",
-                                         CYC_WRITER_NODES_MAX);
+    const int status =
+        slot != NULL && slot->status != CYC_OK
+            ? cyc_err_set(err, slot->status, "%s", slot->news.text)
+            : cyc_err_set(err, CYC_E_BOUND, "the disk is too slow: %d rows and events wait for it",
+                          CYC_WRITER_NODES_MAX);
     (void)pthread_mutex_unlock(&writer->lock);
     return status;
 }
@@ -235,6 +235,18 @@ uint64_t cyc_writer_finish(struct cyc_writer *writer, unsigned slot, const char 
         writer->slots[slot]->ended = true;
     }
     return posted(writer, slot, node, true);
+}
+
+void cyc_writer_leave(struct cyc_writer *writer, unsigned index, const char *fault)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    struct slot *slot = index < writer->slot_count ? writer->slots[index] : NULL;
+    if (slot != NULL && slot->used && !slot->ended) {
+        slot->ended = slot->left = true;
+        (void)cyc_copy(slot->left_why, sizeof slot->left_why, fault);
+        (void)pthread_cond_signal(&writer->wake);
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
 }
 
 uint64_t cyc_writer_state(struct cyc_writer *writer, unsigned index, const struct cyc_core *core,

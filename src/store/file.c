@@ -20,7 +20,7 @@ int cyc_file_failed(struct cyc_err *err, const char *what, const char *path, int
     }
     if (error_number == EIO) {
         return cyc_err_set(err, CYC_E_FILE,
-                           "cannot %s %s: %s; look after the disk before anything is started again",
+                           "cannot %s %s: %s; look after the disk first",
                            what, path, why);
     }
     if (error_number == ENOMEM) {

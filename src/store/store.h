@@ -179,6 +179,9 @@ int cyc_run_reopen(const struct cyc_run_journal *journal, struct cyc_run **run,
 /* Makes `<runs_dir>/.reserve` where it is missing, so that on a full disk there still is room to
  * say so. CYC_E_NO_SPACE: there is not even room for it, and no run should be started. */
 int cyc_reserve_make(const char *runs_dir, struct cyc_err *err);
+/* Before a run is gone on with: makes it again where it was given back; where the disk was full,
+ * sees that there is as much room besides. */
+int cyc_reserve_again(const char *run_folder, bool needs_room, struct cyc_err *err);
 /* Gives the space back; `run_folder` lies in the folder of runs. */
 int cyc_reserve_release(const char *run_folder);
 

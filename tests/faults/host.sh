@@ -123,8 +123,9 @@ run() {
         --cell "$folder/cell.yaml" --rate "${rate:-20}" --runs good "$@" > said 2>&1
 }
 ask() { "$cyclostat" "$@" > said 2>&1; }
-state() { is "$("$cyclostat" status "$1" --json | jq -r '.[0].state')" "$2"; }
-why() { "$cyclostat" status "$1" --json | jq -r '.[0].why'; }
+source "$(dirname "$0")/../check/status.sh"
+state() { is "$(status_of "$1" state)" "$2"; }
+why() { status_of "$1" why; }
 why_says() { why A1 > reason; says "$1" reason; }
 
 # ---- The truth -------------------------------------------------------------------------------------
@@ -269,7 +270,7 @@ acknowledged() {
 bad_disk() {
     run A2 long --detach
     expect "it runs" is $? 0
-    run A1 "${2:-long}" --runs bad --detach
+    run A1 "${2:-long}" --runs bad --detach --trace
     expect "it runs" is $? 0
     expect "with a current" within 5 drives left
     sleep 1.5
@@ -279,28 +280,46 @@ bad_disk() {
     from=$(now_ms)
     control "folder=$PWD/bad" "$1"
     expect "off" off_within "$3" left "$from"
-    expect "held" within 8 state A1 fault
-    why A1 > reason
-    expect "reason disk, and what to do" says "disk: .*$4" reason
-    expect "said once" once "alarm: A1" state/*/log
-    expect "the other channel goes on" drives right
-    expect "the other channel goes on" state A2 running
+    expect "held" within 8 state A1 held
+    expect "reason disk, and what to do" within 2 why_says "disk: .*$4"
     expect "rows that were acknowledged are whole" cmp -n "$(stat -c %s rows.before)" rows.before "$folder_of"/*.bdf.csv
-    control ''
     ask show "$folder_of" --json
     expect "the folder can be read" jq -e .run said
     run A1 steps --detach
-    expect "latched until somebody has seen it" is $? 4
-    expect "and says so" says "cyclostat stop"
-    ask stop A1
-    run A1 steps --runs bad --quiet
-    expect "with the disk back it runs again" is $? 0
+    expect "the channel is not free" is $? 4
+    expect "and says so" says "a run is on channel A1 already"
+    ask resume A1
+    expect "nothing goes on with this disk" is $? 4
+    expect "and says so" says "disk|cannot"
+    expect "said once" once "alarm: A1" state/*/log
+    expect "the other channel goes on" drives right
+    expect "the other channel goes on" state A2 running
+    expect "no current flows" not drives left
+    control ''
+}
+# With the disk back, and its run once more in the daemon's hands.
+mended_disk() {
+    expect "it goes on" within 8 drives left
+    expect "it is the same run" state A1 running
+    sleep 1.5
+    ask stop A1 --now
+    expect "and stops" within 8 state A1 free
     ask stop A2
     expect "and the other stops" within 8 state A2 free
+    expect "rows that were acknowledged are where they were" cmp -n "$(stat -c %s rows.before)" rows.before bad/2*/*.bdf.csv
+    expect "no row is doubled" awk -F, 'NR > 2 && $1 <= t {print; bad = 1} {t = $1} END {exit bad || NR < 5}' bad/2*/*.bdf.csv
+    expect "one gap" is "$(sqlite3 -readonly bad/2*/journal.sqlite 'SELECT count(*) FROM gap')" 1
+    ask replay bad/2*
+    expect "and it replays" is $? 0
 }
 full_disk() {
     begin full_disk
     bad_disk write=full long 5000 "full.*free some space"
+    expect "opened by itself, and the cell has been looked at" within 25 why_says "the disk had failed"
+    expect "the step waits for a person, as it has it" not drives left
+    ask resume A1
+    expect "resumed" is $? 0
+    mended_disk
     # Before anybody has found out that it is full, and the state folder with it: what goes off does.
     local from channel
     for channel in A1 A2; do
@@ -321,6 +340,9 @@ full_disk() {
 failed_sync() {
     begin failed_sync
     bad_disk sync=EIO turn 4000 "cannot sync .*look after the disk"
+    ask resume A1
+    expect "it is opened again; the step was over" is $? 0
+    mended_disk
 }
 # A disk that takes 5 s: what goes off does not wait for it, and what goes on does not happen.
 slow_disk() {

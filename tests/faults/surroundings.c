@@ -32,9 +32,11 @@
 #define HEAT         "heat" FAULT_AT ",value=1" /* K/min in the time of the cell: 1 K/s */
 #define HEAT_K_S     1.0
 #define LIMIT_DEGC   30.0
-#define TWO_OVENS_NS (2 * CYC_S_NS)  /* two polls of the chamber */
-#define TWO_FORCE_NS CYC_S_NS        /* … of the indicator */
-#define OLD_NS       (3 * CYC_S_NS)  /* a value older than this is none */
+#define TWO_OVENS_NS (2 * CYC_S_NS) /* two polls of the chamber */
+#define TWO_FORCE_NS CYC_S_NS       /* … of the indicator */
+#define OLD_NS       (3 * CYC_S_NS) /* a value older than this is none */
+/* The last reading was taken up to a poll before the fault, and begun an exchange before that. */
+#define EARLY_NS     (OLD_NS - CYC_S_NS - 100 * CYC_MS_NS)
 #define BY_ITSELF_NS (-CYC_S_NS / 2) /* a hostile daemon's current has a gap now and then */
 
 #define HEAD                                                                                       \
@@ -132,16 +134,16 @@ static const struct row rows[] = {
      BY_ITSELF_NS, TWO_FORCE_NS, "below the channel's limit", NULL},
     {"pressure lost, press, hostile daemon", press_rig, "hostile", "pressure" FAULT_AT ",value=1e5",
      TRIPS, BY_ITSELF_NS, TWO_FORCE_NS, "below the channel's limit", NULL},
-    {"sensor of the chamber open", rig, "steady", "open_T:unit=1" FAULT_AT_W, GOES_MUTE,
-     OLD_NS - CYC_S_NS, OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
-    {"chamber mute", rig, "steady", "mute:unit=1" FAULT_AT_W, GOES_MUTE, OLD_NS - CYC_S_NS,
+    {"sensor of the chamber open", rig, "steady", "open_T:unit=1" FAULT_AT_W, GOES_MUTE, EARLY_NS,
+     OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
+    {"chamber mute", rig, "steady", "mute:unit=1" FAULT_AT_W, GOES_MUTE, EARLY_NS,
      OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
     {"chamber's cable pulled", rig, "steady", "unplug:link=1" FAULT_AT_W ",for=8s", GOES_MUTE,
-     OLD_NS - CYC_S_NS, OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
-    {"indicator mute", rig, "steady", "mute:unit=2" FAULT_AT_W, GOES_MUTE, OLD_NS - CYC_S_NS,
+     EARLY_NS, OLD_NS + CYC_S_NS / 2, "'oven1' has not measured it lately", NULL},
+    {"indicator mute", rig, "steady", "mute:unit=2" FAULT_AT_W, GOES_MUTE, EARLY_NS,
      OLD_NS + CYC_S_NS / 2, "'force1' has not measured it lately", NULL},
-    {"load cell unplugged", rig, "steady", "force_lost:unit=2" FAULT_AT_W, GOES_MUTE,
-     OLD_NS - CYC_S_NS, OLD_NS + CYC_S_NS / 2, "'force1' has not measured it lately", NULL},
+    {"load cell unplugged", rig, "steady", "force_lost:unit=2" FAULT_AT_W, GOES_MUTE, EARLY_NS,
+     OLD_NS + CYC_S_NS / 2, "'force1' has not measured it lately", NULL},
     {"calibrated setpoint and bound", calibrated_rig, "steady", NULL, PASSES, 0, 0, NULL,
      " output 0 current 0.0004 compliance 4.1318"},
     {"limit on the calibrated voltage", over_voltage_rig, "steady",

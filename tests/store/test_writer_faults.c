@@ -1,6 +1,7 @@
 /* The nth write, open or sync of the writer's thread fails, for n from 1 until a whole run of three
  * steps and thirty rows completes. Whatever fails, it is told as news with its reason, what was
- * acknowledged before is in the folder, and the folder can be read. */
+ * acknowledged before is in the folder, and the folder can be read. Every other run that fails is
+ * ended, the rest are left to be gone on with. */
 #include "check/check.h"
 #include "faults.h"
 #include "maker.h"
@@ -28,6 +29,7 @@ struct story {
     uint64_t rows[ROWS], begins[STEPS], ends[STEPS]; /* tickets; 0: none */
     struct cyc_writer_news news;                     /* the latest */
     bool failed;                                     /* a call did */
+    bool left, failing;                              /* the writer was told to, with a fault */
     char folder[CYC_PATH_SIZE];
 };
 
@@ -42,21 +44,27 @@ static void post_state(struct story *story)
     (void)cyc_writer_state(story->writer, story->slot, story->core, &place);
 }
 
+/* Nothing more will become of it by itself. */
+static bool is_stuck(const struct story *story)
+{
+    return story->news.finished || (story->news.status != CYC_OK && !story->left);
+}
+
 /* Until the ticket is durable; false: it never will be, and that has been told. */
 static bool wait_for(struct story *story, uint64_t ticket)
 {
-    for (int i = 0; i < 4000 && !story->news.finished; i++) {
+    for (int i = 0; i < 4000 && !is_stuck(story); i++) {
         struct pollfd wait = {.fd = cyc_writer_fd(story->writer), .events = POLLIN};
         struct cyc_writer_news news;
         while (cyc_writer_poll(story->writer, &news)) {
             story->news = news;
         }
-        if (story->news.finished || (ticket > 0 && story->news.durable >= ticket)) {
+        if (is_stuck(story) || (ticket > 0 && story->news.durable >= ticket)) {
             break;
         }
         (void)poll(&wait, 1, 5); /* the event itself may be the write that fails */
     }
-    return !story->news.finished && ticket > 0 && story->news.durable >= ticket;
+    return !is_stuck(story) && ticket > 0 && story->news.durable >= ticket;
 }
 
 static void post_row(struct story *story)
@@ -138,6 +146,12 @@ static void tell(struct story *story, enum fault_kind kind, unsigned nth, int er
     }
     if (well) {
         (void)cyc_writer_finish(story->writer, story->slot, "done", "", story->maker.t_ns);
+        (void)wait_for(story, 0);
+    }
+    if (!story->news.finished) {
+        story->left = true;
+        story->failing = nth % 2 == 0;
+        cyc_writer_leave(story->writer, story->slot, story->failing ? "disk: it has failed" : "");
         (void)wait_for(story, 0);
     }
     cyc_writer_close(story->writer);
@@ -233,7 +247,11 @@ static const char *judge(const struct story *story, int error_number)
     if (!done && strcmp(info.end, "fault") != 0 && strcmp(info.end, "interrupted") != 0) {
         return "it ended otherwise than it could";
     }
-    return strcmp(info.end, "interrupted") == 0 ? judge_mark(story, rows) : NULL;
+    const bool interrupted = strcmp(info.end, "interrupted") == 0;
+    if (story->left && !story->failing && !interrupted) {
+        return "it was to be left as it is";
+    }
+    return interrupted ? judge_mark(story, rows) : NULL;
 }
 
 static void fail_until_it_completes(enum fault_kind kind, int error_number, bool lasting)
