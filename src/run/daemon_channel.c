@@ -134,7 +134,7 @@ static void tell_aside(struct daemon *daemon, unsigned index, int status, const 
     char why[sizeof channel->why];
     if (full) {
         (void)snprintf(why, sizeof why,
-                       "disk: it is full; free some space for %.140s, and the run goes on by "
+                       "disk: it is full; free 64 MiB where %.140s lies, and the run goes on by "
                        "itself",
                        channel->folder);
     } else {
@@ -357,8 +357,7 @@ void cyc_daemon_channel_recover(struct daemon *daemon)
     for (unsigned i = 0; i < daemon->rig->channel_count; i++) {
         struct channel *channel = &daemon->channels[i];
         channel->fault = cyc_daemon_opener_is_latched(daemon, i, channel);
-        channel->recovers = !channel->fault && cyc_daemon_opener_recall(daemon, i, channel->folder,
-                                                                        sizeof channel->folder);
+        channel->recovers = !channel->fault && cyc_daemon_opener_recall(daemon, i, channel);
     }
 }
 

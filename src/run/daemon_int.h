@@ -179,8 +179,8 @@ void cyc_daemon_opener_forget(const struct daemon *daemon, unsigned channel); /*
 void cyc_daemon_opener_latch(const struct daemon *daemon, unsigned channel, const char *why);
 bool cyc_daemon_opener_is_latched(const struct daemon *daemon, unsigned index,
                                   struct channel *channel);
-bool cyc_daemon_opener_recall(const struct daemon *daemon, unsigned channel, char *folder,
-                              size_t size);
+/* The run that was in progress; false: none. */
+bool cyc_daemon_opener_recall(const struct daemon *daemon, unsigned index, struct channel *channel);
 
 /* daemon_clock.c: jumps of the wall clock, and the computer's sleep */
 void cyc_daemon_clock_look(struct daemon *daemon);

@@ -248,15 +248,23 @@ static ssize_t read_all(const char *path, char *text, size_t size)
     return fd >= 0 && length < 0 ? 0 : length;
 }
 
-bool cyc_daemon_opener_recall(const struct daemon *daemon, unsigned channel, char *folder,
-                              size_t size)
+static void set_run(struct channel *channel, const char *folder)
+{
+    const char *const slash = strrchr(folder, '/');
+    (void)cyc_copy(channel->folder, sizeof channel->folder, folder);
+    (void)cyc_copy(channel->run_id, sizeof channel->run_id, slash != NULL ? slash + 1 : folder);
+}
+
+bool cyc_daemon_opener_recall(const struct daemon *daemon, unsigned index, struct channel *channel)
 {
     char path[CYC_PATH_SIZE];
-    if (marker_path(daemon, channel, path, sizeof path) != CYC_OK ||
-        read_all(path, folder, size) <= 0) {
+    char folder[CYC_PATH_SIZE];
+    if (marker_path(daemon, index, path, sizeof path) != CYC_OK ||
+        read_all(path, folder, sizeof folder) <= 0) {
         return false;
     }
     folder[strcspn(folder, "\n")] = '\0';
+    set_run(channel, folder);
     return folder[0] != '\0';
 }
 
@@ -270,10 +278,7 @@ bool cyc_daemon_opener_is_latched(const struct daemon *daemon, unsigned index,
         return false;
     }
     char *why = text;
-    const char *const folder = strsep(&why, "\n");
-    const char *const slash = strrchr(folder, '/');
-    (void)cyc_copy(channel->folder, sizeof channel->folder, folder);
-    (void)cyc_copy(channel->run_id, sizeof channel->run_id, slash != NULL ? slash + 1 : folder);
+    set_run(channel, strsep(&why, "\n"));
     (void)cyc_copy(channel->end, sizeof channel->end, cyc_finish_name(CYC_FINISH_FAULT));
     (void)cyc_copy(channel->why, sizeof channel->why,
                    why != NULL ? why : "its run's folder says why");
