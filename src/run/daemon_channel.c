@@ -7,8 +7,9 @@
  *            the client hears   └───────── ASIDE ── stop ──► FREE
  *
  * ASIDE is a run whose folder cannot be opened or written. Nothing of it is in memory: its folder
- * is opened again as a daemon does that comes back (daemon_open.c), by itself every 15 s where it
- * only lacked room, else when a person says so.
+ * is opened again as a daemon does that comes back (daemon_open.c): by itself every 15 s where it
+ * lacked room, the disk was behind, or another daemon's hands were still on it; else when a person
+ * says so.
  */
 #include "run/daemon_int.h"
 #include "run/fit.h"
@@ -130,7 +131,7 @@ static void tell_aside(struct daemon *daemon, unsigned index, int status, const 
 {
     struct channel *channel = &daemon->channels[index];
     const bool full = status == CYC_E_NO_SPACE;
-    const bool by_itself = full || status == CYC_E_BOUND;
+    const bool by_itself = full || status == CYC_E_BOUND || status == CYC_E_BUSY;
     char why[sizeof channel->why];
     if (full) {
         (void)snprintf(why, sizeof why,

@@ -47,14 +47,16 @@ static void put_json(struct cyc_json *json, const char *key, const char *value)
 /* The columns of `run` that the sidecar tells, in the order of the query. */
 struct facts {
     const char *id, *kind, *program, *institution, *cell, *protocol_name, *protocol_source;
-    const char *settings, *cell_data, *one_c_from, *outcome, *why;
+    const char *settings, *cell_data, *rig_channel, *instrument, *one_c_from, *outcome, *why;
     int64_t start_unix_ns, end_t_ns;
     double active_mass_g, area_cm2, one_c_A, nominal_capacity_Ah;
 };
 
 static const char facts_query[] =
     "SELECT id, kind, program, institution, cell, protocol_name, protocol_source, settings,"
-    " cell_data, one_c_from, outcome, why, start_unix_ns, end_t_ns, active_mass_g, area_cm2,"
+    " cell_data, rig_channel, CASE kind WHEN 'dry' THEN 'simulated cell' ELSE"
+    " trim(rig_channel->>'$.cycler.driver' || ' ' || (rig_channel->>'$.cycler.serial_number')) END,"
+    " one_c_from, outcome, why, start_unix_ns, end_t_ns, active_mass_g, area_cm2,"
     " one_c_A, nominal_capacity_Ah FROM run";
 
 static void read_facts(struct cyc_columns *columns, struct facts *facts)
@@ -68,6 +70,8 @@ static void read_facts(struct cyc_columns *columns, struct facts *facts)
     facts->protocol_source = cyc_column_text(columns);
     facts->settings = cyc_column_text(columns);
     facts->cell_data = cyc_column_text(columns);
+    facts->rig_channel = cyc_column_text(columns);
+    facts->instrument = cyc_column_text(columns);
     facts->one_c_from = cyc_column_text(columns);
     facts->outcome = cyc_column_text(columns);
     facts->why = cyc_column_text(columns);
@@ -167,7 +171,7 @@ static void put_test(struct cyc_json *json, sqlite3 *db, const struct facts *fac
     if (facts->outcome[0] != '\0') {
         put_unix(json, "ended_at", facts->start_unix_ns + facts->end_t_ns);
     }
-    put_text(json, "instrument_name", dry ? "simulated cell" : "");
+    put_text(json, "instrument_name", facts->instrument);
     put_text(json, "protocol_name", facts->protocol_name);
     put_text(json, "description", facts->protocol_source);
     put_conformance(json, facts);
@@ -202,6 +206,7 @@ static void put_extras(struct cyc_json *json, const struct facts *facts)
     put_text(json, "why", facts->why);
     put_json(json, "settings", facts->settings);
     put_json(json, "cell_data", facts->cell_data);
+    put_json(json, "rig_channel", facts->rig_channel);
     cyc_json_close(json, '}');
 }
 

@@ -42,9 +42,9 @@ fail() {
 }
 within() { # <seconds> <command …>
     local i
-    for ((i = 0; i < $1 * 20; i++)); do
+    for ((i = 0; i < $1 * 10; i++)); do
         "${@:2}" > "$here/within" 2>&1 && return 0
-        sleep 0.05
+        sleep 0.1
     done
     return 1
 }
@@ -332,7 +332,7 @@ person() {
 # Where programs are slow to start, with sanitizers in them, seventy processes at once are too many.
 from=$(date +%s%N)
 "$cyclostat" check "$folder/patient.yaml" --cell "$folder/cell.yaml" > /dev/null
-[ $((($(date +%s%N) - from) / 1000000)) -gt 40 ] && at_once=5 || at_once=${#cases[@]}
+[ $((($(date +%s%N) - from) / 1000000)) -gt 20 ] && at_once=4 || at_once=${#cases[@]}
 pids=()
 for c in "${cases[@]}"; do
     while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do sleep 0.1; done

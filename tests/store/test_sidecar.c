@@ -51,6 +51,24 @@ static void the_sidecar_tells_what_is_known(void)
     free(text);
 }
 
+static void a_live_run_names_its_instrument_and_what_it_was_made_under(void)
+{
+    static const char rig[] = "{\"cycler\":{\"driver\":\"keithley_2400\",\"serial_number\":"
+                              "\"1234567\"},\"limits\":{\"voltage_V\":[2,5]}}";
+    struct cyc_run_identity identity = maker_identity();
+    identity.kind = "live";
+    identity.rig_channel_json = rig;
+    char *text = sidecar(&identity, "done", "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"instrument_name\":\"keithley_2400 1234567\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"source_type\":\"measurement\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, rig));
+    free(text);
+    identity.rig_channel_json = "{\"cycler\":{\"driver\":\"sim\",\"serial_number\":\"\"}}";
+    text = sidecar(&identity, "done", "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"instrument_name\":\"sim\""));
+    free(text);
+}
+
 static void the_sidecar_says_that_a_run_goes_on(void)
 {
     const struct cyc_run_identity identity = maker_identity();
@@ -101,6 +119,7 @@ static void what_is_not_known_is_left_out(void)
 
 const struct cyc_check cyc_check_sidecar[] = {
     CYC_CHECK(the_sidecar_tells_what_is_known),
+    CYC_CHECK(a_live_run_names_its_instrument_and_what_it_was_made_under),
     CYC_CHECK(the_sidecar_says_that_a_run_goes_on),
     CYC_CHECK(a_run_that_broke_off_is_a_deviation),
     CYC_CHECK(what_is_not_known_is_left_out),
