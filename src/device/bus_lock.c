@@ -127,11 +127,13 @@ bool cyc_bus_holder(const char *device, char *holder, size_t size)
         name_process(locker, holder, size);
         return true;
     }
-    /* Not locked, or whoever took the lock has died and left it to a duplicate. */
+    /* Not locked, or whoever took the lock has died and left it to a duplicate. Who asks may have
+     * opened it as well, to try the lock. */
     DIR *const folder = opendir("/proc");
     for (const struct dirent *entry = folder != NULL ? readdir(folder) : NULL; entry != NULL;
          entry = readdir(folder)) {
-        if (is_number(entry->d_name) && has_open(entry->d_name, file_stat.st_rdev)) {
+        if (is_number(entry->d_name) && strtol(entry->d_name, NULL, 10) != getpid() &&
+            has_open(entry->d_name, file_stat.st_rdev)) {
             name_process(entry->d_name, holder, size);
         }
     }

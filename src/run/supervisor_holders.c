@@ -15,8 +15,19 @@
 
 #define HOLDERS "holders"
 #define DOWN    "down "
-#define START   20 /* numbers between the state's letter and the start time (proc(5)) */
+#define THREADS 16 /* numbers between the state's letter and how many threads it has (proc(5)) */
+#define START   2  /* and from there to the start time */
 
+static const char *skip_numbers(const char *at, unsigned count)
+{
+    for (unsigned i = 0; i < count && at != NULL; i++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at;
+}
+
+/* A zombie holds nothing, once the last of its threads has ended: the first one may well be a
+ * zombie while another still has the port open. */
 uint64_t cyc_supervisor_start_of(pid_t pid)
 {
     char path[64];
@@ -32,14 +43,16 @@ uint64_t cyc_supervisor_start_of(pid_t pid)
         return 0;
     }
     text[count] = '\0';
-    const char *at = strrchr(text, ')'); /* the program's name may hold anything */
-    if (at == NULL || strlen(at) < 4 || at[2] == 'Z') {
-        return 0; /* a zombie holds nothing */
+    const char *const end = strrchr(text, ')'); /* the program's name may hold anything */
+    if (end == NULL || strlen(end) < 4) {
+        return 0;
     }
-    for (unsigned i = 0; i < START && at != NULL; i++) {
-        at = strchr(at + 1, ' ');
+    const char *const threads = skip_numbers(end + 3, THREADS);
+    const char *const start = threads != NULL ? skip_numbers(threads, START) : NULL;
+    if (start == NULL || (end[2] == 'Z' && strtoull(threads + 1, NULL, 10) <= 1)) {
+        return 0;
     }
-    return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
+    return strtoull(start + 1, NULL, 10);
 }
 
 /* The path, and behind its end what is to stand there. */

@@ -4,6 +4,7 @@
 
 #include "check/check.h"
 #include "core/types.h"
+#include "device/message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -423,6 +424,34 @@ static void a_duplicate_holds_the_lock_and_can_be_taken_over(void)
     (void)close(pty.master);
 }
 
+/* The lock is on its way between two processes: nobody has it, least of all who asks. */
+static void who_asks_is_not_named_as_the_holder(void)
+{
+    const struct cyc_bus_settings settings = cyc_bus_settings_default();
+    const struct far_pty pty = far_pty();
+    const struct cyc_message message = {0};
+    struct cyc_bus *bus = NULL;
+    struct cyc_err err = {0};
+    int ends[2];
+    int result = -1;
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        const int status = cyc_bus_open(pty.device, &settings, &bus, NULL);
+        _exit(status == CYC_OK &&
+                      cyc_message_send(ends[0], &message, cyc_bus_fd(bus), NULL) == CYC_OK
+                  ? 0
+                  : 1);
+    }
+    CU_ASSERT_EQUAL(waitpid(child, &result, 0), child);
+    CU_ASSERT_EQUAL(result, 0);
+    CU_ASSERT_EQUAL(cyc_bus_open(pty.device, &settings, &bus, &err), CYC_E_BUSY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "is in use by another program"));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    (void)close(pty.master);
+}
+
 static void what_is_no_port_is_refused_with_its_reason(void)
 {
     const struct cyc_bus_settings settings = cyc_bus_settings_default();
@@ -559,6 +588,7 @@ const struct cyc_check cyc_check_bus_fd[] = {
     CYC_CHECK(signals_do_not_end_a_call),
     CYC_CHECK(a_port_in_use_is_refused_and_its_holder_named),
     CYC_CHECK(a_duplicate_holds_the_lock_and_can_be_taken_over),
+    CYC_CHECK(who_asks_is_not_named_as_the_holder),
     CYC_CHECK(what_is_no_port_is_refused_with_its_reason),
     CYC_CHECK(an_instrument_on_tcp_is_spoken_to),
     CYC_CHECK(a_host_is_found_by_its_name),

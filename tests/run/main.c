@@ -6,6 +6,7 @@ extern const struct cyc_check cyc_check_host[];
 extern const struct cyc_check cyc_check_parts[];
 extern const struct cyc_check cyc_check_live[];
 extern const struct cyc_check cyc_check_disk[];
+extern const struct cyc_check cyc_check_holders[];
 extern const struct cyc_check cyc_check_plausible[];
 extern const struct cyc_check cyc_check_source_process[];
 extern const struct cyc_check cyc_check_source_hostile[];
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
                                              {"parts", cyc_check_parts},
                                              {"live", cyc_check_live},
                                              {"disk", cyc_check_disk},
+                                             {"holders", cyc_check_holders},
                                              {"plausible", cyc_check_plausible},
                                              {"source_process", cyc_check_source_process},
                                              {"source_hostile", cyc_check_source_hostile},
