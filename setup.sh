@@ -89,28 +89,37 @@ build_release() {
     build build -DCMAKE_BUILD_TYPE=Release || die "the build failed"
 }
 
-# check NAME FOLDER [CTEST OPTION...]: runs tests and adds to the sums. A run that finds no test
-# counts as one failure. `jobs` at once, else twice as many as there are processors: live tests
-# mostly wait.
-check() {
-    local name=$1 folder=$2
+# run_tests FOLDER JOBS CTEST-OPTION...: adds to the sums.
+run_tests() {
+    local folder=$1 jobs=$2 bad total
     shift 2
-    say "Testing: $name"
     local log="$folder/setup-test.log"
-    ctest --test-dir "$folder" --output-on-failure -j "${jobs:-$((2 * $(nproc)))}" "$@" 2>&1 | tee "$log"
-    local bad total
+    ctest --test-dir "$folder" --output-on-failure -j "$jobs" "$@" 2>&1 | tee "$log"
     read -r bad total < <(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$log")
-    if [ -z "${total:-}" ]; then
-        printf 'no test ran\n'
-        failed=$((failed + 1))
-        return
-    fi
+    [ -n "${total:-}" ] || return 0
     failed=$((failed + bad))
     passed=$((passed + total - bad))
     repeated=$((repeated + $(grep -c '^contain: .*; repeated$' "$folder/Testing/Temporary/LastTest.log")))
 }
 
-# check_build NAME FOLDER CTEST-LABELS [CMAKE OPTION...]: a build of its own, then its tests. What a
+# check NAME FOLDER [LABELS [WITHOUT]]: runs the tests with one of these labels, all if there are
+# none, without those of WITHOUT. First those that judge what happens in time, which mostly wait:
+# `jobs` at once, else twice as many as there are processors. Then those that compute, so that they
+# take no processor away from the others. To find no test counts as one failure.
+check() {
+    local name=$1 folder=$2 labels=${3:-} without=${4:-} before=$((passed + failed))
+    local wanted=()
+    [ -z "$labels" ] || wanted=(-L "$labels")
+    say "Testing: $name"
+    run_tests "$folder" "${jobs:-$((2 * $(nproc)))}" "${wanted[@]}" -L timed ${without:+-LE "$without"}
+    run_tests "$folder" $(($(nproc) + 1)) "${wanted[@]}" -LE "timed${without:+|$without}"
+    if [ $((passed + failed)) -eq "$before" ]; then
+        printf 'no test ran\n'
+        failed=$((failed + 1))
+    fi
+}
+
+# check_build NAME FOLDER LABELS [CMAKE OPTION...]: a build of its own, then its tests. What a
 # sanitizer has to say counts as a failure, whichever process it is about: nobody asks a daemon how
 # it ended.
 check_build() {
@@ -122,7 +131,7 @@ check_build() {
         rm -f "$report".*
         export ASAN_OPTIONS="log_path=$report" UBSAN_OPTIONS="log_path=$report:print_stacktrace=1"
         export TSAN_OPTIONS="log_path=$report"
-        check "$name" "$folder" -L "$labels"
+        check "$name" "$folder" "$labels"
         unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
         for one in "$report".*; do
             grep -qE "ERROR: |WARNING: ThreadSanitizer|runtime error:" "$one" 2> /dev/null || continue
@@ -148,7 +157,7 @@ check_locale() {
         failed=$((failed + 1))
     else
         export LC_ALL="$name.UTF-8"
-        check "locale $name" build -L 'text|errors|golden'
+        check "locale $name" build 'text|errors|golden'
         unset LC_ALL
     fi
     unset LOCPATH
@@ -194,7 +203,7 @@ demo)
 test)
     install_packages $test_packages
     build_release
-    jobs=$((3 * $(nproc))) check "plain" build -LE long
+    jobs=$((3 * $(nproc))) check "plain" build '' long
     finish_tests
     ;;
 "test all")

@@ -1,4 +1,5 @@
 /* Following a live run: one line, drawn over and over, on a terminal; else a line at times. */
+#include "base/clock.h"
 #include "cli/live.h"
 
 #include "device/port.h"
@@ -13,6 +14,8 @@
 #define WIPE         "\r\033[K"
 #define LINE_EVERY_S 10
 #define TRIP_MS      400
+#define AWAY_NS      (60 * CYC_S_NS) /* a computer's start of the daemons takes less */
+#define AGAIN_NS     (200 * CYC_MS_NS)
 
 static volatile sig_atomic_t left;
 
@@ -260,6 +263,42 @@ static int watch(const struct follower *follower, int *fd, struct cyc_err *err)
     return status == CYC_OK ? cyc_control_ask(*fd, &request, err) : status;
 }
 
+/* As long as there is a daemon. */
+static int follow_one(struct follower *follower, int *exit_code, struct cyc_err *err)
+{
+    int fd = -1;
+    int status = watch(follower, &fd, err);
+    if (status == CYC_OK) {
+        status = listen_to(follower, fd, exit_code, err);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return status;
+}
+
+/* The daemon has died, or was replaced: the run goes on, and so does who follows it. */
+static int follow_next(struct follower *follower, int *exit_code, struct cyc_err *err)
+{
+    const int64_t until_ns = cyc_boot_now_ns() + AWAY_NS;
+    const struct timespec nap = {.tv_nsec = AGAIN_NS};
+    int status = CYC_E_LOST;
+    wipe(follower);
+    if (!follower->view->quiet) {
+        (void)fprintf(stderr, "the daemon is gone: waiting for the next one\n");
+    }
+    follower->known = false;
+    while (status != CYC_OK && !follower->known && cyc_boot_now_ns() < until_ns) {
+        (void)nanosleep(&nap, NULL);
+        if (left != 0) {
+            *exit_code = detach(follower);
+            return CYC_OK;
+        }
+        status = follow_one(follower, exit_code, err);
+    }
+    return status;
+}
+
 int cyc_cli_live_follow(const struct cyc_cli_live *live, const struct cyc_cli_live_view *view)
 {
     struct follower follower = {.live = live, .view = view};
@@ -272,25 +311,14 @@ int cyc_cli_live_follow(const struct cyc_cli_live *live, const struct cyc_cli_li
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGHUP, &action, NULL);
-    int fd = -1;
-    int status = watch(&follower, &fd, &err);
-    if (status == CYC_OK) {
-        status = listen_to(&follower, fd, &exit_code, &err);
-    }
-    if (fd >= 0) {
-        (void)close(fd);
+    int status = follow_one(&follower, &exit_code, &err);
+    while (status == CYC_E_LOST && follower.known) {
+        status = follow_next(&follower, &exit_code, &err);
     }
     if (status != CYC_OK) {
         wipe(&follower);
         put_json(&follower, "", err.text);
         exit_code = cyc_cli_error(&err);
-        if (status == CYC_E_LOST && follower.known) {
-            (void)fprintf(stderr,
-                          "another one takes its place in a moment. Come back with\n"
-                          "  cyclostat attach --rig %s --channel %s\n",
-                          live->rig_path, follower.last.channel);
-        }
-        return exit_code;
     }
     return exit_code;
 }

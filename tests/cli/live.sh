@@ -198,6 +198,9 @@ first=$(wc -l < "$folder/truth")
 run "$folder/upgrade.yaml" --rate 50 --detach > "$folder/out" || fail "cannot start a run to upgrade under"
 within 5 truth "current 0.0005" || fail "it has no current"
 before=$(wc -l < "$folder/truth")
+"$cyclostat" attach A1 > "$folder/followed" 2> "$folder/follower" &
+follower=$!
+within 5 grep -q CC_CHG "$folder/follower" || fail "nothing is followed: $(cat "$folder/follower")"
 "$cyclostat" restart || fail "cannot restart"
 anew() { tail -n +$((before + 1)) "$folder/truth" | grep ' output 0 '; }
 on_again() { anew | grep -q 'output 0 current 0.0005'; }
@@ -221,6 +224,10 @@ within 10 state held || fail "it goes on although its port was replaced: $("$cyc
 grep -q "A1: the program was restarted by a person, and gone for .*: the process of its port was replaced as well, and the step says after_interruption: hold" "$folder/said" || fail "wrong words: $(cat "$folder/said")"
 "$cyclostat" stop A1 || fail "cannot stop what is held"
 within 5 state free || fail "not free after the upgrade"
+wait "$follower" || fail "who follows it does not come to its end, $?: $(cat "$folder/follower")"
+grep -q '^stopped' "$folder/followed" || fail "nor say it: $(cat "$folder/followed" "$folder/follower")"
+[ "$(grep -c '^the daemon is gone: waiting for the next one' "$folder/follower")" = 2 ] || fail "two daemons have gone: $(cat "$folder/follower")"
+grep -q 'ALARM: the program was restarted by a person' "$folder/follower" || fail "it does not follow the third one: $(cat "$folder/follower")"
 journal 'SELECT charge_Ah, (SELECT sum(bound_Ah) FROM gap) FROM step' > "$folder/charge"
 tail -n +$((first + 1)) "$folder/truth" | grep ' output 0 ' > "$folder/anew"
 awk 'NR == FNR { charge = $1; bound = $2; next }
