@@ -89,6 +89,18 @@ build_release() {
     build build -DCMAKE_BUILD_TYPE=Release || die "the build failed"
 }
 
+# Linux shares the processors out among sessions first, and the processes of each rig that a test
+# starts are a session of their own. With dozens of them some kernels leave one waiting for seconds
+# while others run, which the tests take for a process that hangs. Who may, does without meanwhile.
+share_by_process() {
+    local setting=/proc/sys/kernel/sched_autogroup_enabled
+    [ "$(cat $setting 2>/dev/null)" = 1 ] || return 0
+    if { echo 0 >$setting; } 2>/dev/null; then
+        trap "echo 1 >$setting" EXIT
+        say "kernel.sched_autogroup_enabled is 0 while the tests run"
+    fi
+}
+
 # run_tests FOLDER JOBS CTEST-OPTION...: adds to the sums.
 run_tests() {
     local folder=$1 jobs=$2 bad total
@@ -203,12 +215,14 @@ demo)
 test)
     install_packages $test_packages
     build_release
+    share_by_process
     jobs=$((3 * $(nproc))) check "plain" build '' long
     finish_tests
     ;;
 "test all")
     install_packages $test_packages
     build_release
+    share_by_process
     jobs=$((3 * $(nproc))) check "plain" build
     test_all_builds
     finish_tests
