@@ -65,7 +65,8 @@ static bool read_process(pid_t pid, char *state, unsigned long long *start)
 static bool is_held(const char *port)
 {
     const int fd = open(port, O_RDWR | O_CLOEXEC);
-    const bool held = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0;
+    const bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+    CU_ASSERT(fd >= 0);
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -75,7 +76,8 @@ static bool is_held(const char *port)
 static void a_process_holds_its_port_until_its_last_thread_has_ended(void)
 {
     char folder[] = "/tmp/cyclostat-holders-XXXXXX";
-    char port[64];
+    static char
+        port[64]; /* the child's second thread reads it when the first one's stack is gone */
     char holders[64];
     char state = '?';
     unsigned long long start = 0;
