@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A dry run needs at most 16 MiB, whatever the number of cycles: the founding paper's 1,310 cycles, and twice as many of a
-# short one as fill all buffers.
+# A dry run needs at most 16 MiB, whatever the number of cycles: the founding paper's 1,310 cycles, and
+# five times as many of a short one as fill all buffers.
 #   memory.sh <cyclostat> <source folder> <peak>
 set -uo pipefail
 cyclostat=$1 peak=$3
@@ -31,6 +31,7 @@ method:
 PROTOCOL
 paper=$(kib protocols/song2024/p03-cycling-30degC.yaml --cell n-lmro) || exit 1
 few=$(kib "$folder/short.yaml" --cell linear --set rounds=10000) || exit 1
-many=$(kib "$folder/short.yaml" --cell linear --set rounds=20000) || exit 1
-echo "peak resident memory: $paper KiB for 1,310 cycles of the paper, $few KiB for 10,000 short ones, $many KiB for 20,000"
-[ "$paper" -le 16384 ] && [ "$many" -le 16384 ] && [ $((many - few)) -le 256 ]
+many=$(kib "$folder/short.yaml" --cell linear --set rounds=50000) || exit 1
+echo "peak resident memory: $paper KiB for 1,310 cycles of the paper, $few KiB for 10,000 short ones, $many KiB for 50,000"
+# The kernel counts pages in batches, and files mapped as they come: 200 KiB more or less from run to run.
+[ "$paper" -le 16384 ] && [ "$many" -le 16384 ] && [ $((many - few)) -le 512 ]
