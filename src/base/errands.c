@@ -78,7 +78,11 @@ static int start_thread(struct cyc_errands *errands)
     (void)pthread_cond_init(&errands->posted, &attributes);
     (void)pthread_cond_init(&errands->done, &attributes);
     (void)pthread_condattr_destroy(&attributes);
-    (void)pthread_mutex_init(&errands->lock, NULL);
+    pthread_mutexattr_t kind;
+    (void)pthread_mutexattr_init(&kind); /* who posts may go first: who holds it then does, too */
+    (void)pthread_mutexattr_setprotocol(&kind, PTHREAD_PRIO_INHERIT);
+    (void)pthread_mutex_init(&errands->lock, &kind);
+    (void)pthread_mutexattr_destroy(&kind);
     (void)sigfillset(&all); /* signals are for the loop */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     const int failed = pthread_create(&errands->thread, NULL, work, errands);

@@ -1,6 +1,7 @@
 /* `cyclostat proof`: shows on each channel that the safe state is reached, and writes it down. */
 #include "cli/proof.h"
 #include "base/clock.h"
+#include "base/priority.h"
 
 #include "device/message.h"
 #include "device/port.h"
@@ -152,6 +153,11 @@ int cyc_cli_proof(int argc, char **argv)
     }
     if (state_dir[0] == '\0' && cyc_state_dir(rig, state_dir, sizeof state_dir, &err) != CYC_OK) {
         return cyc_cli_error(&err);
+    }
+    if (!cyc_go_first()) {
+        (void)fprintf(stderr,
+                      "note: no real-time priority (%m): where the computer has other work "
+                      "to do, outputs may go off later than here; see the readme, Safety\n");
     }
     struct cyc_cli_rig loaded;
     exit_code = cyc_cli_rig_open(rig, &loaded);

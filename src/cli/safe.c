@@ -1,5 +1,6 @@
 /* `cyclostat safe` and `cyclostat rearm`. */
 #include "base/clock.h"
+#include "base/priority.h"
 #include "cli/live.h"
 
 #include "device/port.h"
@@ -240,6 +241,7 @@ int cyc_cli_safe(int argc, char **argv)
     if (exit_code >= 0) {
         return exit_code;
     }
+    (void)cyc_go_first();
     exit_code = cyc_cli_rig_open(request.rig, &request.loaded);
     if (exit_code == CYC_EXIT_OK) {
         exit_code = is_helper(&request) ? make_ports_safe(&request) : safe_by_hand(&request);

@@ -36,6 +36,7 @@
  * on; a process that finds it at its start makes them safe once it has seen who is there. It names
  * the outputs that were seen on: one that is off by then was switched off by somebody else.
  */
+#include "base/priority.h"
 #include "device/port_int.h"
 
 #include <errno.h>
@@ -409,6 +410,7 @@ int cyc_port_run(const struct cyc_port_options *options, struct cyc_err *err)
         return cyc_err_set(err, CYC_E_NO_MEMORY, "no memory for the port process");
     }
     int status = set_up(port, options, err);
+    (void)cyc_go_first(); /* the supervisor's log says where it may not */
     while (status == CYC_OK && !port->ending) {
         struct pollfd news[NEWS_COUNT];
         wait_for_news(port, news);

@@ -17,6 +17,7 @@
  *
  * Readings that limits on other ports need, and trips, are handed on to all other ports, unread.
  */
+#include "base/priority.h"
 #include "run/supervisor_int.h"
 
 #include <errno.h>
@@ -356,6 +357,15 @@ static void say_goodbye(const struct supervisor *supervisor, int status)
     tell_ended(supervisor, &message);
 }
 
+static void go_first(struct supervisor *supervisor)
+{
+    if (!cyc_go_first()) {
+        cyc_supervisor_log(supervisor,
+                           "no real-time priority: %m; where the computer has other work to do, "
+                           "an output may go off late (readme, Safety)");
+    }
+}
+
 int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_err *err)
 {
     struct supervisor *const supervisor = calloc(1, sizeof *supervisor);
@@ -376,6 +386,7 @@ int cyc_supervisor_run(const struct cyc_supervisor_options *options, struct cyc_
     int status = set_up(supervisor, &before, err);
     if (status == CYC_OK) {
         cyc_supervisor_log(supervisor, "supervisor starts, process %d", (int)getpid());
+        go_first(supervisor);
         do {
             pass(supervisor);
             wait_for_news(supervisor);

@@ -1,6 +1,7 @@
 /* One child's life: started, heard, killed when silent, reaped, its port made safe, started again
  * within a budget.
  */
+#include "base/priority.h"
 #include "run/supervisor_int.h"
 
 #include <errno.h>
@@ -19,8 +20,9 @@
  */
 
 /* In the child: nothing but the three usual descriptors and number 3. Signals as usual, and out of
- * the terminal's reach: Ctrl-C is for the supervisor, which ends its children in order. */
-static void become(const char *const *arguments, int fd)
+ * the terminal's reach: Ctrl-C is for the supervisor, which ends its children in order. Who only
+ * switches off goes first from its beginning. */
+static void become(const char *const *arguments, int fd, bool first)
 {
     sigset_t none;
     (void)sigemptyset(&none);
@@ -31,15 +33,18 @@ static void become(const char *const *arguments, int fd)
     } else {
         (void)dup2(fd, CHILD_FD);
     }
+    if (first) {
+        (void)cyc_go_first();
+    }
     (void)execv(arguments[0], (char *const *)(uintptr_t)arguments);
     _exit(127);
 }
 
-static pid_t start_program(const char *const *arguments, int fd)
+static pid_t start_program(const char *const *arguments, int fd, bool first)
 {
     const pid_t pid = fork();
     if (pid == 0) {
-        become(arguments, fd);
+        become(arguments, fd, first);
     }
     return pid;
 }
@@ -64,7 +69,7 @@ static pid_t start_helper(const struct supervisor *supervisor, const struct chil
                                      "--strangers",
                                      strangers,
                                      NULL};
-    return start_program(arguments, child->port_fd);
+    return start_program(arguments, child->port_fd, true);
 }
 
 static pid_t start_child(const struct supervisor *supervisor, const struct child *child, int fd)
@@ -82,7 +87,7 @@ static pid_t start_child(const struct supervisor *supervisor, const struct child
         arguments[count++] = "--rate";
         arguments[count++] = options->rate;
     }
-    return start_program(arguments, fd);
+    return start_program(arguments, fd, false);
 }
 
 static void enter(struct child *child, enum child_state state, int64_t now)

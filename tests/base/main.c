@@ -12,6 +12,7 @@ extern const struct cyc_check check_quantity[];
 extern const struct cyc_check check_diag[];
 extern const struct cyc_check cyc_check_tree[];
 extern const struct cyc_check cyc_check_errands[];
+extern const struct cyc_check cyc_check_priority[];
 
 int main(int argc, char **argv)
 {
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
         {"diag", check_diag},
         {"tree", cyc_check_tree},
         {"errands", cyc_check_errands},
+        {"priority", cyc_check_priority},
         {NULL, NULL},
     };
     return cyc_check_main(argc, argv, suites);

@@ -1,4 +1,5 @@
 #include "bench/far_end.h"
+#include "base/priority.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -162,6 +163,7 @@ static void run_racks(struct far_end *far)
     struct racks *const racks = calloc(1, sizeof *racks);
     const int poller = epoll_create1(EPOLL_CLOEXEC);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)cyc_go_first(); /* an instrument has a processor of its own */
     if (racks == NULL || poller < 0) {
         far_die("the rack does not start");
     }

@@ -410,6 +410,37 @@ slow_state() {
     sleep 1
 }
 
+# ---- Priority --------------------------------------------------------------------------------------
+# policy <role> [<port>]: its scheduling; 0 as everybody, 2 first (proc(5), field 41 of stat)
+policy() {
+    local pid
+    pid=$(awk -v role="$1" -v port="${2:-}" '$1 == role && $4 == port {print $2}' state/*/holders)
+    [ -n "$pid" ] && sed 's/.*) //' "/proc/$pid/stat" | cut -d ' ' -f 39
+}
+policy_is() { is "$(policy "${@:2}")" "$1"; }
+no_priority() {
+    local first=0
+    chrt -r 1 true 2> /dev/null && first=2
+    begin no_priority
+    ask proof rig.yaml
+    expect "proof has nothing to note, or it has" is "$(grep -c '^note: .*priority' said)" "$((first == 0))"
+    run A1 steps --quiet
+    expect "a run ends" is $? 0
+    expect "the supervisor goes first where it may" policy_is $first supervisor
+    expect "so does a port" policy_is $first port left
+    expect "the daemon does not" policy_is 0 daemon
+    end_rig
+    control priority=no
+    LD_PRELOAD=$shim ask proof rig.yaml
+    expect "proof succeeds" is $? 0
+    expect "and notes that nobody goes first" once "^note: .*real-time priority.*readme"
+    run A1 steps --quiet
+    expect "a run ends" is $? 0
+    expect "the supervisor is as everybody" policy_is 0 supervisor
+    expect "so is a port" policy_is 0 port left
+    expect "the log says so" says "no real-time priority.*readme" "$(echo state/*/events.log)"
+}
+
 # ---- Starts that are refused, faults that stay -----------------------------------------------------
 latched_start() {
     begin latched_start
@@ -475,7 +506,7 @@ unknown_fault() {
 }
 
 cases=("$@")
-[ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(sed -n 's/^\([a-z_]*\)() {$/\1/p' "$0" | grep -xE 'missing_port|locked_port|wrong_(serial|kind)|network_folder|wall_clock|asleep|(full|slow)_disk|failed_sync|slow_state|latched_(start|fault)|refused_start|unknown_fault')
+[ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(sed -n 's/^\([a-z_]*\)() {$/\1/p' "$0" | grep -xE 'missing_port|locked_port|wrong_(serial|kind)|network_folder|wall_clock|asleep|(full|slow)_disk|failed_sync|slow_state|latched_(start|fault)|refused_start|unknown_fault|no_priority')
 for one in "${cases[@]}"; do
     at=()
     "$one"

@@ -11,11 +11,13 @@
  *     names=hang     a file is created, renamed or removed in 5 s
  *     statfs=nfs     the folder is on a network file system
  *     wall=S         the wall clock is S seconds off
+ *     priority=no    real-time priority is refused
  *     sleep=S        the computer slept for S seconds: all clocks but CLOCK_MONOTONIC went on
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -219,6 +221,15 @@ int rename(const char *from, const char *to)
 }
 
 /* ---- Clocks ---------------------------------------------------------------------------------- */
+
+int sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
+{
+    if (says("priority", "no")) {
+        errno = EPERM;
+        return -1;
+    }
+    return (int)syscall(SYS_sched_setscheduler, pid, policy, param);
+}
 
 int clock_gettime(clockid_t clock, struct timespec *time)
 {

@@ -8,6 +8,7 @@
  * limit is asked again, as the port process does, and then answered with OFF; the output is
  * switched on again a period later. */
 #include "../rack.h"
+#include "base/priority.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
     }
     cfmakeraw(&raw);
     (void)tcsetattr(fd, TCSANOW, &raw);
+    (void)cyc_go_first(); /* as a port process does */
     const unsigned outputs = (unsigned)strtoul(argv[2], NULL, 10);
     const int64_t period_ns = strtoll(argv[3], NULL, 10) * 1000000;
     const int64_t shift_ns = strtoll(argv[4], NULL, 10) * 1000000;
