@@ -11,7 +11,8 @@
 
 /* Gives the calling thread the lowest real-time priority (SCHED_RR, sched(7)); what it starts later
  * begins as everybody. False, with errno: it may not, and goes on as it is. Root may, whoever has
- * CAP_SYS_NICE, and whose RLIMIT_RTPRIO is 1 or more (setrlimit(2)). Takes SIGXCPU. */
+ * CAP_SYS_NICE, and whose RLIMIT_RTPRIO is 1 or more (setrlimit(2)); nobody may who was built with
+ * a sanitizer. Takes SIGXCPU. */
 bool cyc_go_first(void);
 
 #endif

@@ -42,19 +42,6 @@
 #define OUR_ARCHITECTURE 0 /* not known: no filter */
 #endif
 
-/* Sanitizers map the whole address space and talk to the kernel as they like. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 #define LIST_MAX    48
 #define OTHER_CALLS 0x40000000u /* of x86-64: numbers of the x32 ABI */
 
@@ -136,7 +123,7 @@ int cyc_sandbox_enter(struct cyc_err *err)
     (void)setpriority(PRIO_PROCESS, 0, 10); /* decisions and readings go first */
     const size_t mapped = mapped_bytes();
     bool confined = bound(RLIMIT_CORE, 0);
-    if (!SANITIZED) {
+    if (!CYC_SANITIZED) { /* they map all addresses and talk to the kernel as they like */
         confined = confined && mapped > 0 && bound(RLIMIT_AS, mapped + CYC_SOURCE_MEMORY_MAX);
         (void)install(never, sizeof never / sizeof never[0], SECCOMP_RET_KILL_PROCESS,
                       SECCOMP_RET_ALLOW);
@@ -148,7 +135,7 @@ int cyc_sandbox_enter(struct cyc_err *err)
 
 void cyc_sandbox_seal(void)
 {
-    if (!SANITIZED) {
+    if (!CYC_SANITIZED) {
         (void)install(only, sizeof only / sizeof only[0], SECCOMP_RET_ALLOW,
                       SECCOMP_RET_KILL_PROCESS);
     }

@@ -89,7 +89,7 @@ static int ask_the_kernel(void)
 
 static bool is_allowed(void)
 {
-    return in_a_child(ask_the_kernel) == 1;
+    return !CYC_SANITIZED && in_a_child(ask_the_kernel) == 1;
 }
 
 static void who_goes_first_does_so_alone(void)

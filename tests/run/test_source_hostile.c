@@ -143,7 +143,7 @@ static void hostile_scripts_are_stopped_when_they_run(void)
         run_hostile(&lab, LUA_LIVE, hostile[i]);
     }
     lab_release(&lab);
-#ifndef CYC_SANITIZED
+#if !CYC_SANITIZED
     const struct rusage usage = child_usage();
     CU_ASSERT(usage.ru_maxrss <= 64 * 1024);
 #endif
@@ -158,13 +158,13 @@ static void computing_is_bounded_by_the_kernel(void)
         const struct rusage after = child_usage();
         CU_ASSERT(child_cpu_s(&after) - child_cpu_s(&before) <= 2.0);
     }
-#ifndef CYC_SANITIZED
+#if !CYC_SANITIZED
     child_expect_loss("loops_deaf",
                       "tried what no protocol may"); /* it cannot ask not to be told */
 #endif
 }
 
-#ifndef CYC_SANITIZED
+#if !CYC_SANITIZED
 static void memory_is_bounded_by_the_kernel(void)
 {
     static const char *const modes[] = {"eats_memory", "eats_memory_sealed"};
@@ -194,7 +194,7 @@ const struct cyc_check cyc_check_source_hostile[] = {
     CYC_CHECK(hostile_scripts_are_stopped_when_they_load),
     CYC_CHECK(hostile_scripts_are_stopped_when_they_run),
     CYC_CHECK(computing_is_bounded_by_the_kernel),
-#ifndef CYC_SANITIZED
+#if !CYC_SANITIZED
     CYC_CHECK(memory_is_bounded_by_the_kernel),
     CYC_CHECK(the_world_outside_is_closed),
 #endif

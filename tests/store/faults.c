@@ -11,14 +11,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 static struct {
     bool armed, lasting, failed;
     enum fault_kind kind;
@@ -187,7 +179,7 @@ int fsync(int fd)
     return due(FAULT_SYNC) ? fail() : (int)syscall(SYS_fsync, fd);
 }
 
-#ifdef SANITIZED
+#if CYC_SANITIZED
 bool faults_can_allocate(void)
 {
     return false;
