@@ -15,6 +15,7 @@
  * Prints a line for PROGRAM and one for FLOOR: us of CPU per exchange of all port processes, % of a
  * core, exchanges, missed polls, limit to action in us (p50, p99, most), how many, and KiB of
  * private memory per port process. */
+#include "base/priority.h"
 #include "bench/far_end.h"
 #include "device/message.h"
 
@@ -296,12 +297,12 @@ static void start(struct live *live, struct side *sides[2], unsigned count)
     far_write_rig(&live->subject.far, live->driver, live->rig, live->sha256);
     for (unsigned i = 0; i < live->subject.far.ports; i++) {
         start_port(live, i);
-        if (count > 1) {
-            start_bare_loop(&live->floor, i);
-        }
     }
     for (unsigned i = 0; i < live->subject.far.ports; i++) {
         call(live, i);
+    }
+    for (unsigned i = 0; i < live->subject.far.ports && count > 1; i++) {
+        start_bare_loop(&live->floor, i);
     }
     for (unsigned i = 0; i < live->subject.far.ports * live->subject.far.outputs; i++) {
         live->again_ns[i] = far_now_ns() + CYC_S_NS; /* once they have identified their racks */
@@ -313,6 +314,7 @@ static void run(struct live *live)
 {
     struct side *sides[2] = {&live->subject, &live->floor};
     const unsigned count = live->floor.program != NULL ? 2 : 1;
+    (void)cyc_go_first(); /* this is the ports' supervisor, too */
     start(live, sides, count);
     for (unsigned i = 0; i < count; i++) {
         sides[i]->used_s = -total_cpu_s(sides[i]);
