@@ -21,7 +21,7 @@ bool cyc_go_first(void)
     const struct sigaction action = {.sa_handler = be_like_everybody, .sa_flags = SA_RESTART};
     const struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_RR)};
     struct rlimit time;
-    if (CYC_SANITIZED) { /* their locks spin until a thread that does not go first lets go */
+    if (CYC_SANITIZED) { /* a sanitizer's locks spin until one that does not go first lets go */
         errno = EPERM;
         return false;
     }

@@ -123,7 +123,7 @@ int cyc_sandbox_enter(struct cyc_err *err)
     (void)setpriority(PRIO_PROCESS, 0, 10); /* decisions and readings go first */
     const size_t mapped = mapped_bytes();
     bool confined = bound(RLIMIT_CORE, 0);
-    if (!CYC_SANITIZED) { /* they map all addresses and talk to the kernel as they like */
+    if (!CYC_SANITIZED) { /* a sanitizer maps and calls what it likes */
         confined = confined && mapped > 0 && bound(RLIMIT_AS, mapped + CYC_SOURCE_MEMORY_MAX);
         (void)install(never, sizeof never / sizeof never[0], SECCOMP_RET_KILL_PROCESS,
                       SECCOMP_RET_ALLOW);

@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLICY(number) ((number) & ~SCHED_RESET_ON_FORK)
-
 /* How each trial ends; none of them may change the process that runs the tests. */
 enum outcome { FIRST, REFUSED, CHANGED, NOT_ALONE, NEVER_BACK };
 
@@ -26,15 +24,15 @@ static int in_a_child(int (*trial)(void))
     return pid > 0 && waitpid(pid, &how, 0) == pid && WIFEXITED(how) ? WEXITSTATUS(how) : -1;
 }
 
-static void *ask_policy(void *policy)
+static int policy_now(void)
 {
-    *(int *)policy = POLICY(sched_getscheduler(0));
-    return NULL;
+    return sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
 }
 
-static int report_policy(void)
+static void *ask_policy(void *policy)
 {
-    return POLICY(sched_getscheduler(0));
+    *(int *)policy = policy_now();
+    return NULL;
 }
 
 static int try_alone(void)
@@ -42,14 +40,14 @@ static int try_alone(void)
     pthread_t thread;
     int policy = -1;
     if (!cyc_go_first()) {
-        return report_policy() == SCHED_OTHER && errno == EPERM ? REFUSED : CHANGED;
+        return policy_now() == SCHED_OTHER && errno == EPERM ? REFUSED : CHANGED;
     }
-    if (report_policy() != SCHED_RR) {
+    if (policy_now() != SCHED_RR) {
         return CHANGED;
     }
     (void)pthread_create(&thread, NULL, ask_policy, &policy);
     (void)pthread_join(thread, NULL);
-    return policy == SCHED_OTHER && in_a_child(report_policy) == SCHED_OTHER ? FIRST : NOT_ALONE;
+    return policy == SCHED_OTHER && in_a_child(policy_now) == SCHED_OTHER ? FIRST : NOT_ALONE;
 }
 
 static double cpu_s(void)
@@ -64,7 +62,7 @@ static int try_never_waiting(void)
     if (!cyc_go_first()) {
         return REFUSED;
     }
-    while (POLICY(sched_getscheduler(0)) == SCHED_RR) {
+    while (policy_now() == SCHED_RR) {
         if (cpu_s() > 10.0 * CYC_FIRST_MAX_S) {
             return NEVER_BACK;
         }

@@ -120,9 +120,9 @@ static int run(char **command, long limit_ms)
     bool late = false;
     while (child > 0 && !late && code < 0 && reap(child, &code) >= 0) {
         nap();
-        late = now_ms() - since_ms > limit_ms;
+        late = code < 0 && now_ms() - since_ms > limit_ms;
     }
-    if (late && code < 0) {
+    if (late) {
         (void)fprintf(stderr, "contain: takes longer than %ld s, and is killed\n", limit_ms / 1000);
     }
     for (int waited_ms = 0; reap(child, &code) >= 0; waited_ms += LOOK_MS) {

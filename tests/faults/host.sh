@@ -506,7 +506,7 @@ unknown_fault() {
 }
 
 cases=("$@")
-[ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(sed -n 's/^\([a-z_]*\)() {$/\1/p' "$0" | grep -xE 'missing_port|locked_port|wrong_(serial|kind)|network_folder|wall_clock|asleep|(full|slow)_disk|failed_sync|slow_state|latched_(start|fault)|refused_start|unknown_fault|no_priority')
+[ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(sed -n 's/^    begin \([a-z_]*\).*/\1/p' "$0")
 for one in "${cases[@]}"; do
     at=()
     "$one"

@@ -11,8 +11,8 @@
  *     names=hang     a file is created, renamed or removed in 5 s
  *     statfs=nfs     the folder is on a network file system
  *     wall=S         the wall clock is S seconds off
- *     priority=no    real-time priority is refused
  *     sleep=S        the computer slept for S seconds: all clocks but CLOCK_MONOTONIC went on
+ *     priority=no    real-time priority is refused
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -222,15 +222,6 @@ int rename(const char *from, const char *to)
 
 /* ---- Clocks ---------------------------------------------------------------------------------- */
 
-int sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
-{
-    if (says("priority", "no")) {
-        errno = EPERM;
-        return -1;
-    }
-    return (int)syscall(SYS_sched_setscheduler, pid, policy, param);
-}
-
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     char value[64];
@@ -244,4 +235,15 @@ int clock_gettime(clockid_t clock, struct timespec *time)
         time->tv_sec += strtol(value, NULL, 10);
     }
     return result;
+}
+
+/* ---- Priority -------------------------------------------------------------------------------- */
+
+int sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
+{
+    if (says("priority", "no")) {
+        errno = EPERM;
+        return -1;
+    }
+    return (int)syscall(SYS_sched_setscheduler, pid, policy, param);
 }

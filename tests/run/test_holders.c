@@ -76,8 +76,8 @@ static bool is_held(const char *port)
 static void a_process_holds_its_port_until_its_last_thread_has_ended(void)
 {
     char folder[] = "/tmp/cyclostat-holders-XXXXXX";
-    static char
-        port[64]; /* the child's second thread reads it when the first one's stack is gone */
+    /* The child's second thread reads it when the first one's stack is gone. */
+    static char port[64];
     char holders[64];
     char state = '?';
     unsigned long long start = 0;
